@@ -1,0 +1,265 @@
+/**
+ * @file The audit report as plain data. The JSON file beside the HTML page is exactly this, and the page shows
+ * nothing that is not in it. Keys are never left out: what was not measured is `null` or an empty list, and
+ * `limits` says why.
+ */
+
+/** Raised when a reader of the previous version would misread the file. */
+export const REPORT_SCHEMA = 1;
+
+/** What stands behind a finding: a proof, a witness, a sample with an interval, or a rule of thumb. */
+export type Evidence = "proved" | "attacked" | "statistical" | "heuristic";
+
+export type Severity = "critical" | "warning" | "note" | "good";
+
+export type NormName = "linf" | "l2" | "l1";
+
+/** A section of the page that a finding can point to. */
+export type SectionId = "model" | "data" | "robustness" | "classes" | "examples" | "tampering" | "runs" | "limits";
+
+/**
+ * A share of a sample, with the exact (Clopper–Pearson) interval for the share in the population.
+ * `lower` and `upper` are in [0, 1]; the share itself is `hits / total`.
+ */
+export interface Rate {
+  readonly hits: number;
+  readonly total: number;
+  readonly lower: number;
+  readonly upper: number;
+  /** Coverage of the interval, for example 0.95. */
+  readonly confidence: number;
+}
+
+/** A number that is not a share: a distance, a score, a time. */
+export interface Quantity {
+  readonly value: number;
+  readonly unit: string;
+  readonly interval: readonly [lower: number, upper: number] | null;
+  /** How many inputs or runs the number rests on. */
+  readonly samples: number;
+}
+
+export type Figure =
+  | { readonly label: string; readonly rate: Rate }
+  | { readonly label: string; readonly quantity: Quantity };
+
+export interface Finding {
+  readonly id: string;
+  readonly title: string;
+  readonly sentence: string;
+  readonly evidence: Evidence;
+  readonly severity: Severity;
+  readonly figures: readonly Figure[];
+  readonly section: SectionId;
+}
+
+export type DecisionKind = "ship" | "do-not-ship" | "cannot-tell";
+
+export interface GateCondition {
+  readonly sentence: string;
+  readonly outcome: "met" | "failed" | "undecided";
+  /** The measured numbers that gave the outcome. */
+  readonly measured: string;
+}
+
+export interface Decision {
+  readonly kind: DecisionKind;
+  readonly headline: string;
+  readonly reason: string;
+  readonly gate: { readonly name: string; readonly conditions: readonly GateCondition[] };
+  /** What to do next, most useful first. */
+  readonly nextSteps: readonly string[];
+}
+
+export interface LayerCard {
+  readonly name: string;
+  readonly op: string;
+  /** The batch axis is its symbol, for example "N". */
+  readonly outputShape: readonly (number | string)[];
+  readonly parameters: number;
+}
+
+export interface TensorCard {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
+  readonly type: string;
+}
+
+export interface ModelCard {
+  readonly fileName: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly format: string;
+  readonly opset: number | null;
+  readonly producer: string | null;
+  readonly parameters: number;
+  readonly inputs: readonly TensorCard[];
+  readonly outputs: readonly TensorCard[];
+  readonly ops: readonly { readonly op: string; readonly count: number }[];
+  readonly layers: readonly LayerCard[];
+}
+
+/** One line of the agreement about how the model's inputs and outputs are to be read. */
+export interface ContractTerm {
+  readonly term: "layout" | "range" | "normalisation" | "classes" | "labels";
+  readonly value: string;
+  readonly basis: "stated" | "inferred" | "assumed";
+  readonly reason: string;
+}
+
+export interface DataCard {
+  readonly source: string;
+  /** Inputs drawn from the source for this audit. */
+  readonly count: number;
+  readonly selection: string;
+  readonly terms: readonly ContractTerm[];
+  /** In the order of the model's outputs; empty when the model does not classify. */
+  readonly classNames: readonly string[];
+  /** `null` without labels. */
+  readonly cleanAccuracy: Rate | null;
+  /** Accuracy of guessing the most frequent class, in [0, 1]; `null` without labels. */
+  readonly chance: number | null;
+}
+
+/**
+ * What is known about every input at one epsilon.
+ * `correct` = certified + falsified + unknown: wrong inputs are neither certified nor attacked. Without labels every
+ * input counts as correct, and the verdicts are about keeping the model's own answer.
+ */
+export interface VerdictCounts {
+  readonly inputs: number;
+  readonly correct: number;
+  readonly certified: number;
+  readonly falsified: number;
+  readonly unknown: number;
+}
+
+/** The two-sided estimate of robust accuracy at one epsilon. */
+export interface BandPoint {
+  readonly epsilon: number;
+  readonly clean: Rate | null;
+  /** Accuracy left after every attack: robust accuracy is at most this. `null` when no attack ran. */
+  readonly attackedUpper: Rate | null;
+  /** Share proved: robust accuracy is at least this. `null` when no verifier ran. */
+  readonly certifiedLower: Rate | null;
+  readonly counts: VerdictCounts;
+}
+
+export interface ClassRow {
+  /** Index in `DataCard.classNames`. */
+  readonly label: number;
+  readonly clean: Rate | null;
+  readonly attackedUpper: Rate | null;
+  readonly certifiedLower: Rate | null;
+}
+
+/** Pixels in rows, channels interleaved, one byte each, base64. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** 1 (grey) or 3 (red, green, blue). */
+  readonly channels: 1 | 3;
+  readonly pixels: string;
+}
+
+/**
+ * A signed change per pixel and channel, in the order of `Picture`: int8 values, base64, −127…127 standing for
+ * −scale…scale in the units of epsilon. Kept apart from the two pictures, whose bytes would round small changes away.
+ */
+export interface PictureChange {
+  readonly scale: number;
+  readonly values: string;
+}
+
+export interface AdversarialExample {
+  /** Position in the data source. */
+  readonly index: number;
+  readonly label: number;
+  readonly predicted: number;
+  /** The class the attack aimed for; `null` when any wrong class would do. */
+  readonly target: number | null;
+  readonly epsilon: number;
+  readonly distance: number;
+  readonly method: string;
+  /** Logit of the true class minus the best other logit, before and after; negative is misclassified. */
+  readonly marginBefore: number;
+  readonly marginAfter: number;
+  /** Softmax probability of the predicted class after the attack, in [0, 1]. */
+  readonly confidence: number;
+  /** `null` when the inputs are not pictures. */
+  readonly picture: {
+    readonly original: Picture;
+    readonly adversarial: Picture;
+    readonly change: PictureChange;
+  } | null;
+}
+
+export interface Robustness {
+  readonly norm: NormName;
+  /** What one unit of epsilon is, for example "pixel values scaled to 0…1". */
+  readonly unit: string;
+  /** One of the epsilons in `points`: the one the gate and the class table speak about. */
+  readonly headlineEpsilon: number;
+  /** By rising epsilon. */
+  readonly points: readonly BandPoint[];
+  readonly classes: readonly ClassRow[];
+  readonly examples: readonly AdversarialExample[];
+}
+
+/** Result of a test for tampering: a backdoor, a universal trigger, an odd layer. */
+export interface Suspicion {
+  readonly id: string;
+  readonly title: string;
+  readonly sentence: string;
+  readonly method: string;
+  readonly evidence: Evidence;
+  readonly severity: Severity;
+  readonly targetClass: number | null;
+  /** Share of inputs of other classes that the trigger sends to the target class. */
+  readonly success: Rate | null;
+  /** The same test aimed at every class: the population that gives `success` its meaning. */
+  readonly perTarget: readonly { readonly label: number; readonly success: Rate }[];
+  readonly pictures: readonly { readonly caption: string; readonly picture: Picture }[];
+}
+
+export type OptionValue = string | number | boolean | null;
+
+/** One thing that was run, with all that is needed to run it again. */
+export interface Run {
+  readonly id: string;
+  readonly method: string;
+  readonly purpose: "attack" | "verify" | "tampering" | "accuracy";
+  readonly options: Readonly<Record<string, OptionValue>>;
+  readonly seed: string;
+  readonly seconds: number;
+  readonly counts: Readonly<Record<string, number>>;
+  /** For verifiers: whether a proof covers float32 rounding ("float32-safe") or real arithmetic only. */
+  readonly arithmetic: "float32-safe" | "real" | null;
+}
+
+/** Something a reader might think was checked and was not. */
+export interface Limit {
+  readonly title: string;
+  readonly sentence: string;
+}
+
+export interface AuditReport {
+  readonly schema: typeof REPORT_SCHEMA;
+  readonly tool: { readonly name: string; readonly version: string };
+  /** ISO 8601, UTC. */
+  readonly created: string;
+  readonly seed: string;
+  readonly command: string;
+  readonly seconds: number;
+  readonly decision: Decision;
+  /** The first three carry the decision. */
+  readonly findings: readonly Finding[];
+  readonly model: ModelCard;
+  readonly data: DataCard;
+  /** One entry a norm, the headline norm first. */
+  readonly robustness: readonly Robustness[];
+  readonly suspicions: readonly Suspicion[];
+  readonly runs: readonly Run[];
+  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  readonly limits: readonly Limit[];
+}
