@@ -1,0 +1,155 @@
+/** @file Element-wise arithmetic of two operands, with broadcasting. */
+
+import { defineOp, type Interval, isPoint } from "./op.ts";
+import {
+  add,
+  additive,
+  bilinear,
+  div,
+  hull,
+  increasing,
+  inferBroadcast,
+  mapElements,
+  max,
+  min,
+  mul,
+  neg,
+  neverLinear,
+  scale,
+  sub,
+  unbroadcast,
+} from "./rules.ts";
+
+export const Add = defineOp<"Add">({
+  name: "Add",
+  arity: 2,
+  infer: inferBroadcast(),
+  evaluate: mapElements((x, y) => x + y),
+  vjp: (b, { inputs, wanted }, dy) => inputs.map((x, i) => (wanted[i] ? unbroadcast(b, dy, x.shape) : undefined)),
+  linearity: additive,
+  interval: increasing("Add"),
+  relax: { unsupported: "affine: its vjp is its relaxation" },
+  rounding: { kind: "elementwise", ulps: 1 },
+});
+
+export const Sub = defineOp<"Sub">({
+  name: "Sub",
+  arity: 2,
+  infer: inferBroadcast(),
+  evaluate: mapElements((x, y) => x - y),
+  vjp: (b, { inputs: [x, y], wanted }, dy) => [
+    wanted[0] ? unbroadcast(b, dy, x!.shape) : undefined,
+    wanted[1] ? neg(b, unbroadcast(b, dy, y!.shape)) : undefined,
+  ],
+  linearity: additive,
+  interval: (b, [x, y]) => ({ lower: sub(b, x!.lower, y!.upper), upper: sub(b, x!.upper, y!.lower) }),
+  relax: { unsupported: "affine: its vjp is its relaxation" },
+  rounding: { kind: "elementwise", ulps: 1 },
+});
+
+/**
+ * @source relax: McCormick envelope (verification.md §3), one plane a side.
+ */
+export const Mul = defineOp<"Mul">({
+  name: "Mul",
+  arity: 2,
+  infer: inferBroadcast(),
+  evaluate: mapElements((x, y) => x * y),
+  vjp: (b, { inputs: [x, y], wanted }, dy) => [
+    wanted[0] ? unbroadcast(b, mul(b, dy, y!), x!.shape) : undefined,
+    wanted[1] ? unbroadcast(b, mul(b, dy, x!), y!.shape) : undefined,
+  ],
+  linearity: bilinear,
+  interval: (b, [x, y]) => {
+    if (isPoint(x!) && isPoint(y!)) return increasing("Mul")(b, [x!, y!], {});
+    if (isPoint(x!)) return hull(b, [mul(b, x!.lower, y!.lower), mul(b, x!.lower, y!.upper)]);
+    if (isPoint(y!)) return hull(b, [mul(b, x!.lower, y!.lower), mul(b, x!.upper, y!.lower)]);
+    const ends = (i: Interval) => [i.lower, i.upper];
+    if (x!.lower === y!.lower && x!.upper === y!.upper) {
+      const squares = hull(
+        b,
+        ends(x!).map((end) => mul(b, end, end)),
+      );
+      // 0 where the interval contains 0: then l·u ≤ 0
+      const mixed = mul(b, x!.lower, x!.upper);
+      return { lower: max(b, b.constant(0), mul(b, squares.lower, b.emit("Step", [mixed]))), upper: squares.upper };
+    }
+    return hull(
+      b,
+      ends(x!).flatMap((p) => ends(y!).map((q) => mul(b, p, q))),
+    );
+  },
+  relax: (b, [x, y]) => ({
+    lower: { slopes: [y!.lower, x!.lower], offset: neg(b, mul(b, x!.lower, y!.lower)) },
+    upper: { slopes: [y!.upper, x!.lower], offset: neg(b, mul(b, x!.lower, y!.upper)) },
+  }),
+  rounding: { kind: "elementwise", ulps: 1 },
+});
+
+export const Div = defineOp<"Div">({
+  name: "Div",
+  arity: 2,
+  infer: inferBroadcast(),
+  evaluate: mapElements((x, y) => x / y),
+  vjp: (b, { inputs: [x, y], output, wanted }, dy) => [
+    wanted[0] ? unbroadcast(b, div(b, dy, y!), x!.shape) : undefined,
+    wanted[1] ? unbroadcast(b, neg(b, mul(b, dy, div(b, output, y!))), y!.shape) : undefined,
+  ],
+  linearity: ([, denominator]) => (denominator ? "none" : "linear"),
+  interval: (b, [x, y]) => {
+    const ends = hull(b, [
+      div(b, x!.lower, y!.lower),
+      div(b, x!.upper, y!.lower),
+      div(b, x!.lower, y!.upper),
+      div(b, x!.upper, y!.upper),
+    ]);
+    if (isPoint(y!)) return ends;
+    const throughZero = b.emit("LessOrEqual", [
+      mul(b, b.emit("Sign", [y!.lower]), b.emit("Sign", [y!.upper])),
+      b.constant(0),
+    ]);
+    return {
+      lower: b.emit("Where", [throughZero, b.constant(-Infinity), ends.lower]),
+      upper: b.emit("Where", [throughZero, b.constant(Infinity), ends.upper]),
+    };
+  },
+  relax: { unsupported: "the denominator varies: import writes x/y as x·(1/y)" },
+  expand: (b, [x, y]) => mul(b, x!, b.emit("Reciprocal", [y!])),
+  rounding: { kind: "elementwise", ulps: 1 },
+});
+
+/** 1 where x wins, ½ where they tie, so that the cotangents of Max and Min sum to dy. */
+const winner = (b: Parameters<typeof add>[0], x: Parameters<typeof add>[1], y: Parameters<typeof add>[1]) =>
+  scale(b, add(b, b.emit("Sign", [sub(b, x, y)]), b.constant(1)), 0.5);
+
+export const Max = defineOp<"Max">({
+  name: "Max",
+  arity: 2,
+  infer: inferBroadcast(),
+  evaluate: mapElements(Math.max),
+  vjp: (b, { inputs: [x, y], wanted }, dy) => [
+    wanted[0] ? unbroadcast(b, mul(b, dy, winner(b, x!, y!)), x!.shape) : undefined,
+    wanted[1] ? unbroadcast(b, mul(b, dy, winner(b, y!, x!)), y!.shape) : undefined,
+  ],
+  linearity: neverLinear,
+  interval: increasing("Max"),
+  relax: { unsupported: "max(x, y) = y + relu(x − y)" },
+  expand: (b, [x, y]) => add(b, y!, b.emit("Relu", [sub(b, x!, y!)])),
+  rounding: { kind: "exact" },
+});
+
+export const Min = defineOp<"Min">({
+  name: "Min",
+  arity: 2,
+  infer: inferBroadcast(),
+  evaluate: mapElements(Math.min),
+  vjp: (b, { inputs: [x, y], wanted }, dy) => [
+    wanted[0] ? unbroadcast(b, mul(b, dy, winner(b, y!, x!)), x!.shape) : undefined,
+    wanted[1] ? unbroadcast(b, mul(b, dy, winner(b, x!, y!)), y!.shape) : undefined,
+  ],
+  linearity: neverLinear,
+  interval: increasing("Min"),
+  relax: { unsupported: "min(x, y) = x − relu(x − y)" },
+  expand: (b, [x, y]) => sub(b, x!, b.emit("Relu", [sub(b, x!, y!)])),
+  rounding: { kind: "exact" },
+});

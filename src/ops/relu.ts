@@ -1,0 +1,53 @@
+import type { Builder, Value } from "../graph/types.ts";
+import { defineOp, type Interval, type LinearBounds, type SlopeRule } from "./op.ts";
+import { add, div, increasing, inferSame, mapElements, max, min, mul, neg, neverLinear, sub } from "./rules.ts";
+
+/**
+ * max(x, 0), element-wise.
+ * @source relax: two lines; upper the chord, lower by the slope rule. Fast-Lin (Weng et al. 2018, arXiv:1804.09699)
+ *   takes the chord's slope, CROWN (Zhang et al. 2018, arXiv:1811.00866) 1 where u > −l and 0 otherwise (tie → 0).
+ */
+export const Relu = defineOp<"Relu">({
+  name: "Relu",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements((x) => Math.max(x, 0)),
+  vjp: (b, { inputs: [x] }, dy) => [mul(b, dy, b.emit("Step", [x!]))],
+  linearity: neverLinear,
+  interval: increasing("Relu"),
+  relax: (b, [x], _, slope) => reluBounds(b, x!, slope),
+  rounding: { kind: "exact" },
+});
+
+function reluBounds(b: Builder, { lower, upper }: Interval, rule: SlopeRule): LinearBounds {
+  const zero = b.constant(0);
+  const below = min(b, lower, zero);
+  const above = max(b, upper, zero);
+  // s = u⁺/(u⁺ − l⁻): 1 where active, 0 where inactive, the chord's slope between
+  const width = sub(b, above, below);
+  const one = b.constant(1);
+  // 0/0 at l = u = 0: the width there is taken as 1
+  const chord = div(b, above, add(b, width, sub(b, one, b.emit("Step", [width]))));
+  const active = sub(b, one, b.emit("Step", [neg(b, lower)]));
+  return {
+    lower: { slopes: [lowerSlope(b, rule, chord, active, { lower, upper })], offset: undefined },
+    upper: { slopes: [chord], offset: neg(b, mul(b, chord, below)) },
+  };
+}
+
+function lowerSlope(b: Builder, rule: SlopeRule, chord: Value, active: Value, { lower, upper }: Interval): Value {
+  switch (rule) {
+    case "parallel":
+      return chord;
+    case "zero":
+      return active;
+    case "one":
+      return b.emit("Step", [upper]);
+    case "adaptive":
+      // u > −l also holds for every active unit but l = u = 0, where any slope serves
+      return b.emit("Step", [add(b, upper, lower)]);
+    default:
+      // α ∈ [0, 1] where unstable, the unit's own slope where stable
+      return max(b, active, mul(b, b.emit("Step", [upper]), rule.alpha));
+  }
+}
