@@ -5,10 +5,32 @@ import { ShapeError } from "../graph/dims.ts";
 import type { OpName } from "../graph/signatures.ts";
 import type { Builder } from "../graph/types.ts";
 import { Add, Div, Max, Min, Mul, Sub } from "./arithmetic.ts";
+import { Conv, ConvTranspose } from "./conv.ts";
+import { MatMul, ReduceSum } from "./linear.ts";
+import { Concat, Expand, Gather, Pad, Reshape, Slice, Transpose } from "./movement.ts";
 import type { OpRecord } from "./op.ts";
 import { Relu } from "./relu.ts";
 
-export const ops = { Add, Sub, Mul, Div, Min, Max, Relu } as unknown as { readonly [K in OpName]: OpRecord<K> };
+export const ops = {
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Min,
+  Max,
+  Relu,
+  MatMul,
+  ReduceSum,
+  Conv,
+  ConvTranspose,
+  Reshape,
+  Transpose,
+  Concat,
+  Slice,
+  Pad,
+  Expand,
+  Gather,
+} as unknown as { readonly [K in OpName]: OpRecord<K> };
 
 /** The record of an op whose name is only known to be one. */
 export const recordOf = <K extends OpName>(op: K): OpRecord<K> => ops[op] as OpRecord<K>;

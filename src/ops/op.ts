@@ -89,6 +89,8 @@ export interface OpRecord<K extends OpName> {
   /** The same function in other ops, for a reading that has no rule of its own. */
   readonly expand?: (b: Builder, inputs: readonly Value[], attrs: OpAttrs[K]) => Value;
   readonly rounding: Rounding<K>;
+  /** How many results one element of operand i takes part in at most; default: how often broadcasting repeats it. */
+  readonly fanOut?: (inputs: readonly { readonly shape: Shape }[], attrs: OpAttrs[K], operand: number) => number;
   /** How ONNX says it; undefined means an ONNX op of the same name with the same attributes. */
   readonly lower?: Lowering<K>;
 }
