@@ -1,0 +1,69 @@
+/** A value and its weight in bytes. */
+export interface Weighed<T> {
+  readonly value: T;
+  readonly bytes: number;
+}
+
+export interface Cache<T> {
+  /**
+   * Runs `action` on the value of `key`, making it first where it is absent; it is not released meanwhile.
+   * Concurrent calls make it once. A failure to make it is not remembered.
+   */
+  use<R>(key: string, make: () => Promise<Weighed<T>>, action: (value: T) => R | Promise<R>): Promise<R>;
+  /** Releases everything that is not in use. */
+  clear(): Promise<void>;
+}
+
+interface Entry<T> {
+  readonly made: Promise<Weighed<T>>;
+  bytes: number;
+  users: number;
+}
+
+/**
+ * Keeps the most recently used values whose weights add up to at most `maxBytes`, and the newest whatever it weighs.
+ */
+export function createCache<T>(maxBytes: number, release: (value: T) => Promise<void>): Cache<T> {
+  // Maps iterate in insertion order: the least recently used comes first.
+  const entries = new Map<string, Entry<T>>();
+
+  const drop = async (key: string, entry: Entry<T>): Promise<void> => {
+    entries.delete(key);
+    await release((await entry.made).value);
+  };
+
+  async function evict(limit: number): Promise<void> {
+    const newest = limit >= 0 ? [...entries.keys()].at(-1) : undefined;
+    let total = 0;
+    for (const entry of entries.values()) total += entry.bytes;
+    for (const [key, entry] of [...entries]) {
+      if (total <= limit) return;
+      if (entry.users > 0 || key === newest) continue;
+      total -= entry.bytes;
+      await drop(key, entry);
+    }
+  }
+
+  return {
+    async use(key, make, action) {
+      let entry = entries.get(key);
+      const absent = entry === undefined;
+      entry ??= { made: make(), bytes: 0, users: 0 };
+      entries.delete(key);
+      entries.set(key, entry);
+      entry.users++;
+      try {
+        const { value, bytes } = await entry.made.catch((error: unknown) => {
+          if (entries.get(key) === entry) entries.delete(key);
+          throw error;
+        });
+        entry.bytes = bytes;
+        return await action(value);
+      } finally {
+        entry.users--;
+        if (absent) await evict(maxBytes);
+      }
+    },
+    clear: () => evict(-1),
+  };
+}

@@ -1,0 +1,265 @@
+/**
+ * @file ONNX Runtime in Node. The one place that loads `onnxruntime-node`, and only when a first session is made.
+ *
+ * One thread per session: threads inside a session change the bits of MatMul, so parallelism is across workers.
+ */
+
+import { createHash } from "node:crypto";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { exportOnnx } from "../formats/onnx/export.ts";
+import type { DType, Graph, Tensor } from "../graph/types.ts";
+import { createCache, type Weighed } from "./cache.ts";
+import { type Digest, hashGraph } from "./hash.ts";
+import {
+  type CompileOptions,
+  checkFeeds,
+  type Device,
+  type Feeds,
+  type OpenOptions,
+  outputPorts,
+  type Port,
+  portsOf,
+  RunError,
+  type Runtime,
+  type Session,
+} from "./session.ts";
+
+export const nodeDigest: Digest = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+export interface NodeRuntimeOptions {
+  /** "webgpu" falls back to "cpu", with one line to `warn`, where it cannot start; float64 always runs on the CPU. */
+  readonly device?: Device;
+  /** Bound on the memory of cached sessions, estimated from their models' sizes. */
+  readonly cacheBytes?: number;
+  readonly warn?: (line: string) => void;
+}
+
+type Ort = typeof import("onnxruntime-node");
+type Element = OrtTensor.Type;
+type OrtTensors = Record<string, OrtTensor>;
+
+const elementTypes: Partial<Record<Element, DType>> = {
+  float32: "float",
+  float64: "float",
+  int64: "int",
+  int32: "int",
+  int16: "int",
+  int8: "int",
+  uint8: "int",
+  uint16: "int",
+  bool: "bool",
+};
+
+interface TypedPort extends Port {
+  readonly element: Element;
+}
+
+let loading: Promise<Ort> | undefined;
+
+function loadOrt(): Promise<Ort> {
+  loading ??= import("onnxruntime-node").then((ort) => {
+    ort.env.logLevel = "fatal"; // failures are thrown as well; warnings would land in the middle of our stderr
+    return ort;
+  });
+  return loading;
+}
+
+/** No option may be present and undefined: ONNX Runtime throws on that. */
+const sessionOptions = (device: Device): InferenceSession.SessionOptions => ({
+  executionProviders: [device],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: "sequential",
+  graphOptimizationLevel: "all",
+  logSeverityLevel: 4,
+});
+
+/** ONNX Runtime keeps the weights, often a second time in packed form, and some memory per session. */
+const estimateBytes = (modelBytes: number): number => 2 * modelBytes + (1 << 17);
+
+export const DEFAULT_CACHE_BYTES = 1 << 29;
+
+export function createRuntime({
+  device = "cpu",
+  cacheBytes = DEFAULT_CACHE_BYTES,
+  warn = (line) => process.stderr.write(`${line}\n`),
+}: NodeRuntimeOptions = {}): Runtime {
+  const cache = createCache<InferenceSession>(cacheBytes, (session) => session.release());
+  let usable: Promise<Device> | undefined;
+
+  const deviceFor = (float: CompileOptions["float"]): Promise<Device> | Device => {
+    if (device === "cpu" || float === "float64") return "cpu";
+    usable ??= probe(device).then((problem) => {
+      if (problem === undefined) return device;
+      warn(`device ${device} cannot start (${problem}); running on the CPU instead`);
+      return "cpu";
+    });
+    return usable;
+  };
+
+  async function compile(graph: Graph, { float, name = "graph" }: CompileOptions): Promise<Session> {
+    const target = await deviceFor(float);
+    const key = `${target} ${float} ${hashGraph(graph, nodeDigest)}`;
+    const typed = (port: Port): TypedPort => ({ ...port, element: graphElement(port.dtype, float) });
+    const make = () => makeSession(exportOnnx(graph, { float }), sessionOptions(target), name);
+    await cache.use(key, make, () => undefined);
+    return wrap({
+      name,
+      device: target,
+      inputs: portsOf(graph.inputs).map(typed),
+      outputs: outputPorts(graph).map(typed),
+      run: (feeds) => cache.use(key, make, (session) => session.run(feeds)),
+      dispose: async () => {},
+    });
+  }
+
+  return { compile, openModel, [Symbol.asyncDispose]: () => cache.clear() };
+}
+
+/** Why a device cannot be used, or undefined when it can. */
+async function probe(device: Device): Promise<string | undefined> {
+  const x = { kind: "input", name: "x", shape: ["N"], dtype: "float" } as const;
+  const graph: Graph = { inputs: [x], outputs: [{ name: "y", value: x }] };
+  try {
+    const ort = await loadOrt();
+    const session = await ort.InferenceSession.create(exportOnnx(graph, { float: "float32" }), sessionOptions(device));
+    await session.release();
+    return undefined;
+  } catch (error) {
+    return briefly(error);
+  }
+}
+
+async function openModel(bytes: Uint8Array, { name = "model", externalData = [] }: OpenOptions = {}): Promise<Session> {
+  const external = externalData.map((file) => ({ path: file.path, data: file.bytes }));
+  const options = { ...sessionOptions("cpu"), ...(external.length > 0 ? { externalData: external } : {}) };
+  const { value: session } = await makeSession(bytes, options, name);
+  return wrap({
+    name,
+    device: "cpu",
+    inputs: session.inputMetadata.map((meta) => fileport(meta, `${name}: input`)),
+    outputs: session.outputMetadata.map((meta) => fileport(meta, `${name}: output`)),
+    run: (feeds) => session.run(feeds),
+    dispose: () => session.release(),
+  });
+}
+
+async function makeSession(
+  bytes: Uint8Array,
+  options: InferenceSession.SessionOptions,
+  name: string,
+): Promise<Weighed<InferenceSession>> {
+  const ort = await loadOrt();
+  try {
+    const value = await ort.InferenceSession.create(bytes, options);
+    return { value, bytes: estimateBytes(bytes.length) };
+  } catch (error) {
+    throw new RunError(`${name}: ONNX Runtime refuses the model: ${briefly(error)}`, { cause: error });
+  }
+}
+
+/** ONNX Runtime's messages without the paths and signatures of its sources, on one line of bearable length. */
+function briefly(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const line = text
+    .replaceAll(/\/\S*onnxruntime\S*:\d+ .*?(?:was false\.|\) )/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
+const graphElement = (dtype: DType, float: CompileOptions["float"]): Element =>
+  dtype === "float" ? float : dtype === "int" ? "int64" : "bool";
+
+function fileport(meta: InferenceSession.ValueMetadata, place: string): TypedPort {
+  const dtype = meta.isTensor ? elementTypes[meta.type] : undefined;
+  if (!meta.isTensor || !dtype) {
+    const type = meta.isTensor ? meta.type : "not a tensor";
+    throw new RunError(`${place} "${meta.name}" is ${type}; convert the model to float32, float64, int or bool`);
+  }
+  return { name: meta.name, dtype, shape: meta.shape, element: meta.type };
+}
+
+interface Native {
+  readonly name: string;
+  readonly device: Device;
+  readonly inputs: readonly TypedPort[];
+  readonly outputs: readonly TypedPort[];
+  readonly run: (feeds: OrtTensors) => Promise<InferenceSession.ReturnType>;
+  readonly dispose: () => Promise<void>;
+}
+
+function wrap({ name, device, inputs, outputs, run, dispose }: Native): Session {
+  let disposed = false;
+  return {
+    inputs,
+    outputs,
+    device,
+    async run(feeds) {
+      if (disposed) throw new RunError(`${name}: the session is closed`);
+      checkFeeds(inputs, feeds, name);
+      const ort = await loadOrt();
+      const results = await run(toOrt(ort, inputs, feeds)).catch((error: unknown) => {
+        if (error instanceof RunError) throw error;
+        throw new RunError(`${name}: ONNX Runtime failed: ${briefly(error)}`, { cause: error });
+      });
+      return Object.fromEntries(outputs.map((port) => [port.name, fromOrt(results[port.name]!, port, name)]));
+    },
+    async [Symbol.asyncDispose]() {
+      if (disposed) return;
+      disposed = true;
+      await dispose();
+    },
+  };
+}
+
+function toOrt(ort: Ort, inputs: readonly TypedPort[], feeds: Feeds): OrtTensors {
+  const tensors = inputs.map((port) => {
+    const { data, shape } = feeds[port.name]!;
+    return [port.name, new ort.Tensor(port.element as "float32", store(data, port.element) as Float32Array, shape)];
+  });
+  return Object.fromEntries(tensors) as OrtTensors;
+}
+
+/** The element type's own array; no copy where it already is one. */
+function store(data: Tensor["data"], element: Element): OrtTensor["data"] {
+  const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data; // ONNX Runtime refuses shared memory
+  switch (element) {
+    case "float32":
+      return own instanceof Float32Array ? own : Float32Array.from(own);
+    case "float64":
+      return own instanceof Float64Array ? own : Float64Array.from(own);
+    case "int64":
+      return BigInt64Array.from(own as Int32Array, BigInt);
+    case "int32":
+      return own as Int32Array;
+    case "int16":
+      return Int16Array.from(own);
+    case "int8":
+      return Int8Array.from(own);
+    case "uint16":
+      return Uint16Array.from(own);
+    default:
+      return own instanceof Uint8Array ? own : Uint8Array.from(own);
+  }
+}
+
+const INT32_LIMIT = 2n ** 31n;
+
+function fromOrt({ data, dims }: OrtTensor, port: TypedPort, name: string): Tensor {
+  const shape = [...dims];
+  if (data instanceof Float32Array || data instanceof Float64Array) return { dtype: "float", shape, data };
+  if (port.dtype === "bool") return { dtype: "bool", shape, data: data as Uint8Array };
+  if (!(data instanceof BigInt64Array)) return { dtype: "int", shape, data: Int32Array.from(data as Int32Array) };
+  const wide = data.find((value) => value >= INT32_LIMIT || value < -INT32_LIMIT);
+  if (wide !== undefined) throw new RunError(`${name}: output "${port.name}" holds ${wide}, beyond 32 bits`);
+  return { dtype: "int", shape, data: Int32Array.from(data, Number) };
+}
+
+/** The process's own runtime on the CPU: what workers and short programs use. */
+let shared: Runtime | undefined;
+
+export function cpuRuntime(): Runtime {
+  shared ??= createRuntime();
+  return shared;
+}
