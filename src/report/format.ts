@@ -1,4 +1,4 @@
-import type { Rate } from "./model.ts";
+import type { Proportion } from "../stats/proportion.ts";
 
 /** "93.4%". Never rounds up to 100% or down to 0% a share that is not exactly that. */
 export function percent(share: number, digits = 1): string {
@@ -9,19 +9,17 @@ export function percent(share: number, digits = 1): string {
   return `${shown.toFixed(Number.isInteger(Number(shown.toFixed(digits))) && (share === 0 || share === 1) ? 0 : digits)}%`;
 }
 
-export const rateShare = (rate: Rate): number => rate.hits / rate.total;
-
 /** "89.1–96.3%". The ends are rounded outwards, so that the shown interval contains the computed one. */
-export function intervalText({ lower, upper }: Pick<Rate, "lower" | "upper">): string {
+export function intervalText({ lower, upper }: Pick<Proportion, "lower" | "upper">): string {
   const down = Math.floor(lower * 1000 + 1e-9) / 10;
   const up = Math.ceil(upper * 1000 - 1e-9) / 10;
   return `${down.toFixed(lower === 0 ? 0 : 1)}–${up.toFixed(upper === 1 ? 0 : 1)}%`;
 }
 
 /** "93.4% (95% interval 89.1–96.3%, 187 of 200)". */
-export function rateText(rate: Rate): string {
+export function rateText(rate: Proportion): string {
   const level = `${Number((rate.confidence * 100).toFixed(2))}%`;
-  return `${percent(rateShare(rate))} (${level} interval ${intervalText(rate)}, ${rate.hits} of ${rate.total})`;
+  return `${percent(rate.estimate)} (${level} interval ${intervalText(rate)}, ${rate.successes} of ${rate.trials})`;
 }
 
 /** The fraction `k/255` when that is how the number was meant, a short decimal otherwise. */

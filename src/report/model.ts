@@ -1,8 +1,10 @@
 /**
  * @file The audit report as plain data. The JSON file beside the HTML page is exactly this, and the page shows
- * nothing that is not in it. Keys are never left out: what was not measured is `null` or an empty list, and
- * `limits` says why.
+ * nothing that is not in it. Every share is a `Proportion` of at least one input, with its exact interval. Keys are
+ * never left out: what was not measured is `null` or an empty list, and `limits` says why.
  */
+
+import type { Proportion } from "../stats/proportion.ts";
 
 /** Raised when a reader of the previous version would misread the file. */
 export const REPORT_SCHEMA = 1;
@@ -17,19 +19,6 @@ export type NormName = "linf" | "l2" | "l1";
 /** A section of the page that a finding can point to. */
 export type SectionId = "model" | "data" | "robustness" | "classes" | "examples" | "tampering" | "runs" | "limits";
 
-/**
- * A share of a sample, with the exact (Clopper–Pearson) interval for the share in the population.
- * `lower` and `upper` are in [0, 1]; the share itself is `hits / total`.
- */
-export interface Rate {
-  readonly hits: number;
-  readonly total: number;
-  readonly lower: number;
-  readonly upper: number;
-  /** Coverage of the interval, for example 0.95. */
-  readonly confidence: number;
-}
-
 /** A number that is not a share: a distance, a score, a time. */
 export interface Quantity {
   readonly value: number;
@@ -40,7 +29,7 @@ export interface Quantity {
 }
 
 export type Figure =
-  | { readonly label: string; readonly rate: Rate }
+  | { readonly label: string; readonly rate: Proportion }
   | { readonly label: string; readonly quantity: Quantity };
 
 export interface Finding {
@@ -116,7 +105,7 @@ export interface DataCard {
   /** In the order of the model's outputs; empty when the model does not classify. */
   readonly classNames: readonly string[];
   /** `null` without labels. */
-  readonly cleanAccuracy: Rate | null;
+  readonly cleanAccuracy: Proportion | null;
   /** Accuracy of guessing the most frequent class, in [0, 1]; `null` without labels. */
   readonly chance: number | null;
 }
@@ -137,20 +126,20 @@ export interface VerdictCounts {
 /** The two-sided estimate of robust accuracy at one epsilon. */
 export interface BandPoint {
   readonly epsilon: number;
-  readonly clean: Rate | null;
+  readonly clean: Proportion | null;
   /** Accuracy left after every attack: robust accuracy is at most this. `null` when no attack ran. */
-  readonly attackedUpper: Rate | null;
+  readonly attackedUpper: Proportion | null;
   /** Share proved: robust accuracy is at least this. `null` when no verifier ran. */
-  readonly certifiedLower: Rate | null;
+  readonly certifiedLower: Proportion | null;
   readonly counts: VerdictCounts;
 }
 
 export interface ClassRow {
   /** Index in `DataCard.classNames`. */
   readonly label: number;
-  readonly clean: Rate | null;
-  readonly attackedUpper: Rate | null;
-  readonly certifiedLower: Rate | null;
+  readonly clean: Proportion | null;
+  readonly attackedUpper: Proportion | null;
+  readonly certifiedLower: Proportion | null;
 }
 
 /** Pixels in rows, channels interleaved, one byte each, base64. */
@@ -216,9 +205,9 @@ export interface Suspicion {
   readonly severity: Severity;
   readonly targetClass: number | null;
   /** Share of inputs of other classes that the trigger sends to the target class. */
-  readonly success: Rate | null;
+  readonly success: Proportion | null;
   /** The same test aimed at every class: the population that gives `success` its meaning. */
-  readonly perTarget: readonly { readonly label: number; readonly success: Rate }[];
+  readonly perTarget: readonly { readonly label: number; readonly success: Proportion }[];
   readonly pictures: readonly { readonly caption: string; readonly picture: Picture }[];
 }
 

@@ -20,10 +20,18 @@ const share = z.number().min(0).max(1);
 const text = z.string();
 
 const rate = z
-  .strictObject({ hits: count, total: count.min(1), lower: share, upper: share, confidence: z.number().gt(0).lt(1) })
+  .strictObject({
+    estimate: share,
+    lower: share,
+    upper: share,
+    successes: count,
+    trials: count.min(1),
+    confidence: z.number().gt(0).lt(1),
+  })
   .readonly()
-  .refine((r) => r.hits <= r.total, "hits exceed the total.")
-  .refine((r) => r.lower <= r.hits / r.total && r.hits / r.total <= r.upper, "the share lies outside its interval.");
+  .refine((r) => r.successes <= r.trials, "more successes than trials.")
+  .refine((r) => Math.abs(r.estimate - r.successes / r.trials) < 1e-9, "the estimate is not successes / trials.")
+  .refine((r) => r.lower <= r.estimate && r.estimate <= r.upper, "the estimate lies outside its interval.");
 
 const quantity = z
   .strictObject({

@@ -1,0 +1,60 @@
+import { loadChartKit } from "./charts/chart.ts";
+import { html, type Markup, trusted } from "./markup.ts";
+import type { AuditReport } from "./model.ts";
+import { DECISION_WORDS, decisionSection, firstScreen } from "./sections/first-screen.ts";
+import { glossaryList } from "./sections/glossary.ts";
+import { dataSection, modelSection } from "./sections/model.ts";
+import { lead, SECTIONS, section } from "./sections/parts.ts";
+import { classesSection, examplesSection, robustnessSection } from "./sections/robustness.ts";
+import { limitsSection, runsSection } from "./sections/runs.ts";
+import { tamperingSection } from "./sections/tampering.ts";
+import { STYLE } from "./style.ts";
+
+/** The page may show its own pictures and styles; it runs no script and reaches for nothing outside itself. */
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+const navigation = (): Markup =>
+  html`<nav aria-label="Sections"><ul>${Object.entries(SECTIONS).map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>`;
+
+const glossarySection = (): Markup =>
+  section("glossary", "Glossary", [lead(html`The words of this report, in plain terms.`), glossaryList()]);
+
+/**
+ * The report as one HTML file that needs no other file, no network and no script. It shows what `report` says and
+ * decides nothing; all text from the report is escaped.
+ */
+export async function renderHtml(report: AuditReport): Promise<string> {
+  const kit = await loadChartKit();
+  const { word } = DECISION_WORDS[report.decision.kind];
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="${report.tool.name} ${report.tool.version}">
+<title>${word}: ${report.model.fileName} – Assay audit</title>
+<style>${trusted(STYLE)}</style>
+</head>
+<body>
+${firstScreen(report)}
+${navigation()}
+<main><div class="wrap">
+${decisionSection(report)}
+${robustnessSection(kit, report)}
+${classesSection(kit, report)}
+${examplesSection(report)}
+${tamperingSection(kit, report)}
+${modelSection(report)}
+${dataSection(report)}
+${runsSection(kit, report)}
+${limitsSection(report)}
+${glossarySection()}
+</div></main>
+<footer><div class="wrap">${report.tool.name} ${report.tool.version}, ${report.created}, seed ${report.seed}. The JSON file beside this page holds the same in machine-readable form; <code>assay report</code> makes this page from it.</div></footer>
+</body>
+</html>
+`;
+  return page.source;
+}

@@ -1,0 +1,113 @@
+/** @file The first screen: the decision, the three findings that carry it, and the key numbers. */
+import type { Proportion } from "../../stats/proportion.ts";
+import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+import type { AuditReport, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
+import { evidenceBadge, figureText, headlinePoint, icon, section, severityMark, term } from "./parts.ts";
+
+/** Findings that stand on the first screen. */
+const CARRYING = 3;
+
+export const DECISION_WORDS = {
+  ship: { word: "Ship", icon: "check" },
+  "do-not-ship": { word: "Do not ship", icon: "cross" },
+  "cannot-tell": { word: "Cannot tell", icon: "question" },
+} as const satisfies Readonly<Record<DecisionKind, object>>;
+
+export function firstScreen(report: AuditReport): Markup {
+  const { kind, headline, reason } = report.decision;
+  const { word, icon: picture } = DECISION_WORDS[kind];
+  return html`<header class="hero hero-${kind}">
+<p class="masthead"><strong>Assay</strong> audit report<span class="masthead-date">${dateText(report.created)}</span></p>
+<div class="verdict">
+<div class="verdict-words">
+<p class="subject">Decision about <code>${report.model.fileName}</code></p>
+<h1><span class="seal">${icon(picture)}</span>${word}</h1>
+<p class="headline">${headline}</p>
+<p class="reason">${reason}</p>
+</div>
+${keyNumbers(report)}
+</div>
+<ol class="findings" aria-label="The findings that carry the decision">${report.findings.slice(0, CARRYING).map(findingCard)}</ol>
+</header>`;
+}
+
+const findingCard = (finding: Finding): Markup =>
+  html`<li class="finding finding-${finding.severity}">
+<div class="finding-marks">${evidenceBadge(finding.evidence)}${severityMark(finding.severity)}</div>
+<h3>${finding.title}</h3>
+<p>${finding.sentence}</p>
+${finding.figures.map(figureText)}
+<a class="more" href="#${finding.section}">See the evidence</a>
+</li>`;
+
+function keyNumbers(report: AuditReport): Markup {
+  const { cleanAccuracy } = report.data;
+  const headline = report.robustness[0];
+  const clean = keyNumber("Clean accuracy", "on unchanged inputs", cleanAccuracy, "");
+  if (headline === undefined) return html`<div class="key"><h2>Key numbers</h2><dl>${clean}</dl></div>`;
+  const point = headlinePoint(headline);
+  const range = `${headline.norm} ${epsilonText(point.epsilon)}`;
+  const still = cleanAccuracy === null ? "keep their answer" : "stay correct";
+  return html`<div class="key">
+<h2>Key numbers <span class="key-range">within ${term("norm", headline.norm)} ${term("epsilon", epsilonText(point.epsilon))}</span></h2>
+<dl>
+${clean}
+${keyNumber("Not broken", `${still} under every attack: at most`, point.attackedUpper, "≤ ")}
+${keyNumber("Proved", `${still} whatever is tried: at least`, point.certifiedLower, "≥ ")}
+</dl>
+${verdictBar(point.counts, range)}
+</div>`;
+}
+
+const keyNumber = (name: string, meaning: string, rate: Proportion | null, prefix: string): Markup =>
+  html`<div class="key-number"><dt>${name} <span class="key-meaning">${meaning}</span></dt><dd>${
+    rate === null
+      ? html`<span class="absent">not measured</span>`
+      : html`${prefix}${percent(rate.estimate)} <span class="interval">${intervalText(rate)}</span>`
+  }</dd></div>`;
+
+/** What became of every input, as one bar whose parts are also written out. */
+export function verdictBar(counts: VerdictCounts, range: string): Markup {
+  const parts = (
+    [
+      ["certified", "proved", counts.certified],
+      ["unknown", "undecided", counts.unknown],
+      ["falsified", "broken", counts.falsified],
+      ["wrong", "wrong unchanged", counts.inputs - counts.correct],
+    ] as const
+  ).filter(([, , count]) => count > 0);
+  const words = parts.map(([, word, count]) => `${count} ${word}`).join(", ");
+  return html`<div class="verdicts">
+<div class="verdict-bar" role="img" aria-label="Of ${counts.inputs} inputs within ${range}: ${words}">${parts.map(
+    ([kind, , count]) => html`<span class="part part-${kind}" style="flex-grow:${count}"></span>`,
+  )}</div>
+<ul class="legend">${parts.map(
+    ([kind, word, count]) => html`<li><span class="swatch part-${kind}"></span>${count} ${word}</li>`,
+  )}</ul>
+<p class="fine">${plural(counts.inputs, "input")}; ranges beside percentages are 95% ${term("interval", "confidence intervals")}.</p>
+</div>`;
+}
+
+const OUTCOME = {
+  met: { word: "Met", icon: "check" },
+  failed: { word: "Failed", icon: "cross" },
+  undecided: { word: "Undecided", icon: "question" },
+} as const satisfies Readonly<Record<GateCondition["outcome"], object>>;
+
+const conditionItem = ({ sentence, outcome, measured }: GateCondition): Markup =>
+  html`<li class="condition condition-${outcome}">${icon(OUTCOME[outcome].icon)}<div><p>${sentence}</p><p class="fine"><strong>${OUTCOME[outcome].word}</strong>: ${measured}</p></div></li>`;
+
+/** How the decision came about: the gate's conditions, what to do next, and the findings beyond the first three. */
+export function decisionSection({ decision, findings }: AuditReport): Markup {
+  const { gate, nextSteps } = decision;
+  const further = findings.slice(CARRYING);
+  const conditions = html`<div><h3>The conditions: ${gate.name}</h3><ul class="conditions">${gate.conditions.map(conditionItem)}</ul></div>`;
+  const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${step}</li>`)}</ol></div>`;
+  return section("decision", "How the decision came about", [
+    html`<div class="columns">${conditions}${nextSteps.length === 0 ? null : steps}</div>`,
+    ...(further.length === 0
+      ? []
+      : [html`<h3>Further findings</h3><ul class="findings further">${further.map(findingCard)}</ul>`]),
+  ]);
+}

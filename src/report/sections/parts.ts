@@ -1,0 +1,125 @@
+/** @file The small pieces that the sections share. */
+import type { Proportion } from "../../stats/proportion.ts";
+import type { Chart } from "../charts/chart.ts";
+import { intervalText, numberText, percent, plural } from "../format.ts";
+import { html, type Markup, trusted } from "../markup.ts";
+import type { AuditReport, BandPoint, Evidence, Figure, Quantity, Robustness, SectionId, Severity } from "../model.ts";
+import { type GlossaryId, glossaryAnchor } from "./glossary.ts";
+
+/** Sections in the order of the page, with the words of the navigation. */
+export const SECTIONS = {
+  decision: "Decision",
+  robustness: "Robustness",
+  classes: "Classes",
+  examples: "Examples",
+  tampering: "Tampering",
+  model: "Model",
+  data: "Data",
+  runs: "What was run",
+  limits: "Not checked",
+  glossary: "Glossary",
+} as const satisfies Readonly<Record<SectionId | "decision" | "glossary", string>>;
+
+/** Icons on a 24 × 24 grid, drawn with a 2-wide round pen. */
+const ICONS = {
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  cross: "M6.5 6.5l11 11M17.5 6.5l-11 11",
+  question: "M8.8 9a3.3 3.3 0 1 1 4.9 2.9c-1.1.6-1.7 1.2-1.7 2.6M12 18.2v.1",
+  shield: "M12 3l7.5 2.8v5.4c0 4.7-3 8-7.5 9.8-4.5-1.8-7.5-5.1-7.5-9.8V5.8zM8.6 12l2.5 2.5 4.5-4.7",
+  target: "M12 5a7 7 0 1 0 0 14a7 7 0 0 0 0-14M12 2v5M12 17v5M2 12h5M17 12h5",
+  bars: "M5 20v-6M12 20V4M19 20v-9",
+  bulb: "M9 18h6M10 21.2h4M12 3a6.2 6.2 0 0 0-3.6 11.2c.6.5.9 1 .9 1.8h5.4c0-.8.3-1.3.9-1.8A6.2 6.2 0 0 0 12 3",
+  alert: "M12 4.5l9 15.5H3zM12 10v4.2M12 17.2v.1",
+  info: "M12 3.2a8.8 8.8 0 1 0 0 17.6a8.8 8.8 0 0 0 0-17.6M12 11v5.2M12 7.8v.1",
+} as const;
+
+export const icon = (name: keyof typeof ICONS): Markup =>
+  trusted(
+    `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[name]}" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>`,
+  );
+
+const EVIDENCE = {
+  proved: { word: "Proved", icon: "shield", meaning: "A mathematical proof covers every case in the stated range." },
+  attacked: { word: "Attacked", icon: "target", meaning: "A concrete input shows it, checked on the original model." },
+  statistical: { word: "Statistical", icon: "bars", meaning: "Measured on a sample; the interval says how exactly." },
+  heuristic: { word: "Heuristic", icon: "bulb", meaning: "A rule of thumb: a hint where to look, no evidence." },
+} as const satisfies Readonly<Record<Evidence, object>>;
+
+export function evidenceBadge(evidence: Evidence): Markup {
+  const { word, icon: picture, meaning } = EVIDENCE[evidence];
+  const href = `#${glossaryAnchor(evidence)}`;
+  return html`<a class="badge badge-${evidence}" href="${href}" title="${meaning}">${icon(picture)}${word}</a>`;
+}
+
+const SEVERITY = {
+  critical: { word: "Critical", icon: "cross" },
+  warning: { word: "Warning", icon: "alert" },
+  note: { word: "Note", icon: "info" },
+  good: { word: "Good", icon: "check" },
+} as const satisfies Readonly<Record<Severity, object>>;
+
+export function severityMark(severity: Severity): Markup {
+  const { word, icon: picture } = SEVERITY[severity];
+  return html`<span class="severity severity-${severity}">${icon(picture)}${word}</span>`;
+}
+
+/** A word that the glossary explains. */
+export const term = (id: GlossaryId, text: string): Markup =>
+  html`<a class="term" href="#${glossaryAnchor(id)}">${text}</a>`;
+
+/** "52.1% 49.0–55.2%": a share over its interval; `prefix` is "≤" or "≥" for one-sided knowledge. */
+export const rateCell = (rate: Proportion | null, prefix = ""): Markup =>
+  rate === null
+    ? html`<span class="absent">not measured</span>`
+    : html`<span class="rate">${prefix}${percent(rate.estimate)}</span> <span class="interval">${intervalText(rate)}</span>`;
+
+function quantityText({ value, unit, interval }: Quantity): Markup {
+  const range = interval === null ? null : html` <span class="interval">${interval.map(numberText).join("–")}</span>`;
+  return html`<span class="rate">${numberText(value)}${unit === "" ? "" : ` ${unit}`}</span>${range}`;
+}
+
+export function figureText(figure: Figure): Markup {
+  const [number, sample] =
+    "rate" in figure
+      ? [rateCell(figure.rate), `${figure.rate.successes} of ${figure.rate.trials}`]
+      : [quantityText(figure.quantity), plural(figure.quantity.samples, "sample")];
+  return html`<div class="figure"><div class="figure-number">${number}</div><div class="figure-label">${figure.label}, ${sample}</div></div>`;
+}
+
+/** Both drawings of a chart; the style sheet shows the one that fits. */
+export const chartFigure = ({ wide, narrow }: Chart, caption: Markup): Markup =>
+  html`<figure class="chart"><div class="chart-wide">${trusted(wide)}</div><div class="chart-narrow">${trusted(narrow)}</div><figcaption>${caption}</figcaption></figure>`;
+
+export interface Column {
+  readonly heading: string;
+  readonly numeric: boolean;
+}
+
+/** A table that becomes a list of cards on a phone; the first column names the row. */
+export function dataTable(
+  label: string,
+  columns: readonly Column[],
+  rows: readonly (readonly (Markup | string)[])[],
+): Markup {
+  const kind = (column: Column | undefined): string => (column?.numeric ? "number" : "words");
+  const head = columns.map((c) => html`<th scope="col" class="${kind(c)}">${c.heading}</th>`);
+  const cell = (value: Markup | string, i: number): Markup =>
+    i === 0
+      ? html`<th scope="row" class="${kind(columns[0])}">${value}</th>`
+      : html`<td class="${kind(columns[i])}" data-label="${columns[i]?.heading ?? ""}">${value}</td>`;
+  const body = rows.map((row) => html`<tr>${row.map(cell)}</tr>`);
+  return html`<table class="stack"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+export const section = (id: keyof typeof SECTIONS, title: string, body: readonly Markup[]): Markup =>
+  html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body}</section>`;
+
+export const lead = (text: Markup): Markup => html`<p class="lead">${text}</p>`;
+export const nothing = (text: string): Markup => html`<p class="empty">${icon("info")}<span>${text}</span></p>`;
+
+export const headlinePoint = ({ points, headlineEpsilon }: Robustness): BandPoint =>
+  points.find((p) => p.epsilon === headlineEpsilon) ?? points[0]!;
+
+/** The name of a class, or its number where the report has no names. */
+export const className = (report: AuditReport, label: number): string =>
+  report.data.classNames[label] ?? `class ${label}`;

@@ -1,0 +1,163 @@
+/** @file Accuracy against epsilon, per class, and adversarial examples. */
+import { bandChart } from "../charts/band.ts";
+import type { ChartKit } from "../charts/chart.ts";
+import { classChart, MOST_ROWS, weakestFirst } from "../charts/classes.ts";
+import { epsilonText, numberText, percent, plural } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
+import { changeUri, pictureUri } from "../pictures.ts";
+import {
+  chartFigure,
+  className,
+  dataTable,
+  headlinePoint,
+  icon,
+  lead,
+  nothing,
+  rateCell,
+  section,
+  term,
+} from "./parts.ts";
+
+const swatch = (kind: string, words: Markup | string): Markup =>
+  html`<li><span class="swatch swatch-${kind}"></span>${words}</li>`;
+
+const bandLegend = (report: AuditReport): Markup =>
+  html`<ul class="legend">${swatch("attacked", "not broken by any attack: the truth is not above")}${swatch("undecided", term("undecided", "undecided"))}${swatch("certified", "proved: the truth is not below")}${
+    report.data.cleanAccuracy === null ? null : swatch("clean-line", "clean accuracy")
+  }</ul>`;
+
+const undecidedCell = ({ counts }: BandPoint): string =>
+  `${percent(counts.inputs === 0 ? 0 : counts.unknown / counts.inputs)} (${counts.unknown})`;
+
+function pointsTable({ points, norm }: Robustness): Markup {
+  const columns = [
+    { heading: "Epsilon", numeric: false },
+    { heading: "Not broken, at most", numeric: true },
+    { heading: "Proved, at least", numeric: true },
+    { heading: "Undecided", numeric: true },
+    { heading: "Broken", numeric: true },
+    { heading: "Inputs", numeric: true },
+  ];
+  const rows = points.map((p) => [
+    `${norm} ${epsilonText(p.epsilon)}`,
+    rateCell(p.attackedUpper, "≤ "),
+    rateCell(p.certifiedLower, "≥ "),
+    undecidedCell(p),
+    String(p.counts.falsified),
+    String(p.counts.inputs),
+  ]);
+  return dataTable(`Accuracy against epsilon, ${norm}`, columns, rows);
+}
+
+function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness): Markup {
+  const { norm, unit, points, headlineEpsilon } = robustness;
+  const headline = headlinePoint(robustness);
+  const missing = [
+    ...(headline.attackedUpper === null
+      ? ["No attack ran here, so nothing bounds the truth from above but the clean accuracy."]
+      : []),
+    ...(headline.certifiedLower === null
+      ? ["No verifier ran here, so nothing is proved: the truth may lie anywhere below the attacks' line."]
+      : []),
+  ];
+  const caption = html`Changes measured in ${term("norm", norm)}, in ${unit}. Dotted line: epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Shaded edges and whiskers: 95% intervals.`;
+  return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(report)}${chartFigure(
+    bandChart(kit, robustness, `band-${norm}`),
+    caption,
+  )}<details${points.length <= 8 ? html` open` : null}><summary>The numbers</summary>${pointsTable(robustness)}</details>`;
+}
+
+/** Said where a proof leaves rounding out, because such a proof must not be read as covering the running model. */
+function arithmeticNote({ runs }: AuditReport): Markup[] {
+  const real = runs.filter((run) => run.arithmetic === "real").map((run) => run.method);
+  if (real.length === 0) return [];
+  return [
+    html`<p class="caution">${icon("alert")}<span>${[...new Set(real)].join(", ")} ran in real arithmetic: the proofs leave out rounding and are not ${term("floatsafe", "float32-safe")}.</span></p>`,
+  ];
+}
+
+export function robustnessSection(kit: ChartKit, report: AuditReport): Markup {
+  const { robustness } = report;
+  if (robustness.length === 0) {
+    return section("robustness", "Robustness", [nothing("Neither attacks nor verifiers ran in this audit.")]);
+  }
+  const right = report.data.cleanAccuracy === null ? "does the answer stay what it was" : "is the answer still right";
+  return section("robustness", "Robustness", [
+    lead(
+      html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they broke can certainly be broken. <strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be broken at all. In between it is ${term("undecided", "undecided")}.`,
+    ),
+    ...arithmeticNote(report),
+    ...robustness.map((part) => normPart(kit, report, part)),
+  ]);
+}
+
+export function classesSection(kit: ChartKit, report: AuditReport): Markup {
+  const headline = report.robustness.find((r) => r.classes.length > 0);
+  if (headline === undefined) {
+    return section("classes", "Class by class", [
+      nothing("There is no table by class: the inputs carry no labels, or nothing was run."),
+    ]);
+  }
+  const { classes, norm, headlineEpsilon } = headline;
+  const columns = [
+    { heading: "Class", numeric: false },
+    { heading: "Inputs", numeric: true },
+    { heading: "Clean", numeric: true },
+    { heading: "Not broken, at most", numeric: true },
+    { heading: "Proved, at least", numeric: true },
+  ];
+  const rows = weakestFirst(classes).map((row) => {
+    const inputs = (row.clean ?? row.attackedUpper ?? row.certifiedLower)?.trials ?? 0;
+    return [
+      className(report, row.label),
+      String(inputs),
+      rateCell(row.clean),
+      rateCell(row.attackedUpper, "≤ "),
+      rateCell(row.certifiedLower, "≥ "),
+    ];
+  });
+  const caption = html`${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: 95% intervals, wide because each class has few inputs.`;
+  return section("classes", "Class by class", [
+    lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
+    html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", "proved")}${swatch("undecided", "undecided")}</ul>`,
+    chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart"), caption),
+    html`<details><summary>The numbers</summary>${dataTable("Accuracy by class", columns, rows)}</details>`,
+  ]);
+}
+
+function exampleCard(report: AuditReport, { norm }: Robustness, example: AdversarialExample): Markup {
+  const [from, to] = [className(report, example.label), className(report, example.predicted)];
+  const aimed = example.target === null ? "" : `, aimed at ${className(report, example.target)}`;
+  const { picture } = example;
+  const shown = (uri: string, alt: string, caption: Markup): Markup =>
+    html`<figure><img src="${uri}" alt="${alt}"><figcaption>${caption}</figcaption></figure>`;
+  const triple =
+    picture === null
+      ? null
+      : html`<div class="triple">${shown(pictureUri(picture.original), `Input ${example.index}, unchanged`, html`answered <strong>${from}</strong>`)}${shown(
+          changeUri(picture.change, picture.original),
+          `What was changed: red is more, blue is less`,
+          html`the change, full colour ±${numberText(picture.change.scale)}`,
+        )}${shown(pictureUri(picture.adversarial), `Input ${example.index}, after the attack`, html`answered <strong class="broken">${to}</strong>`)}</div>`;
+  return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="broken">${to}</strong></p>${triple}
+<p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${example.marginBefore.toFixed(2)} before, ${example.marginAfter.toFixed(2)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
+}
+
+export function examplesSection(report: AuditReport): Markup {
+  const cards = report.robustness.flatMap((part) => part.examples.map((example) => exampleCard(report, part, example)));
+  if (cards.length === 0) {
+    const attacked = report.robustness.some((r) => r.points.some((p) => p.attackedUpper !== null));
+    const why = attacked
+      ? "No adversarial example was kept: the attacks broke nothing, or were told to keep none."
+      : "No attack ran.";
+    return section("examples", "Adversarial examples", [nothing(why)]);
+  }
+  return section("examples", "Adversarial examples", [
+    lead(
+      html`${plural(cards.length, "picture")} that the model answers correctly, and wrongly after a small change. Each is a ${term("witness", "witness")}. The middle picture shows the change alone, magnified: red where the pixel became lighter, blue where it became darker.`,
+    ),
+    html`<p class="scale" aria-hidden="true"><span>darker</span><span class="scale-bar"></span><span>lighter</span></p>`,
+    html`<ul class="examples">${cards}</ul>`,
+  ]);
+}

@@ -1,0 +1,74 @@
+/** @file What was run, on what machine, and what was not checked. */
+import { type Bar, barChart } from "../charts/bars.ts";
+import type { ChartKit } from "../charts/chart.ts";
+import { numberText, secondsText } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+import type { AuditReport, OptionValue, Run } from "../model.ts";
+import { chartFigure, dataTable, lead, nothing, section, term } from "./parts.ts";
+
+const PURPOSE = {
+  attack: "attack",
+  verify: "proof",
+  tampering: "search for tampering",
+  accuracy: "clean accuracy",
+} as const satisfies Readonly<Record<Run["purpose"], string>>;
+
+const optionText = (value: OptionValue): string => (typeof value === "number" ? numberText(value) : String(value));
+
+const pairs = (record: Readonly<Record<string, OptionValue>>): Markup =>
+  html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${name} <strong>${optionText(value)}</strong></span> `)}`;
+
+function runsTable(runs: readonly Run[]): Markup {
+  const columns = [
+    { heading: "Method", numeric: false },
+    { heading: "Options", numeric: false },
+    { heading: "Seed", numeric: false },
+    { heading: "Result", numeric: false },
+    { heading: "Time", numeric: true },
+  ];
+  const rows = runs.map((run) => [
+    html`${run.method}<span class="fine purpose">${PURPOSE[run.purpose]}${run.arithmetic === null ? "" : `, ${run.arithmetic === "real" ? "real arithmetic" : "float32-safe"}`}</span>`,
+    pairs(run.options),
+    html`<code>${run.seed}</code>`,
+    pairs(run.counts),
+    secondsText(run.seconds),
+  ]);
+  return dataTable("Runs", columns, rows);
+}
+
+const timeBars = (runs: readonly Run[]): Bar[] =>
+  runs.map((run) => ({
+    name: run.method,
+    value: run.seconds,
+    text: secondsText(run.seconds),
+    interval: null,
+    marked: false,
+  }));
+
+export function runsSection(kit: ChartKit, report: AuditReport): Markup {
+  const { runs, environment } = report;
+  const command = html`<h3>The same again</h3><pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit took ${secondsText(report.seconds)}.</p>`;
+  const machine = html`<h3>Machine and versions</h3><dl class="facts">${environment.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  if (runs.length === 0)
+    return section("runs", "What was run", [nothing("Nothing was run on the model."), command, machine]);
+  return section("runs", "What was run", [
+    lead(
+      html`Every method with its options and seed, so that anyone can repeat it. Proofs marked ${term("floatsafe", "float32-safe")} also cover the rounding of the computer.`,
+    ),
+    runsTable(runs),
+    chartFigure(barChart(kit, timeBars(runs), { id: "run-times", title: "Run times" }), html`Time of each run.`),
+    command,
+    machine,
+  ]);
+}
+
+export function limitsSection({ limits }: AuditReport): Markup {
+  const body =
+    limits.length === 0
+      ? [nothing("No limits were recorded. That does not mean there are none.")]
+      : [
+          lead(html`What this report does not say. Absence of a finding here is not evidence.`),
+          html`<ul class="limits">${limits.map(({ title, sentence }) => html`<li><strong>${title}.</strong> ${sentence}</li>`)}</ul>`,
+        ];
+  return section("limits", "What was not checked", body);
+}

@@ -1,0 +1,67 @@
+/** @file Tests for planted behaviour: backdoors and universal triggers. */
+import { type Bar, barChart } from "../charts/bars.ts";
+import type { ChartKit } from "../charts/chart.ts";
+import { intervalText, percent } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+import type { AuditReport, Suspicion } from "../model.ts";
+import { pictureUri } from "../pictures.ts";
+import {
+  chartFigure,
+  className,
+  evidenceBadge,
+  lead,
+  nothing,
+  rateCell,
+  section,
+  severityMark,
+  term,
+} from "./parts.ts";
+
+const perTargetBars = (report: AuditReport, { perTarget, targetClass }: Suspicion): Bar[] =>
+  perTarget.map(({ label, success }) => ({
+    name: className(report, label),
+    value: success.estimate,
+    text: `${percent(success.estimate)} (${intervalText(success)})`,
+    interval: [success.lower, success.upper],
+    marked: label === targetClass,
+  }));
+
+function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion, position: number): Markup {
+  const { title, sentence, method, evidence, severity, success, targetClass, pictures, perTarget } = suspicion;
+  const target = targetClass === null ? null : html` Target class: <strong>${className(report, targetClass)}</strong>.`;
+  const rate =
+    success === null
+      ? null
+      : html` Success: ${rateCell(success)} (${success.successes} of ${success.trials} inputs of other classes).`;
+  const shown = pictures.map(
+    ({ caption, picture }) =>
+      html`<figure><img src="${pictureUri(picture)}" alt="${caption}"><figcaption>${caption}</figcaption></figure>`,
+  );
+  const chart =
+    perTarget.length === 0
+      ? null
+      : chartFigure(
+          barChart(kit, perTargetBars(report, suspicion), {
+            id: `targets-${position}`,
+            title: "Success by target class",
+          }),
+          html`How many inputs of other classes the best trigger sends to each class: one class far above the rest is the mark of a ${term("backdoor", "backdoor")}. Lines: 95% intervals.`,
+        );
+  return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(evidence)}${severityMark(severity)}</div><h3>${title}</h3><p>${sentence}</p><p class="fine">Found by ${method}.${target}${rate}</p>${
+    shown.length === 0 ? null : html`<div class="pictures">${shown}</div>`
+  }${chart}</article>`;
+}
+
+export function tamperingSection(kit: ChartKit, report: AuditReport): Markup {
+  if (report.suspicions.length === 0) {
+    return section("tampering", "Signs of tampering", [
+      nothing("No test for tampering ran. This report says nothing about hidden triggers."),
+    ]);
+  }
+  return section("tampering", "Signs of tampering", [
+    lead(
+      html`Was a ${term("backdoor", "backdoor")} put in? The tests look for one small ${term("trigger", "trigger")} that works on almost every input. A test that finds none covers only the triggers it can search for.`,
+    ),
+    ...report.suspicions.map((suspicion, i) => suspicionPart(kit, report, suspicion, i)),
+  ]);
+}

