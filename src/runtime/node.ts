@@ -11,6 +11,7 @@ import type { DType, Graph, Tensor } from "../graph/types.ts";
 import { createCache, type Weighed } from "./cache.ts";
 import { type Digest, hashGraph } from "./hash.ts";
 import {
+  type Compile,
   type CompileOptions,
   checkFeeds,
   type Device,
@@ -130,7 +131,11 @@ async function probe(device: Device): Promise<string | undefined> {
   }
 }
 
-async function openModel(bytes: Uint8Array, { name = "model", externalData = [] }: OpenOptions = {}): Promise<Session> {
+/** `Runtime.openModel`; needs no runtime, since a model file is opened once and not cached. */
+export async function openModel(
+  bytes: Uint8Array,
+  { name = "model", externalData = [] }: OpenOptions = {},
+): Promise<Session> {
   const external = externalData.map((file) => ({ path: file.path, data: file.bytes }));
   const options = { ...sessionOptions("cpu"), ...(external.length > 0 ? { externalData: external } : {}) };
   const { value: session } = await makeSession(bytes, options, name);
@@ -256,10 +261,12 @@ function fromOrt({ data, dims }: OrtTensor, port: TypedPort, name: string): Tens
   return { dtype: "int", shape, data: Int32Array.from(data, Number) };
 }
 
-/** The process's own runtime on the CPU: what workers and short programs use. */
 let shared: Runtime | undefined;
 
+/** The process's own runtime on the CPU: what workers and short programs use. */
 export function cpuRuntime(): Runtime {
   shared ??= createRuntime();
   return shared;
 }
+
+export const compile: Compile = (graph, options) => cpuRuntime().compile(graph, options);

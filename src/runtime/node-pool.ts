@@ -1,0 +1,209 @@
+/**
+ * @file Worker threads that run jobs. `Session.run` blocks its thread, so the main thread schedules and computes nothing.
+ *
+ * A job's result does not depend on the worker that runs it: workers share nothing and sessions use one thread.
+ */
+
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { Job, JobProgress, Outcome, PlainRecord } from "./jobs.ts";
+
+export interface PoolOptions {
+  /** URL of the module that exports the job table; such a module gives its own `import.meta.url`. */
+  readonly table: string;
+  /** Most threads at once; they start when there is work for them. Default: one per core. */
+  readonly workers?: number;
+}
+
+export interface PoolRunOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Counted from when the job's function starts. A job in native code ends when that call returns. */
+  readonly timeoutMs?: number | undefined;
+  readonly onProgress?: ((step: JobProgress) => void) | undefined;
+  /** Memory of the input that moves to the worker instead of being copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+export interface Pool extends AsyncDisposable {
+  readonly workers: number;
+  /** Never rejects: a crash, a time-out and an abort are outcomes, and the pool goes on. First come, first served. */
+  run(job: Job, options?: PoolRunOptions): Promise<Outcome>;
+}
+
+export interface WorkerSetup {
+  readonly table: string;
+}
+
+export interface ToWorker {
+  readonly kind: string;
+  readonly input: unknown;
+}
+
+export type FromWorker =
+  | { readonly kind: "started" }
+  | { readonly kind: "progress"; readonly step: JobProgress }
+  | { readonly kind: "done"; readonly records: readonly PlainRecord[]; readonly seconds: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+interface Task {
+  readonly job: Job;
+  readonly options: PoolRunOptions;
+  /** Ends the task, once; later calls do nothing. */
+  readonly finish: (outcome: Outcome) => void;
+}
+
+interface Slot {
+  readonly worker: Worker;
+  task: Task | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export function createPool({ table, workers = availableParallelism() }: PoolOptions): Pool {
+  if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers must be at least 1, got ${workers}`);
+  const slots = new Set<Slot>();
+  const queue: Task[] = [];
+  const ending = new Set<Promise<unknown>>();
+  let closed = false;
+
+  /** Gives up on a thread: it is no longer ours, whenever it really ends. */
+  function retire(slot: Slot): void {
+    clearTimeout(slot.timer);
+    slots.delete(slot);
+    const end = slot.worker.terminate();
+    ending.add(end);
+    void end.finally(() => ending.delete(end));
+  }
+
+  function settle(slot: Slot, outcome: Outcome): void {
+    clearTimeout(slot.timer);
+    const task = slot.task;
+    slot.task = undefined;
+    slot.worker.unref(); // an idle worker does not keep the process alive
+    task?.finish(outcome);
+    pump();
+  }
+
+  function receive(slot: Slot, message: FromWorker): void {
+    const task = slot.task;
+    if (!task) return;
+    switch (message.kind) {
+      case "started": {
+        const { timeoutMs } = task.options;
+        if (timeoutMs === undefined) return;
+        slot.timer = setTimeout(() => lose(slot, { kind: "timeout", seconds: timeoutMs / 1000 }), timeoutMs);
+        return;
+      }
+      case "progress":
+        task.options.onProgress?.(message.step);
+        return;
+      case "done":
+        settle(slot, message);
+        return;
+      case "failed":
+        settle(slot, failed(task.job, message.message));
+    }
+  }
+
+  /** The job ends and takes its thread with it. */
+  function lose(slot: Slot, outcome: Outcome): void {
+    retire(slot);
+    settle(slot, outcome);
+  }
+
+  function start(): Slot {
+    const worker = new Worker(workerUrl, { workerData: { table } satisfies WorkerSetup, execArgv: [...loaders] });
+    const slot: Slot = { worker, task: undefined, timer: undefined };
+    const crash = (fact: string) => {
+      if (!slots.has(slot)) return;
+      lose(slot, slot.task ? failed(slot.task.job, `its worker crashed: ${fact}`) : { kind: "aborted" });
+    };
+    worker.on("message", (message: FromWorker) => receive(slot, message));
+    worker.on("messageerror", (error) => crash(error.message));
+    worker.on("error", (error) => crash(error.message));
+    worker.on("exit", (code) => crash(`exit code ${code}`));
+    slots.add(slot);
+    return slot;
+  }
+
+  function pump(): void {
+    while (queue.length > 0 && !closed) {
+      const idle = [...slots].find((slot) => slot.task === undefined);
+      if (!idle && slots.size >= workers) return;
+      assign(idle ?? start(), queue.shift()!);
+    }
+  }
+
+  function assign(slot: Slot, task: Task): void {
+    const { kind, input } = task.job;
+    slot.task = task;
+    slot.worker.ref();
+    try {
+      slot.worker.postMessage({ kind, input: compact(input) } satisfies ToWorker, [...(task.options.transfer ?? [])]);
+    } catch (error) {
+      settle(slot, failed(task.job, `its input cannot be sent: ${(error as Error).message}`));
+    }
+  }
+
+  function run(job: Job, options: PoolRunOptions = {}): Promise<Outcome> {
+    const { signal } = options;
+    if (closed || signal?.aborted) return Promise.resolve({ kind: "aborted" });
+    return new Promise((resolve) => {
+      const task: Task = {
+        job,
+        options,
+        finish: (outcome) => {
+          signal?.removeEventListener("abort", abort);
+          resolve(outcome);
+        },
+      };
+      const abort = () => {
+        const slot = [...slots].find((candidate) => candidate.task === task);
+        if (slot) lose(slot, { kind: "aborted" });
+        else {
+          queue.splice(queue.indexOf(task), 1);
+          task.finish({ kind: "aborted" });
+        }
+      };
+      signal?.addEventListener("abort", abort);
+      queue.push(task);
+      pump();
+    });
+  }
+
+  return {
+    workers,
+    run,
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      for (const task of queue.splice(0)) task.finish({ kind: "aborted" });
+      for (const slot of [...slots]) lose(slot, { kind: "aborted" });
+      await Promise.all(ending);
+    },
+  };
+}
+
+const failed = (job: Job, fact: string): Outcome => ({
+  kind: "failed",
+  message: `${job.label} (${job.kind}): ${fact}`,
+});
+
+// The same file, as TypeScript in the sources and as JavaScript once built.
+const workerUrl = new URL(import.meta.url.replace(/node-pool(\.[jt]s)/, "node-worker$1"));
+
+/** Threads do not inherit the loader that made TypeScript run here. */
+const loaders: readonly string[] = workerUrl.pathname.endsWith(".ts")
+  ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href]
+  : [];
+
+/** Copying a view copies its whole buffer, so a view of part of one is cut out first. */
+function compact(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) {
+    const whole = value.byteLength === value.buffer.byteLength || value instanceof DataView;
+    return whole ? value : (value as Uint8Array).slice();
+  }
+  if (Array.isArray(value)) return value.map(compact);
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, compact(entry)]));
+}
