@@ -16,7 +16,8 @@ export interface Cache<T> {
 
 interface Entry<T> {
   readonly made: Promise<Weighed<T>>;
-  bytes: number;
+  /** What `made` came to. */
+  weighed: Weighed<T> | undefined;
   users: number;
 }
 
@@ -35,11 +36,11 @@ export function createCache<T>(maxBytes: number, release: (value: T) => Promise<
   async function evict(limit: number): Promise<void> {
     const newest = limit >= 0 ? [...entries.keys()].at(-1) : undefined;
     let total = 0;
-    for (const entry of entries.values()) total += entry.bytes;
+    for (const entry of entries.values()) total += entry.weighed?.bytes ?? 0;
     for (const [key, entry] of [...entries]) {
       if (total <= limit) return;
       if (entry.users > 0 || key === newest) continue;
-      total -= entry.bytes;
+      total -= entry.weighed?.bytes ?? 0;
       await drop(key, entry);
     }
   }
@@ -48,17 +49,16 @@ export function createCache<T>(maxBytes: number, release: (value: T) => Promise<
     async use(key, make, action) {
       let entry = entries.get(key);
       const absent = entry === undefined;
-      entry ??= { made: make(), bytes: 0, users: 0 };
+      entry ??= { made: make(), weighed: undefined, users: 0 };
       entries.delete(key);
       entries.set(key, entry);
       entry.users++;
       try {
-        const { value, bytes } = await entry.made.catch((error: unknown) => {
+        entry.weighed ??= await entry.made.catch((error: unknown) => {
           if (entries.get(key) === entry) entries.delete(key);
           throw error;
         });
-        entry.bytes = bytes;
-        return await action(value);
+        return await action(entry.weighed.value);
       } finally {
         entry.users--;
         if (absent) await evict(maxBytes);

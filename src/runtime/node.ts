@@ -194,7 +194,8 @@ interface Native {
   readonly dispose: () => Promise<void>;
 }
 
-function wrap({ name, device, inputs, outputs, run, dispose }: Native): Session {
+async function wrap({ name, device, inputs, outputs, run, dispose }: Native): Promise<Session> {
+  const ort = await loadOrt();
   let disposed = false;
   return {
     inputs,
@@ -203,7 +204,6 @@ function wrap({ name, device, inputs, outputs, run, dispose }: Native): Session 
     async run(feeds) {
       if (disposed) throw new RunError(`${name}: the session is closed`);
       checkFeeds(inputs, feeds, name);
-      const ort = await loadOrt();
       const results = await run(toOrt(ort, inputs, feeds)).catch((error: unknown) => {
         if (error instanceof RunError) throw error;
         throw new RunError(`${name}: ONNX Runtime failed: ${briefly(error)}`, { cause: error });

@@ -131,13 +131,27 @@ function batchSize({ shape }: Tensor, port: Port, place: string): number | undef
   return batch;
 }
 
-function checkNumbers({ dtype, shape, data }: Tensor, place: string): void {
-  if (dtype !== "float") return;
-  for (let i = 0; i < data.length; i++) {
-    const value = data[i]!;
-    // biome-ignore lint/suspicious/noSelfCompare: true for NaN alone, and three times as fast as Number.isNaN
-    if (value !== value) throw new RunError(`${place} holds NaN at [${indexOf(i, shape)}]`);
+/** Tensors do not change, so each is looked through once. */
+const withoutNaN = new WeakSet<Tensor>();
+
+function checkNumbers(tensor: Tensor, place: string): void {
+  const { dtype, shape, data } = tensor;
+  if (dtype !== "float" || withoutNaN.has(tensor)) return;
+  const offset = hasFiniteSum(data) ? -1 : data.findIndex(Number.isNaN);
+  if (offset >= 0) throw new RunError(`${place} holds NaN at [${indexOf(offset, shape)}]`);
+  withoutNaN.add(tensor);
+}
+
+/** A finite sum has no NaN in it; added this way it is three times as fast as looking at each number. */
+function hasFiniteSum(data: Tensor["data"]): boolean {
+  let [a, b] = [0, 0];
+  const whole = data.length & ~7;
+  for (let i = 0; i < whole; i += 8) {
+    a += data[i]! + data[i + 1]! + data[i + 2]! + data[i + 3]!;
+    b += data[i + 4]! + data[i + 5]! + data[i + 6]! + data[i + 7]!;
   }
+  for (let i = whole; i < data.length; i++) a += data[i]!;
+  return Number.isFinite(a + b);
 }
 
 function indexOf(offset: number, shape: readonly number[]): number[] {
