@@ -19,7 +19,7 @@ export const Relu = defineOp<"Relu">({
   rounding: { kind: "exact" },
 });
 
-function reluBounds(b: Builder, { lower, upper }: Interval, rule: SlopeRule): LinearBounds {
+export function reluBounds(b: Builder, { lower, upper }: Interval, rule: SlopeRule): LinearBounds {
   const zero = b.constant(0);
   const below = min(b, lower, zero);
   const above = max(b, upper, zero);

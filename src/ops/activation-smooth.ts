@@ -1,0 +1,190 @@
+/** @file Smooth activations: S-shaped ones, Softplus, Elu and Gelu. */
+
+import type { Builder, Value } from "../graph/types.ts";
+import { holds } from "./activation.ts";
+import { constantRelax, curveOf, elementwiseVjp } from "./elementwise.ts";
+import { KERNEL } from "./kernel-errors.ts";
+import { defineOp, type Interval, isPoint, point } from "./op.ts";
+import {
+  bounds,
+  type Curve,
+  convexLines,
+  type Line,
+  less,
+  sampledLines,
+  select,
+  selectLine,
+  sShapedLines,
+} from "./relax-lines.ts";
+import { reluBounds } from "./relu.ts";
+import { add, hull, increasing, inferSame, mapElements, min, mul, neverLinear, scale, sub } from "./rules.ts";
+import { erf, GELU_CUBIC, GELU_SCALE, gelu, sigmoid, softplus } from "./special.ts";
+
+/** Convex left of 0, concave right of it, increasing. */
+const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
+  name: K,
+  f: (x: number) => number,
+  derivative: Curve["slope"],
+) =>
+  defineOp<K>({
+    name,
+    arity: 1,
+    infer: inferSame,
+    evaluate: mapElements(f),
+    vjp: elementwiseVjp(derivative),
+    linearity: neverLinear,
+    interval: increasing(name),
+    relax: (b, [x]) => sShapedLines(b, curveOf(name, derivative), x!),
+    rounding: KERNEL[name],
+  });
+
+/** y·(1 − y) as ¼ − (y − ½)²: one square, so that its range over a box of y is exact. */
+export const Sigmoid = sShaped("Sigmoid", sigmoid, (b, _, y) => {
+  const centred = sub(b, y, b.constant(0.5));
+  return sub(b, b.constant(0.25), mul(b, centred, centred));
+});
+
+export const Tanh = sShaped("Tanh", Math.tanh, (b, _, y) => sub(b, b.constant(1), mul(b, y, y)));
+
+/** x/(1 + |x|), with derivative (1 − |y|)². */
+export const Softsign = sShaped(
+  "Softsign",
+  (x) => x / (1 + Math.abs(x)),
+  (b, _, y) => {
+    const rest = sub(b, b.constant(1), b.emit("Abs", [y]));
+    return mul(b, rest, rest);
+  },
+);
+
+/** e^(−x²)·factor, the bell of Erf and Gelu. */
+const bell = (b: Builder, x: Value, width: number, factor: number): Value =>
+  scale(b, b.emit("Exp", [scale(b, mul(b, x, x), -width)]), factor);
+
+export const Erf = sShaped("Erf", erf, (b, x) => bell(b, x, 1, 2 / Math.sqrt(Math.PI)));
+
+const softplusSlope = (b: Builder, x: Value) => b.emit("Sigmoid", [x]);
+
+/** ln(1 + eˣ). */
+export const Softplus = defineOp<"Softplus">({
+  name: "Softplus",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements(softplus),
+  vjp: elementwiseVjp(softplusSlope),
+  linearity: neverLinear,
+  interval: increasing("Softplus"),
+  relax: (b, [x]) => convexLines(b, curveOf("Softplus", softplusSlope), x!),
+  rounding: KERNEL.Softplus,
+});
+
+// ---------------------------------------------------------------- Elu
+
+/** 1 right of 0, α·eˣ left of it. */
+const eluSlope = (b: Builder, x: Value, alpha: number): Value => {
+  const active = b.emit("Step", [x]);
+  const decay = scale(b, b.emit("Exp", [min(b, x, b.constant(0))]), alpha);
+  return add(b, active, mul(b, sub(b, b.constant(1), active), decay));
+};
+
+const eluInterval = (b: Builder, [x]: readonly Interval[], { alpha }: { alpha: number }): Interval => {
+  const at = (v: Value) => b.emit("Elu", [v], { alpha });
+  if (isPoint(x!)) return point(at(x!.lower));
+  if (alpha >= 0) return { lower: at(x!.lower), upper: at(x!.upper) };
+  // decreasing to 0 at 0, then increasing
+  const ends = hull(b, [at(x!.lower), at(x!.upper)]);
+  return { lower: select(b, holds(b, x!, 0), b.constant(0), ends.lower), upper: ends.upper };
+};
+
+/**
+ * x right of 0, α·(eˣ − 1) left of it.
+ *
+ * Convex for 0 ≤ α ≤ 1; for α > 1 the kink at 0 bends the other way and the curve is S-shaped.
+ */
+export const Elu = defineOp<"Elu">({
+  name: "Elu",
+  arity: 1,
+  infer: inferSame,
+  evaluate: ([x], { alpha }) => mapElements((v) => (v > 0 ? v : alpha * Math.expm1(v)))([x!]),
+  vjp: elementwiseVjp((b, x, _, { alpha }) => eluSlope(b, x, alpha)),
+  linearity: neverLinear,
+  interval: eluInterval,
+  relax: (b, x, attrs, rule) => {
+    if (attrs.alpha < 0) return constantRelax(eluInterval)(b, x, attrs, rule);
+    const curve: Curve = { at: (at, v) => at.emit("Elu", [v], attrs), slope: (at, v) => eluSlope(at, v, attrs.alpha) };
+    return attrs.alpha <= 1 ? convexLines(b, curve, x[0]!) : sShapedLines(b, curve, x[0]!);
+  },
+  rounding: KERNEL.Elu,
+});
+
+// ---------------------------------------------------------------- Gelu
+
+/**
+ * Where x·Φ(x) is least, and a value just below its least; the two forms differ in the fourth digit.
+ * Derivatives: max|f′| ≈ 1.1290 and max|f″| = 2φ(0) ≈ 0.7979 for both, rounded up.
+ */
+const GELU_SHAPE = {
+  none: { argmin: -0.751791524693564, least: -0.1699712074799037, steepest: 1.13, curvature: 0.81 },
+  tanh: { argmin: -0.7524610000751485, least: -0.1700407505712158, steepest: 1.13, curvature: 0.81 },
+} as const;
+
+type GeluAttrs = { readonly approximate: "none" | "tanh" };
+
+const emitGelu = (b: Builder, x: Value, attrs: GeluAttrs): Value => b.emit("Gelu", [x], attrs);
+
+/** Decreasing to its least value, then increasing. */
+function geluInterval(b: Builder, x: Interval, attrs: GeluAttrs): Interval {
+  if (isPoint(x)) return point(emitGelu(b, x.lower, attrs));
+  const { argmin, least } = GELU_SHAPE[attrs.approximate];
+  const ends = hull(b, [emitGelu(b, x.lower, attrs), emitGelu(b, x.upper, attrs)]);
+  return { lower: select(b, holds(b, x, argmin), b.constant(least), ends.lower), upper: ends.upper };
+}
+
+/** Φ(x) + x·φ(x), or the derivative of the tanh form. */
+function geluSlope(b: Builder, x: Value, { approximate }: GeluAttrs): Value {
+  const one = b.constant(1);
+  if (approximate === "none") {
+    const cdf = scale(b, add(b, b.emit("Erf", [scale(b, x, Math.SQRT1_2)]), one), 0.5);
+    return add(b, cdf, mul(b, x, bell(b, x, 0.5, 1 / Math.sqrt(2 * Math.PI))));
+  }
+  const square = mul(b, x, x);
+  const inner = mul(b, scale(b, x, GELU_SCALE), add(b, scale(b, square, GELU_CUBIC), one));
+  const t = b.emit("Tanh", [inner]);
+  const rate = scale(b, add(b, scale(b, square, 3 * GELU_CUBIC), one), GELU_SCALE);
+  const half = scale(b, add(b, t, one), 0.5);
+  return add(b, half, mul(b, scale(b, x, 0.5), mul(b, sub(b, one, mul(b, t, t)), rate)));
+}
+
+/** Boxes wider than this are bounded through Relu: relu(x) − 0.17 ≤ gelu(x) ≤ relu(x) bends less than the samples miss. */
+const GELU_WIDE = 12;
+
+/** x·Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016, arXiv:1606.08415). */
+export const Gelu = defineOp<"Gelu">({
+  name: "Gelu",
+  arity: 1,
+  infer: inferSame,
+  evaluate: ([x], { approximate }) => mapElements((v) => gelu(v, approximate))([x!]),
+  vjp: elementwiseVjp((b, x, _, attrs) => geluSlope(b, x, attrs)),
+  linearity: neverLinear,
+  interval: (b, [x], attrs) => geluInterval(b, x!, attrs),
+  relax: (b, [x], attrs, rule) => {
+    const shape = GELU_SHAPE[attrs.approximate];
+    const smooth = {
+      at: (at: Builder, v: Value) => emitGelu(at, v, attrs),
+      steepest: shape.steepest,
+      curvature: shape.curvature,
+    };
+    const sampled = sampledLines(b, smooth, x!, geluInterval(b, x!, attrs));
+    const relu = reluBounds(b, x!, rule);
+    const wide = less(b, b.constant(GELU_WIDE), sub(b, x!.upper, x!.lower));
+    const line = ({ slopes, offset }: typeof sampled.lower): Line => ({
+      slope: slopes[0]!,
+      offset: offset ?? b.constant(0),
+    });
+    const below = { slope: relu.lower.slopes[0]!, offset: b.constant(shape.least) };
+    return bounds(
+      selectLine(b, wide, below, line(sampled.lower)),
+      selectLine(b, wide, line(relu.upper), line(sampled.upper)),
+    );
+  },
+  rounding: KERNEL.Gelu,
+});

@@ -1,0 +1,221 @@
+/** @file Elementary functions of one operand, element-wise. */
+
+import type { Builder, Value } from "../graph/types.ts";
+import { constantRelax, curveOf, elementwiseVjp, noCotangent } from "./elementwise.ts";
+import { KERNEL } from "./kernel-errors.ts";
+import { defineOp, type Interval, isPoint, point } from "./op.ts";
+import {
+  concaveLines,
+  convexLines,
+  guarded,
+  less,
+  middle,
+  select,
+  selectLine,
+  spanOf,
+  tangent,
+  throughEnds,
+} from "./relax-lines.ts";
+import { reluBounds } from "./relu.ts";
+import {
+  abs,
+  alwaysLinear,
+  div,
+  increasing,
+  inferSame,
+  mapElements,
+  max,
+  mul,
+  neg,
+  neverLinear,
+  scale,
+  sub,
+} from "./rules.ts";
+import { roundHalfEven } from "./special.ts";
+
+const exact = { kind: "exact" } as const;
+
+export const Neg = defineOp<"Neg">({
+  name: "Neg",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements((x) => -x),
+  vjp: (b, _, dy) => [neg(b, dy)],
+  linearity: alwaysLinear,
+  interval: (b, [x]) => (isPoint(x!) ? point(neg(b, x!.lower)) : { lower: neg(b, x!.upper), upper: neg(b, x!.lower) }),
+  relax: { unsupported: "linear: its vjp is its relaxation" },
+  rounding: exact,
+});
+
+/** @source relax: |x| = 2·relu(x) − x, so Relu's lines and its choice of slope */
+export const Abs = defineOp<"Abs">({
+  name: "Abs",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements(Math.abs),
+  vjp: elementwiseVjp((b, x) => b.emit("Sign", [x])),
+  linearity: neverLinear,
+  interval: (b, [x]) => absInterval(b, x!),
+  relax: (b, [x], _, rule) => {
+    const { lower, upper } = reluBounds(b, x!, rule);
+    const one = b.constant(1);
+    return {
+      lower: { slopes: [sub(b, scale(b, lower.slopes[0]!, 2), one)], offset: undefined },
+      upper: { slopes: [sub(b, scale(b, upper.slopes[0]!, 2), one)], offset: scale(b, upper.offset!, 2) },
+    };
+  },
+  rounding: exact,
+});
+
+export function absInterval(b: Builder, x: Interval): Interval {
+  if (isPoint(x)) return point(abs(b, x.lower));
+  const below = neg(b, x.upper);
+  return { lower: max(b, max(b, x.lower, below), b.constant(0)), upper: max(b, x.upper, neg(b, x.lower)) };
+}
+
+/** A monotone step function: zero derivative, constant bounds. */
+const step = <K extends "Sign" | "Step" | "Floor" | "Ceil" | "Round">(name: K, f: (x: number) => number) =>
+  defineOp<K>({
+    name,
+    arity: 1,
+    infer: inferSame,
+    evaluate: mapElements(f),
+    vjp: noCotangent,
+    linearity: neverLinear,
+    interval: increasing(name),
+    relax: constantRelax(increasing(name)),
+    rounding: exact,
+  });
+
+export const Sign = step("Sign", Math.sign);
+export const Step = step("Step", (x) => (x > 0 ? 1 : 0));
+export const Floor = step("Floor", Math.floor);
+export const Ceil = step("Ceil", Math.ceil);
+export const Round = step("Round", roundHalfEven);
+
+/** Functions of x ≥ 0: what lies below 0 in a box cannot be reached, or the network would compute NaN. */
+const onDomain = (b: Builder, { lower, upper }: Interval): Interval =>
+  lower === upper ? point(lower) : { lower: max(b, lower, b.constant(0)), upper: max(b, upper, b.constant(0)) };
+
+const sqrtInterval = (b: Builder, [x]: readonly Interval[]): Interval => increasing("Sqrt")(b, [onDomain(b, x!)], {});
+const sqrtSlope = (b: Builder, _: Value, y: Value) => div(b, b.constant(0.5), y);
+
+export const Sqrt = defineOp<"Sqrt">({
+  name: "Sqrt",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements(Math.sqrt),
+  vjp: elementwiseVjp(sqrtSlope),
+  linearity: neverLinear,
+  interval: sqrtInterval,
+  relax: (b, [x]) => concaveLines(b, curveOf("Sqrt", sqrtSlope), onDomain(b, x!)),
+  rounding: KERNEL.Sqrt,
+});
+
+export const Exp = defineOp<"Exp">({
+  name: "Exp",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements(Math.exp),
+  vjp: elementwiseVjp((_, __, y) => y),
+  linearity: neverLinear,
+  interval: increasing("Exp"),
+  relax: (b, [x]) =>
+    convexLines(
+      b,
+      curveOf("Exp", (_, __, y) => y),
+      x!,
+    ),
+  rounding: KERNEL.Exp,
+});
+
+const logSlope = (b: Builder, x: Value) => b.emit("Reciprocal", [x]);
+
+export const Log = defineOp<"Log">({
+  name: "Log",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements(Math.log),
+  vjp: elementwiseVjp(logSlope),
+  linearity: neverLinear,
+  interval: (b, [x]) => increasing("Log")(b, [onDomain(b, x!)], {}),
+  relax: (b, [x]) => concaveLines(b, curveOf("Log", logSlope), onDomain(b, x!)),
+  rounding: KERNEL.Log,
+});
+
+const reciprocal = (b: Builder, x: Value): Value => b.emit("Reciprocal", [x]);
+
+export const Reciprocal = defineOp<"Reciprocal">({
+  name: "Reciprocal",
+  arity: 1,
+  infer: inferSame,
+  evaluate: mapElements((x) => 1 / x),
+  vjp: elementwiseVjp((b, _, y) => neg(b, mul(b, y, y))),
+  linearity: neverLinear,
+  interval: (b, [x]) => reciprocalInterval(b, x!),
+  relax: (b, [x]) => {
+    const span = spanOf(b, reciprocal, x!, reciprocalInterval(b, x!));
+    const oneSign = less(b, b.constant(0), b.emit("Mul", [b.emit("Sign", [x!.lower]), b.emit("Sign", [x!.upper])]));
+    const curve = { at: reciprocal, slope: (at: Builder, _: Value, y: Value) => neg(at, mul(at, y, y)) };
+    const touch = tangent(b, curve, middle(b, x!));
+    const positive = less(b, b.constant(0), x!.lower);
+    const lower = selectLine(b, positive, touch, throughEnds(b, span, span.chord, "lower"));
+    const upper = selectLine(b, positive, throughEnds(b, span, span.chord, "upper"), touch);
+    return guarded(b, { ...span, wide: b.emit("And", [span.wide, oneSign]) }, lower, upper);
+  },
+  rounding: KERNEL.Reciprocal,
+});
+
+/** Everything where the box contains 0. */
+export function reciprocalInterval(b: Builder, x: Interval): Interval {
+  if (isPoint(x)) return point(reciprocal(b, x.lower));
+  const throughZero = b.emit("LessOrEqual", [
+    b.emit("Mul", [b.emit("Sign", [x.lower]), b.emit("Sign", [x.upper])]),
+    b.constant(0),
+  ]);
+  return {
+    lower: select(b, throughZero, b.constant(-Infinity), reciprocal(b, x.upper)),
+    upper: select(b, throughZero, b.constant(Infinity), reciprocal(b, x.lower)),
+  };
+}
+
+const TYPE_CASTS: Record<"float" | "int" | "bool", (x: number) => number> = {
+  float: (x) => x,
+  int: Math.trunc,
+  bool: (x) => (x !== 0 ? 1 : 0),
+};
+
+/** float → int truncates towards zero; anything but 0 is true. */
+export const Cast = defineOp<"Cast">({
+  name: "Cast",
+  arity: 1,
+  infer: ([x], { to }) => ({ shape: x!.shape, dtype: to }),
+  evaluate: ([x], { to }) => mapElements(TYPE_CASTS[to], to)([x!]),
+  vjp: (_, { inputs: [x], attrs: { to } }, dy) => [x!.dtype === "float" && to === "float" ? dy : undefined],
+  linearity: neverLinear,
+  interval: (b, [x], { to }) => castInterval(b, x!, to),
+  relax: (b, [x], { to }) => {
+    if (x!.lower.dtype === "float" && to === "float") {
+      const identity = { slopes: [b.constant(1)], offset: undefined };
+      return { lower: identity, upper: identity };
+    }
+    const { lower, upper } = castInterval(b, x!, to);
+    const asFloat = (value: Value): Value =>
+      value.dtype === "float" ? value : b.emit("Cast", [value], { to: "float" });
+    const slopes = [undefined];
+    return { lower: { slopes, offset: asFloat(lower) }, upper: { slopes, offset: asFloat(upper) } };
+  },
+  rounding: exact,
+});
+
+function castInterval(b: Builder, x: Interval, to: "float" | "int" | "bool"): Interval {
+  if (to !== "bool" || x.lower.dtype === "bool" || isPoint(x)) {
+    const at = (value: Value) => b.emit("Cast", [value], { to });
+    return isPoint(x) ? point(at(x.lower)) : { lower: at(x.lower), upper: at(x.upper) };
+  }
+  const zero = x.lower.dtype === "int" ? b.ints([0], []) : b.constant(0);
+  const negative = b.emit("Less", [x.upper, zero]);
+  const positive = b.emit("Greater", [x.lower, zero]);
+  const both = b.emit("And", [b.emit("Equal", [x.lower, zero]), b.emit("Equal", [x.upper, zero])]);
+  return { lower: b.emit("Or", [negative, positive]), upper: b.emit("Not", [both]) };
+}

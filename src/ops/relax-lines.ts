@@ -1,0 +1,186 @@
+/**
+ * @file Linear bounds of one-variable functions, by shape: convex, concave, S-shaped, or smooth with known derivatives.
+ *
+ * Every recipe is sound in real arithmetic for the slope it picked, right or wrong: the offsets follow from the slope.
+ * Boxes too narrow or too large for a slope to mean anything in float32 get the constant bounds of the image.
+ *
+ * @source verification.md-style recipes: CROWN (Zhang et al. 2018, arXiv:1811.00866), CNN-Cert (Boopathy et al. 2018,
+ *   arXiv:1811.12395); curvature bound of a sampled function: standard error of linear interpolation
+ */
+
+import type { Builder, Value } from "../graph/types.ts";
+import type { Interval, LinearBounds, LinearFunction } from "./op.ts";
+import { abs, add, div, max, min, mul, neg, scale, sub } from "./rules.ts";
+
+/** A function and its derivative; `y` is the function at `x`, already computed. */
+export interface Curve {
+  readonly at: (b: Builder, x: Value) => Value;
+  readonly slope: (b: Builder, x: Value, y: Value) => Value;
+}
+
+/** A line with both parts present. */
+export interface Line {
+  readonly slope: Value;
+  readonly offset: Value;
+}
+
+/** Below this width, relative to 1 + max(|l|, |u|), a float32 secant is mostly rounding (8 ulps at 1). */
+const NARROW = 1e-6;
+/** Above this, products of a slope and an end overflow float32. */
+const LARGE = 1e18;
+
+const both = (b: Builder, p: Value, q: Value): Value => b.emit("And", [p, q]);
+export const less = (b: Builder, x: Value, y: Value): Value => b.emit("Less", [x, y]);
+export const select = (b: Builder, condition: Value, x: Value, y: Value): Value => b.emit("Where", [condition, x, y]);
+
+export const selectLine = (b: Builder, condition: Value, x: Line, y: Line): Line => ({
+  slope: select(b, condition, x.slope, y.slope),
+  offset: select(b, condition, x.offset, y.offset),
+});
+
+export const linear = ({ slope, offset }: Line): LinearFunction => ({ slopes: [slope], offset });
+export const bounds = (lower: Line, upper: Line): LinearBounds => ({ lower: linear(lower), upper: linear(upper) });
+
+/** The box with its image, and where it is wide enough for a slope. */
+export interface Span {
+  readonly box: Interval;
+  /** f at the ends, in order of the ends. */
+  readonly ends: Interval;
+  readonly image: Interval;
+  readonly wide: Value;
+  /** Slope of the chord; 0 where not wide. */
+  readonly chord: Value;
+}
+
+export function spanOf(b: Builder, at: Curve["at"], box: Interval, image?: Interval): Span {
+  const ends = { lower: at(b, box.lower), upper: at(b, box.upper) };
+  const [width, rise] = [sub(b, box.upper, box.lower), sub(b, ends.upper, ends.lower)];
+  const size = max(b, abs(b, box.lower), abs(b, box.upper));
+  const large = b.constant(LARGE);
+  const moderate = both(b, less(b, size, large), less(b, abs(b, rise), large));
+  const wide = both(b, moderate, less(b, scale(b, add(b, size, b.constant(1)), NARROW), width));
+  const zero = b.constant(0);
+  const chord = div(b, select(b, wide, rise, zero), select(b, wide, width, b.constant(1)));
+  return { box, ends, image: image ?? ends, wide, chord };
+}
+
+/** The line of that slope above (or below) both ends of the curve. */
+export function throughEnds(b: Builder, { box, ends }: Span, slope: Value, side: "lower" | "upper"): Line {
+  const pick = side === "upper" ? max : min;
+  const at = (end: keyof Interval) => sub(b, ends[end], mul(b, slope, box[end]));
+  return { slope, offset: pick(b, at("lower"), at("upper")) };
+}
+
+export function tangent(b: Builder, curve: Curve, x: Value): Line {
+  const y = curve.at(b, x);
+  const slope = curve.slope(b, x, y);
+  return { slope, offset: sub(b, y, mul(b, slope, x)) };
+}
+
+/** The constant bounds of the image where the box is not wide. */
+export function guarded(b: Builder, { wide, image }: Span, lower: Line, upper: Line): LinearBounds {
+  const zero = b.constant(0);
+  return bounds(
+    selectLine(b, wide, lower, { slope: zero, offset: image.lower }),
+    selectLine(b, wide, upper, { slope: zero, offset: image.upper }),
+  );
+}
+
+export const middle = (b: Builder, { lower, upper }: Interval): Value =>
+  add(b, scale(b, lower, 0.5), scale(b, upper, 0.5));
+
+/** Convex: below by the tangent at the middle, above by the chord. */
+export function convexLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
+  const span = spanOf(b, curve.at, box, image);
+  return guarded(b, span, tangent(b, curve, middle(b, box)), throughEnds(b, span, span.chord, "upper"));
+}
+
+/** Concave: below by the chord, above by the tangent at the middle. */
+export function concaveLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
+  const span = spanOf(b, curve.at, box, image);
+  return guarded(b, span, throughEnds(b, span, span.chord, "lower"), tangent(b, curve, middle(b, box)));
+}
+
+/** Halvings of the bracket of a tangent point: the line stays sound after any number, and is 2⁻¹² of a box loose. */
+const BISECTIONS = 12;
+
+/**
+ * Convex left of 0, concave right of it (monotone or not).
+ *
+ * Above: where the box reaches right of 0, a tangent at some d ≥ 0 that passes above the left end; the smallest such d
+ * is bracketed by bisection and its upper end taken, so the tangent is sound wherever the search stopped. Where even
+ * the tangent at u passes below the left end, and where all is convex, the chord. Below: the mirror image.
+ */
+export function sShapedLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
+  const span = spanOf(b, curve.at, box, image);
+  return guarded(b, span, sShapedLine(b, curve, span, "lower"), sShapedLine(b, curve, span, "upper"));
+}
+
+function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "upper"): Line {
+  const [far, near] = side === "upper" ? (["lower", "upper"] as const) : (["upper", "lower"] as const);
+  const zero = b.constant(0);
+  // on which side of 0 an end lies, seen from the tangent's side
+  const beyond = (x: Value) => b.emit(side === "upper" ? "GreaterOrEqual" : "LessOrEqual", [x, zero]);
+  const clears = (d: Value): Value => {
+    const line = tangent(b, curve, d);
+    const there = add(b, mul(b, line.slope, span.box[far]), line.offset);
+    return b.emit(side === "upper" ? "GreaterOrEqual" : "LessOrEqual", [there, span.ends[far]]);
+  };
+  const centre = middle(b, span.box);
+  const oneSided = beyond(span.box[far]);
+  let inner: Value = select(b, oneSided, centre, zero);
+  let outer: Value = select(b, oneSided, centre, span.box[near]);
+  const touches = b.emit("Or", [oneSided, both(b, beyond(span.box[near]), clears(span.box[near]))]);
+  for (let step = 0; step < BISECTIONS; step++) {
+    const d = middle(b, { lower: inner, upper: outer });
+    const sound = clears(d);
+    [inner, outer] = [select(b, sound, inner, d), select(b, sound, d, outer)];
+  }
+  return selectLine(b, touches, tangent(b, curve, outer), throughEnds(b, span, span.chord, side));
+}
+
+/** Points at which a smooth function is sampled, ends included. */
+const SAMPLES = 17;
+
+/** Known limits of a smooth function on the whole line. */
+export interface Smooth {
+  readonly at: Curve["at"];
+  /** max |f′| */
+  readonly steepest: number;
+  /** max |f″| */
+  readonly curvature: number;
+}
+
+/**
+ * Any smooth function: two lines with the chord's slope k. Between two samples of f(x) − k·x a step h apart the function
+ * exceeds the larger one by at most max|f″|·h²/8, and by at most max|f′ − k|·h/2.
+ */
+export function sampledLines(
+  b: Builder,
+  { at, steepest, curvature }: Smooth,
+  box: Interval,
+  image: Interval,
+): LinearBounds {
+  const span = spanOf(b, at, box, image);
+  const k = span.chord;
+  let [low, high] = [throughEnds(b, span, k, "lower").offset, throughEnds(b, span, k, "upper").offset];
+  for (let i = 1; i < SAMPLES - 1; i++) {
+    const t = i / (SAMPLES - 1);
+    const x = add(b, scale(b, box.lower, 1 - t), scale(b, box.upper, t));
+    const gap = sub(b, at(b, x), mul(b, k, x));
+    [low, high] = [min(b, low, gap), max(b, high, gap)];
+  }
+  const h = scale(b, sub(b, box.upper, box.lower), 1 / (SAMPLES - 1));
+  const bend = scale(b, mul(b, h, h), curvature / 8);
+  const slack = min(b, bend, scale(b, mul(b, add(b, abs(b, k), b.constant(steepest)), h), 0.5));
+  return guarded(b, span, { slope: k, offset: sub(b, low, slack) }, { slope: k, offset: add(b, high, slack) });
+}
+
+/** The lines of −f from those of f. */
+export const negated = (b: Builder, { lower, upper }: LinearBounds): LinearBounds => {
+  const flip = ({ slopes, offset }: LinearFunction): LinearFunction => ({
+    slopes: slopes.map((slope) => slope && neg(b, slope)),
+    offset: offset && neg(b, offset),
+  });
+  return { lower: flip(upper), upper: flip(lower) };
+};
