@@ -3,7 +3,7 @@
 import { bindDim, broadcastShapes, elements, sameShape } from "../graph/dims.ts";
 import type { OpAttrs, OpName } from "../graph/signatures.ts";
 import { allocate, broadcastStrides, forEachIndex } from "../graph/tensor.ts";
-import type { Builder, DType, Shape, Tensor, Value, ValueType } from "../graph/types.ts";
+import type { Builder, DType, NodeValue, Shape, Tensor, Value, ValueType } from "../graph/types.ts";
 import { type Interval, isPoint, type LinearBounds, type Linearity } from "./op.ts";
 
 // ---------------------------------------------------------------- shape and evaluation
@@ -78,6 +78,11 @@ export function centreRadius(b: Builder, x: Interval): { centre: Value; radius: 
   if (isPoint(x)) return { centre: x.lower, radius: undefined };
   return { centre: scale(b, add(b, x.lower, x.upper), 0.5), radius: scale(b, sub(b, x.upper, x.lower), 0.5) };
 }
+
+/** The same op on other operands. */
+export const reemit = (b: Builder, node: NodeValue, inputs: readonly Value[]): Value =>
+  // the attributes are those of the op by construction; the compiler cannot pair a union with itself
+  b.emit(node.op, inputs, ...([node.attrs, node.name] as unknown as []));
 
 // ---------------------------------------------------------------- linearity
 

@@ -1,0 +1,85 @@
+/** @file The rewrite passes, run together to a fixed point. Dead code goes because nothing refers to it any more. */
+
+import { makeConstant } from "../graph/builder.ts";
+import { sizeOf } from "../graph/dims.ts";
+import { canonicalForm } from "../graph/passes/canonical.ts";
+import { foldAffine } from "../graph/passes/fold-affine.ts";
+import { rewriteGraph } from "../graph/traverse.ts";
+import type { Builder, ConstantValue, Graph, NodeValue, Tensor, Value } from "../graph/types.ts";
+import { builder, recordOf } from "./index.ts";
+import { isConstant } from "./op.ts";
+import { reemit } from "./rules.ts";
+
+export interface SimplifyOptions {
+  /** Also fold scales and shifts into weights: equal over the reals only. */
+  readonly foldAffine?: boolean;
+}
+
+/** Multiply-adds that constant folding may spend on one node in the reference evaluation: about a second. */
+const FOLD_WORK = 3e8;
+/** A folded constant may not be this many times larger than what it came from: Expand stays an op. */
+const FOLD_GROWTH = 4;
+const FOLD_SMALL = 4096;
+
+/**
+ * Constant folding, canonical forms, common subexpressions and dead code; equal results bit for bit
+ * (but for constants, which are folded in float64 and rounded once).
+ */
+export function simplify(graph: Graph, { foldAffine: affine = false }: SimplifyOptions = {}): Graph {
+  const b = builder();
+  return rewriteGraph(
+    graph,
+    (node, inputs) => settle(b, node, inputs, affine),
+    (node, inputs) => reemit(b, node, inputs),
+  );
+}
+
+/** Rewrites may enable each other: a node is done when none applies. */
+const MAX_REWRITES = 32;
+
+function settle(b: Builder, node: NodeValue, inputs: readonly Value[], affine: boolean): Value {
+  let value: Value = reemit(b, node, inputs);
+  for (let round = 0; round < MAX_REWRITES && value.kind === "node"; round++) {
+    const next: Value | undefined =
+      fold(value) ?? canonicalForm(b, value, value.inputs) ?? (affine ? foldAffine(b, value, value.inputs) : undefined);
+    if (!next) break;
+    value = next.kind === "node" ? settleInputs(b, next, affine) : next;
+  }
+  return value;
+}
+
+/** A rewrite may have emitted constant arithmetic among the operands. */
+function settleInputs(b: Builder, node: NodeValue, affine: boolean): Value {
+  const inputs = node.inputs.map((input) =>
+    input.kind === "node" && foldable(input) ? settle(b, input, input.inputs, affine) : input,
+  );
+  return inputs.every((input, i) => input === node.inputs[i]) ? node : reemit(b, node, inputs);
+}
+
+const foldable = (node: NodeValue): boolean =>
+  node.inputs.every((input) => isConstant(input) || (input.kind === "node" && foldable(input)));
+
+function fold(node: NodeValue): ConstantValue | undefined {
+  if (node.inputs.length === 0 || !node.inputs.every(isConstant)) return undefined;
+  const tensors = node.inputs.map((input) => (input as ConstantValue).tensor);
+  const size = sizeOf(node.shape as number[]);
+  const source = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
+  if (size > FOLD_SMALL && size > FOLD_GROWTH * source) return undefined;
+  const { rounding } = recordOf(node.op);
+  const terms =
+    rounding.kind === "sum" ? (rounding.terms as (i: unknown, a: unknown) => number)(node.inputs, node.attrs) : 1;
+  if (size * terms > FOLD_WORK) return undefined;
+  const evaluate = recordOf(node.op).evaluate as (inputs: readonly Tensor[], attrs: unknown) => Tensor;
+  return makeConstant(compact(evaluate(tensors, node.attrs)), node.name);
+}
+
+/** float32 where that loses nothing: weights are large. */
+function compact(tensor: Tensor): Tensor {
+  const { data } = tensor;
+  if (!(data instanceof Float64Array)) return tensor;
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    if (Math.fround(value) !== value && !Number.isNaN(value)) return tensor;
+  }
+  return { ...tensor, data: Float32Array.from(data) };
+}

@@ -1,0 +1,52 @@
+import { topological } from "../graph/traverse.ts";
+import type { Builder, NodeValue, Value } from "../graph/types.ts";
+import { recordOf } from "../ops/index.ts";
+import { type Interval, isUnsupported, point } from "../ops/op.ts";
+import { add, sub } from "../ops/rules.ts";
+import { intervalError } from "./rounding.ts";
+import { UnsupportedReading } from "./unsupported.ts";
+
+/**
+ * `real`: bounds of the network over the real numbers, computed without directed rounding: for comparison with papers.
+ * `float32`: bounds that enclose what the network computes in float32, in any order of summation.
+ */
+export type Arithmetic = "real" | "float32";
+
+export interface IntervalOptions {
+  readonly arithmetic?: Arithmetic;
+}
+
+/**
+ * Interval bound propagation: the box of every value that `roots` need, from boxes of some values.
+ *
+ * `boxes` are taken as they are (inputs, or tighter bounds found otherwise for values inside) and are not recomputed.
+ * Values that depend on none of them are points.
+ *
+ * @throws UnsupportedReading naming the node without an interval rule
+ * @source Gowal et al. 2018, arXiv:1810.12715; rounding: DESIGN "Numbers"
+ */
+export function interval(
+  b: Builder,
+  roots: readonly Value[],
+  boxes: ReadonlyMap<Value, Interval>,
+  { arithmetic = "float32" }: IntervalOptions = {},
+): ReadonlyMap<Value, Interval> {
+  const found = new Map<Value, Interval>(boxes);
+  for (const value of topological(roots)) {
+    if (found.has(value)) continue;
+    const inputs = value.kind === "node" ? value.inputs.map((input) => found.get(input)!) : [];
+    const varies = inputs.some((input, i) => input.lower !== (value as NodeValue).inputs[i]);
+    found.set(value, varies ? imageOf(b, value as NodeValue, inputs, arithmetic) : point(value));
+  }
+  return found;
+}
+
+/** The box of one node from those of its operands. */
+export function imageOf(b: Builder, node: NodeValue, inputs: readonly Interval[], arithmetic: Arithmetic): Interval {
+  const { interval: rule } = recordOf(node.op);
+  if (isUnsupported(rule)) throw new UnsupportedReading(node, "interval", rule.unsupported);
+  const box = rule(b, inputs, node.attrs as never);
+  if (arithmetic === "real" || node.dtype !== "float") return box;
+  const error = intervalError(b, node, inputs, box);
+  return error ? { lower: sub(b, box.lower, error), upper: add(b, box.upper, error) } : box;
+}

@@ -1,0 +1,267 @@
+/**
+ * @file Backward linear bounds: ⟨A, z⟩ + d is carried from a value back to the inputs.
+ *
+ * Affine ops transpose exactly (their vjp); an activation replaces A by [A]₊·a_L + [A]₋·a_U and adds the offsets.
+ * Everything is written for lower bounds; an upper bound is −(lower bound of −A), computed as further rows.
+ *
+ * @source Zhang et al. 2018, arXiv:1811.00866 (CROWN); verification.md §4.3
+ */
+
+import { bindDim, multiplyDims } from "../../graph/dims.ts";
+import { dependents, topological } from "../../graph/traverse.ts";
+import type { Builder, Dim, NodeValue, Value } from "../../graph/types.ts";
+import { recordOf } from "../../ops/index.ts";
+import { type Interval, isUnsupported, type LinearBounds, type SlopeRule } from "../../ops/op.ts";
+import { abs, add, min, mul, reemit, reshape, scale, sub, unbroadcast } from "../../ops/rules.ts";
+import type { Arithmetic } from "../interval.ts";
+import { UnsupportedReading } from "../unsupported.ts";
+import {
+  asDense,
+  type Coefficients,
+  combine,
+  type Dense,
+  fullSample,
+  type Patches,
+  perRow,
+  type Rows,
+  type RowsContext,
+  sampleElements,
+  windowsOf,
+} from "./coefficients.ts";
+import { affineError, lineError } from "./error.ts";
+import { identityShortcuts, patchShortcuts } from "./shortcuts.ts";
+
+export interface BackwardOptions {
+  readonly rows: Rows;
+  readonly twoSided: boolean;
+  /** Boxes of the values that are relaxed; of all values for float32 arithmetic. */
+  readonly boxes: ReadonlyMap<Value, Interval>;
+  readonly slope: (node: NodeValue) => SlopeRule;
+  readonly arithmetic: Arithmetic;
+}
+
+/** ⟨A, x⟩ summed over the inputs, plus d, less the error: a lower bound of every row. */
+export interface LinearForm {
+  readonly coefficients: ReadonlyMap<Value, Coefficients>;
+  /** Contributions to d and to the error, each in the layout of the coefficients it came from. */
+  readonly terms: readonly RowTerm[];
+  readonly errors: readonly RowTerm[];
+  readonly context: RowsContext;
+}
+
+/** `identity`: [n|1, …target], before rows are chosen. `dense`: [n, S]. `patches`: [n, P, R]. */
+export interface RowTerm {
+  readonly layout: Coefficients["kind"];
+  readonly value: Value;
+}
+
+/**
+ * The linear form of `target` in `inputs`.
+ * @throws UnsupportedReading naming the node that has neither a relaxation nor is affine
+ */
+export function backward(b: Builder, target: Value, inputs: ReadonlySet<Value>, options: BackwardOptions): LinearForm {
+  const context: RowsContext = { target, rows: options.rows, twoSided: options.twoSided };
+  const varying = dependents([target], inputs);
+  const pending = new Map<Value, Coefficients>([[target, startOf(options.rows)]]);
+  const pass: Pass = { b, context, options, varying, terms: [], errors: [] };
+  const reached = new Map<Value, Coefficients>();
+  for (const value of topological([target]).reverse()) {
+    const a = pending.get(value);
+    if (!a || !varying.has(value)) continue;
+    if (value.kind !== "node" || inputs.has(value)) {
+      reached.set(value, a);
+      continue;
+    }
+    through(pass, value, a).forEach((contribution, i) => {
+      if (!contribution) return;
+      const operand = value.inputs[i]!;
+      const sum = pending.get(operand);
+      pending.set(operand, sum ? combine(b, sum, contribution, operand, context) : contribution);
+    });
+    pending.delete(value);
+  }
+  return { coefficients: reached, terms: pass.terms, errors: pass.errors, context };
+}
+
+const startOf = (rows: Rows): Coefficients =>
+  rows.kind === "spec" ? { kind: "dense", value: rows.matrix } : { kind: "identity" };
+
+interface Pass {
+  readonly b: Builder;
+  readonly context: RowsContext;
+  readonly options: BackwardOptions;
+  readonly varying: ReadonlySet<Value>;
+  readonly terms: RowTerm[];
+  readonly errors: RowTerm[];
+}
+
+function through(pass: Pass, node: NodeValue, a: Coefficients): readonly (Coefficients | undefined)[] {
+  const varies = node.inputs.map((input) => pass.varying.has(input));
+  const linearity = recordOf(node.op).linearity(varies);
+  return linearity === "none"
+    ? throughRelaxation(pass, node, a, varies)
+    : throughAffine(pass, node, a, varies, linearity === "affine");
+}
+
+// ---------------------------------------------------------------- affine ops
+
+function throughAffine(
+  pass: Pass,
+  node: NodeValue,
+  a: Coefficients,
+  varies: readonly boolean[],
+  offset: boolean,
+): readonly (Coefficients | undefined)[] {
+  const { b, options } = pass;
+  const bias = offset ? atZero(b, node, varies) : undefined;
+  if (bias) pass.terms.push(dot(pass, a, bias, node));
+  if (options.arithmetic === "float32") {
+    const error = affineError(b, node, varies, options.boxes, bias);
+    if (error) pass.errors.push(absoluteDot(pass, a, error, node));
+  }
+  return node.inputs.map((_, i) => {
+    if (!varies[i]) return undefined;
+    const short =
+      a.kind === "identity"
+        ? identityShortcuts[node.op]?.(b, node, a, i, pass.context)
+        : a.kind === "patches"
+          ? patchShortcuts[node.op]?.(b, node, a, i, pass.context)
+          : undefined;
+    return short ?? transposed(pass, node, asDense(b, a, node, pass.context), i);
+  });
+}
+
+/** The op where everything that varies is zero: its bias, of shape [n|1, …z]. */
+function atZero(b: Builder, node: NodeValue, varies: readonly boolean[]): Value {
+  const inputs = node.inputs.map((input, i) =>
+    varies[i]
+      ? b.constant(
+          0,
+          input.shape.map((dim, axis) => (axis === 0 ? 1 : bindDim(dim, 1))),
+        )
+      : input,
+  );
+  return reemit(b, node, inputs);
+}
+
+/** Dense rows through the vjp, with the rows folded into the batch axis. */
+function transposed({ b }: Pass, node: NodeValue, { value }: Dense, i: number): Dense {
+  const { vjp } = recordOf(node.op);
+  if (isUnsupported(vjp)) throw new UnsupportedReading(node, "linear bound", vjp.unsupported);
+  const pull = vjp as (b: Builder, site: unknown, dy: Value) => readonly (Value | undefined)[];
+  const [n, s] = value.shape as [Dim, number];
+  const lead = multiplyDims(n, s);
+  const operand = node.inputs[i]!;
+  // the rule reads only shapes of what varies: a stand-in with the rows in the batch axis
+  const standIn = b.input("rows", [lead, ...operand.shape.slice(1)]);
+  const inputs = node.inputs.map((input, k) => (k === i ? standIn : input));
+  const output = b.input("rows", [lead, ...node.shape.slice(1)]);
+  const dy = reshape(b, value, output.shape);
+  const wanted = node.inputs.map((_, k) => k === i);
+  const dx = pull(b, { inputs, output, attrs: node.attrs, wanted }, dy)[i]!;
+  return { kind: "dense", value: reshape(b, dx, [n, s, ...operand.shape.slice(1)]) };
+}
+
+// ---------------------------------------------------------------- relaxed ops
+
+function throughRelaxation(
+  pass: Pass,
+  node: NodeValue,
+  a: Coefficients,
+  varies: readonly boolean[],
+): readonly (Coefficients | undefined)[] {
+  const { b, options } = pass;
+  const record = recordOf(node.op);
+  if (isUnsupported(record.relax)) throw new UnsupportedReading(node, "linear bound", record.relax.unsupported);
+  const boxes = node.inputs.map((input) => options.boxes.get(input) ?? { lower: input, upper: input });
+  const relax = record.relax as (...args: unknown[]) => LinearBounds;
+  const { lower, upper } = relax(b, boxes, node.attrs, options.slope(node));
+  const patched =
+    a.kind === "patches" && node.inputs.every((input, i) => !varies[i] || sameSample(input, node)) ? a : undefined;
+  const rows = patched ?? asDense(b, a, node, pass.context);
+  const negative: Coefficients = { ...rows, value: min(b, rows.value, b.constant(0)) };
+  if (lower.offset) pass.terms.push(dot(pass, rows, lower.offset, node));
+  const rise = difference(b, upper.offset, lower.offset);
+  if (rise) pass.terms.push(dot(pass, negative, rise, node));
+  if (options.arithmetic === "float32") {
+    const error = lineError(b, node, boxes, lower, upper);
+    pass.errors.push(absoluteDot(pass, rows, error, node));
+  }
+  return node.inputs.map((operand, i) => {
+    if (!varies[i]) return undefined;
+    const base = lower.slopes[i] && timesFactor(b, rows, lower.slopes[i], node);
+    const gap = difference(b, upper.slopes[i], lower.slopes[i]);
+    const bend = gap && timesFactor(b, negative, gap, node);
+    const sum = base && bend ? add(b, base, bend) : (base ?? bend);
+    if (!sum) return undefined;
+    if (patched) return { ...patched, value: sum, masked: true };
+    return { kind: "dense", value: fitOperand(b, sum, operand) };
+  });
+}
+
+const sameSample = (x: Value, z: Value): boolean => `${x.shape.slice(1)}` === `${z.shape.slice(1)}`;
+
+const difference = (b: Builder, x: Value | undefined, y: Value | undefined): Value | undefined =>
+  x === y ? undefined : x && y ? sub(b, x, y) : x ? x : scale(b, y!, -1);
+
+function timesFactor(b: Builder, a: Dense | Patches, factor: Value, z: Value): Value {
+  if (a.kind === "dense") return mul(b, a.value, perRow(b, factor, z.shape.length));
+  const windows = windowsOf(b, factor, z, a.window);
+  const [n, p, size] = windows.shape as [Dim, Dim, Dim];
+  return mul(b, a.value, reshape(b, windows, [n, p, 1, size]));
+}
+
+/** Sums rows over the axes along which an operand was broadcast. */
+function fitOperand(b: Builder, value: Value, operand: Value): Value {
+  const [n, s] = value.shape as [Dim, Dim];
+  return unbroadcast(b, value, [n, s, ...operand.shape.slice(1)]);
+}
+
+// ---------------------------------------------------------------- products with rows
+
+/** ⟨A, v⟩ for every row; v broadcasts to [n, …z]. */
+export function dot({ b, context }: Pick<Pass, "b" | "context">, a: Coefficients, v: Value, z: Value): RowTerm {
+  switch (a.kind) {
+    case "identity":
+      return { layout: "identity", value: a.factor ? mul(b, v, a.factor) : v };
+    case "dense":
+      return { layout: "dense", value: denseDot(b, a.value, fullSample(b, v, z), sampleElements(z)) };
+    case "patches": {
+      const windows = windowsOf(b, v, z, a.window);
+      return { layout: "patches", value: patchDot(b, a.value, windows) };
+    }
+    default:
+      throw new Error(`unreachable: ${a satisfies never} ${context}`);
+  }
+}
+
+/** ⟨|A|, v⟩ for v ≥ 0. */
+export function absoluteDot(pass: Pick<Pass, "b" | "context">, a: Coefficients, v: Value, z: Value): RowTerm {
+  const { b } = pass;
+  if (a.kind === "identity") return { layout: "identity", value: a.factor ? mul(b, v, abs(b, a.factor)) : v };
+  return dot(pass, { ...a, value: abs(b, a.value) }, v, z);
+}
+
+/** [n, S, …z]·[m, …z] → [n, S]; one matrix product where A is the same for all samples. */
+function denseDot(b: Builder, a: Value, v: Value, size: number): Value {
+  const [n, s] = a.shape as [Dim, Dim];
+  const lead = v.shape[0]!;
+  if (n === 1) {
+    const rows = reshape(b, a, [s, size]);
+    return b.emit("MatMul", [reshape(b, v, [lead, size]), b.emit("Transpose", [rows], { perm: [1, 0] })]);
+  }
+  const product = b.emit("MatMul", [reshape(b, a, [n, s, size]), reshape(b, v, [lead, size, 1])]);
+  return reshape(b, product, [n, s]);
+}
+
+/** [n, P|1, R, K]·[m, P, K] → [n, P, R]. */
+function patchDot(b: Builder, a: Value, windows: Value): Value {
+  const [n, p, r, size] = a.shape as [Dim, Dim, number, number];
+  const [lead, positions] = windows.shape as [Dim, number];
+  if (n === 1 && p === 1) {
+    const columns = b.emit("Transpose", [reshape(b, a, [r, size])], { perm: [1, 0] });
+    return b.emit("MatMul", [windows, columns]);
+  }
+  const product = b.emit("MatMul", [a, reshape(b, windows, [lead, positions, size, 1])]);
+  return reshape(b, product, [product.shape[0]!, product.shape[1]!, r]);
+}

@@ -1,0 +1,150 @@
+/**
+ * @file The minimum of an affine function over the input set: the last step of a backward pass.
+ * @source verification.md §1, "concretize"
+ */
+
+import { multiplyDims, sizeOf } from "../../graph/dims.ts";
+import type { Builder, Dim, Value } from "../../graph/types.ts";
+import type { Interval } from "../../ops/op.ts";
+import { abs, add, centreRadius, magnitude, max, mul, reshape, scale, sub } from "../../ops/rules.ts";
+import type { Arithmetic } from "../interval.ts";
+import { gamma, UNIT_ROUNDOFF } from "../rounding.ts";
+import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
+import { type Coefficients, fullSample, identityRows, type RowsContext, sampleElements } from "./coefficients.ts";
+
+/** Where an input lives: a box, or the points of a box within `radius` of `centre` in an l_p norm. */
+export interface Domain {
+  readonly box: Interval;
+  readonly ball?: { readonly norm: "l1" | "l2"; readonly centre: Value; readonly radius: Value };
+}
+
+/** Lower bounds, and upper bounds where the pass was two-sided; each [n, S], or of the target's shape for `all` rows. */
+export interface Bounds {
+  readonly lower: Value;
+  readonly upper?: Value;
+}
+
+/** Sums of a few terms, and the product with a centre or an end. */
+const FINAL_TERMS = 64;
+
+export function concretize(
+  b: Builder,
+  form: LinearForm,
+  domains: ReadonlyMap<Value, Domain>,
+  arithmetic: Arithmetic,
+): Bounds {
+  const pass = { b, context: form.context };
+  const terms: RowTerm[] = [...form.terms];
+  const errors: RowTerm[] = [...form.errors];
+  for (const [input, a] of form.coefficients) {
+    const coefficients = a.kind === "identity" ? identityRows(b, input, a, form.context) : a;
+    const domain = domains.get(input)!;
+    terms.push(minimum(pass, coefficients, input, domain));
+    if (arithmetic === "float32") {
+      const error = scale(b, magnitude(b, domain.box), 3.05 * gamma(sampleElements(input) + FINAL_TERMS));
+      errors.push(absoluteDot(pass, coefficients, error, input));
+    }
+  }
+  let lower = total(b, terms, form.context);
+  if (arithmetic === "float32") {
+    const error = total(b, errors.map(nonNegative), form.context);
+    const rounded = add(b, scale(b, error, 1 + 2 ** -8), scale(b, abs(b, lower), 8 * UNIT_ROUNDOFF));
+    lower = sub(b, lower, rounded);
+  }
+  return split(b, lower, form.context);
+}
+
+type Errors = RowTerm & { readonly unsigned?: true };
+const nonNegative = (term: RowTerm): Errors => ({ ...term, unsigned: true });
+
+/** min ⟨a, x⟩ over the domain, row by row. */
+function minimum(
+  pass: { b: Builder; context: RowsContext },
+  a: Coefficients,
+  input: Value,
+  { box, ball }: Domain,
+): RowTerm {
+  const { b } = pass;
+  const { centre, radius } = centreRadius(b, box);
+  const middle = dot(pass, a, centre, input);
+  const overBox = radius ? subtract(b, middle, absoluteDot(pass, a, radius, input)) : middle;
+  if (!ball) return overBox;
+  const spread = mul(b, dualNorm(b, a, ball.norm), radiusRows(b, ball.radius, a));
+  const overBall = sub(b, dot(pass, a, ball.centre, input).value, spread);
+  // both hold on the intersection
+  return { layout: a.kind, value: max(b, overBox.value, overBall) };
+}
+
+const subtract = (b: Builder, x: RowTerm, y: RowTerm): RowTerm => ({
+  layout: x.layout,
+  value: sub(b, x.value, y.value),
+});
+
+/** ‖row‖_q, [n, S] or [n, P, R]: q = ∞ for an l1 ball, 2 for an l2 ball. */
+function dualNorm(b: Builder, a: Coefficients, norm: "l1" | "l2"): Value {
+  if (a.kind === "identity") throw new Error("unreachable: rows are written out before the norm");
+  const [lead, size] =
+    a.kind === "dense"
+      ? [a.value.shape.slice(0, 2), sizeOf(a.value.shape.slice(2) as number[])]
+      : [a.value.shape.slice(0, 3), a.value.shape[3] as number];
+  const flat = reshape(b, a.value, [...lead, size]);
+  const axes = [lead.length];
+  return norm === "l1"
+    ? b.emit("ReduceMax", [abs(b, flat)], { axes, keepdims: false })
+    : b.emit("Sqrt", [b.emit("ReduceSum", [mul(b, flat, flat)], { axes, keepdims: false })]);
+}
+
+/** The radius, [] or [n], beside rows. */
+const radiusRows = (b: Builder, radius: Value, a: Coefficients): Value =>
+  radius.shape.length === 0 ? radius : reshape(b, radius, [radius.shape[0]!, ...(a.kind === "dense" ? [1] : [1, 1])]);
+
+/** The sum of all terms as rows: [n, S], or [n, 2·S] with the negated rows second. */
+function total(b: Builder, terms: readonly Errors[], context: RowsContext): Value {
+  const rows = terms.map((term) => asRows(b, term, context));
+  return rows.reduce((x, y) => add(b, x, y));
+}
+
+function asRows(b: Builder, { layout, value, unsigned }: Errors, context: RowsContext): Value {
+  switch (layout) {
+    case "dense":
+      return value;
+    case "patches": {
+      const [n, p, r] = value.shape as [Dim, number, number];
+      return reshape(b, b.emit("Transpose", [value], { perm: [0, 2, 1] }), [n, p * r]);
+    }
+    case "identity": {
+      const flat = chosenElements(b, value, context);
+      if (!context.twoSided) return flat;
+      return b.emit("Concat", [flat, unsigned ? flat : scale(b, flat, -1)], { axis: 1 });
+    }
+  }
+}
+
+/** A per-element term of the target as unsigned rows, [n, S]. */
+function chosenElements(b: Builder, value: Value, { target, rows }: RowsContext): Value {
+  const size = sampleElements(target);
+  const full = fullSample(b, value, target);
+  const lead = full.shape[0]!;
+  switch (rows.kind) {
+    case "elements":
+      // a term of its own for every sample is found in the flattened batch
+      return lead === 1
+        ? b.emit("Gather", [reshape(b, full, [size]), rows.indices], { axis: 0 })
+        : b.emit("Gather", [reshape(b, full, [multiplyDims(lead, size)]), rows.flat], { axis: 0 });
+    case "channels": {
+      const picked = b.emit("Gather", [full, rows.indices], { axis: 1 });
+      return reshape(b, picked, [lead, sampleElements(picked)]);
+    }
+    default:
+      return reshape(b, full, [lead, size]);
+  }
+}
+
+function split(b: Builder, rows: Value, { target, rows: chosen, twoSided }: RowsContext): Bounds {
+  const shaped = (value: Value): Value =>
+    chosen.kind === "all" ? reshape(b, value, [value.shape[0]!, ...target.shape.slice(1)]) : value;
+  if (!twoSided) return { lower: shaped(rows) };
+  const size = (rows.shape[1] as number) / 2;
+  const half = (start: number) => b.emit("Slice", [rows], { axis: 1, start, size, step: 1 });
+  return { lower: shaped(half(0)), upper: shaped(scale(b, half(size), -1)) };
+}

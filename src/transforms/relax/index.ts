@@ -1,0 +1,136 @@
+/** @file Linear bounds of a graph: which values need boxes, how they get them, and the bound of a target. */
+
+import { dependents, makeGraph, rewriteGraph, topological } from "../../graph/traverse.ts";
+import type { Builder, Graph, NodeValue, Value } from "../../graph/types.ts";
+import { builder, recordOf } from "../../ops/index.ts";
+import { type Interval, isUnsupported, type SlopeRule } from "../../ops/op.ts";
+import { reemit } from "../../ops/rules.ts";
+import { type Arithmetic, interval } from "../interval.ts";
+import { backward } from "./backward.ts";
+import type { Rows } from "./coefficients.ts";
+import { type Bounds, concretize, type Domain } from "./concretize.ts";
+
+export type { Rows } from "./coefficients.ts";
+export type { Bounds, Domain } from "./concretize.ts";
+
+export type Domains = ReadonlyMap<Value, Domain>;
+export type Boxes = ReadonlyMap<Value, Interval>;
+
+export interface RelaxOptions {
+  /** The lower line of unstable units; one rule, or one a node. */
+  readonly slope?: SlopeRule | ((node: NodeValue) => SlopeRule);
+  readonly arithmetic?: Arithmetic;
+}
+
+/** Ops without linear bounds of their own are written in ops that have them (MaxPool, products of matrices, …). */
+export function expandForRelax(graph: Graph): Graph {
+  const b = builder();
+  const sources = new Set<Value>(graph.inputs);
+  const varying = dependents(
+    graph.outputs.map((output) => output.value),
+    sources,
+  );
+  const expand = (node: NodeValue, inputs: readonly Value[]): Value | undefined => {
+    const record = recordOf(node.op);
+    if (!record.expand || !isUnsupported(record.relax) || !varying.has(node)) return undefined;
+    if (record.linearity(node.inputs.map((input) => varying.has(input))) !== "none") return undefined;
+    return (record.expand as (b: Builder, inputs: readonly Value[], attrs: unknown) => Value)(b, inputs, node.attrs);
+  };
+  const once = rewriteGraph(graph, expand, (node, inputs) => reemit(b, node, inputs));
+  // an expansion may contain another op that needs one (MaxPool → ReduceMax → …)
+  const again = makeGraph(once.inputs, once.outputs);
+  return topological(once.outputs.map((output) => output.value)).some(
+    (value) => value.kind === "node" && expandable(value, sources, once),
+  )
+    ? expandForRelax(again)
+    : again;
+}
+
+function expandable(node: NodeValue, sources: ReadonlySet<Value>, graph: Graph): boolean {
+  const record = recordOf(node.op);
+  if (!record.expand || !isUnsupported(record.relax)) return false;
+  const varying = dependents(
+    graph.outputs.map((output) => output.value),
+    sources,
+  );
+  return varying.has(node) && record.linearity(node.inputs.map((input) => varying.has(input))) === "none";
+}
+
+/** The operands of relaxed nodes that `target` needs, in execution order: their boxes shape the lines. */
+export function relaxedOperands(target: Value, inputs: ReadonlySet<Value>): Value[] {
+  const varying = dependents([target], inputs);
+  const found = new Set<Value>();
+  for (const node of topological([target])) {
+    if (node.kind !== "node" || !varying.has(node)) continue;
+    const varies = node.inputs.map((input) => varying.has(input));
+    if (recordOf(node.op).linearity(varies) !== "none") continue;
+    for (const [i, input] of node.inputs.entries()) if (varies[i]) found.add(input);
+  }
+  return [...found];
+}
+
+/** Bounds of the rows of `target` by one backward pass, given boxes. */
+export function linearBounds(
+  b: Builder,
+  target: Value,
+  rows: Rows,
+  domains: Domains,
+  boxes: Boxes,
+  { twoSided = false, slope = "adaptive", arithmetic = "float32" }: RelaxOptions & { readonly twoSided?: boolean } = {},
+): Bounds {
+  const inputs = new Set(domains.keys());
+  const rule = typeof slope === "function" ? slope : () => slope;
+  const form = backward(b, target, inputs, { rows, twoSided, boxes, slope: rule, arithmetic });
+  return concretize(b, form, domains, arithmetic);
+}
+
+export const domainBoxes = (domains: Domains): Map<Value, Interval> =>
+  new Map([...domains].map(([input, domain]) => [input, domain.box]));
+
+/** Boxes of every value that `roots` need by interval propagation alone. */
+export const intervalBoxes = (
+  b: Builder,
+  roots: readonly Value[],
+  domains: Domains,
+  { arithmetic = "float32" }: RelaxOptions = {},
+): Boxes => interval(b, roots, domainBoxes(domains), { arithmetic });
+
+/**
+ * Is the box of `value` by interval propagation the one that a backward pass would find? So it is where at most one
+ * op on the way mixes elements and none is relaxed, on a box.
+ */
+export function intervalIsExact(value: Value, domains: Domains): boolean {
+  if ([...domains.values()].some((domain) => domain.ball)) return false;
+  const varying = dependents([value], new Set(domains.keys()));
+  let mixing = 0;
+  for (const node of topological([value])) {
+    if (node.kind !== "node" || !varying.has(node)) continue;
+    const { linearity, rounding } = recordOf(node.op);
+    if (linearity(node.inputs.map((input) => varying.has(input))) === "none") return false;
+    if (rounding.kind === "sum") mixing++;
+    if (node.inputs.filter((input) => varying.has(input)).length > 1) mixing += 2;
+  }
+  return mixing <= 1;
+}
+
+/**
+ * Boxes where every relaxed operand is bounded backwards, layer after layer, in one graph: CROWN, Fast-Lin, DeepPoly.
+ * @source verification.md §4.3
+ */
+export function backwardBoxes(b: Builder, target: Value, domains: Domains, options: RelaxOptions = {}): Boxes {
+  const { arithmetic = "float32" } = options;
+  const known = domainBoxes(domains);
+  let boxes: Boxes = known;
+  for (const operand of relaxedOperands(target, new Set(domains.keys()))) {
+    boxes = interval(b, [operand], known, { arithmetic });
+    if (intervalIsExact(operand, domains)) known.set(operand, boxes.get(operand)!);
+    else {
+      const { lower, upper } = linearBounds(b, operand, { kind: "all" }, domains, boxes, {
+        ...options,
+        twoSided: true,
+      });
+      known.set(operand, { lower, upper: upper! });
+    }
+  }
+  return interval(b, [target], known, { arithmetic });
+}

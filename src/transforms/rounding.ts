@@ -1,0 +1,85 @@
+/**
+ * @file Bounds on floating-point error, themselves emitted as graph ops.
+ *
+ * The bounds enclose what the *float32 network* computes, in any order of summation: an op's result is its exact value
+ * on the (rounded) operands, off by at most `errorOf`. Written once for the network's own evaluation and for that of
+ * the bound, with a slack that pays for computing the error itself in float32.
+ */
+
+import { bindDim } from "../graph/dims.ts";
+import type { Builder, NodeValue, Shape, Value } from "../graph/types.ts";
+import { recordOf } from "../ops/index.ts";
+import type { Interval } from "../ops/op.ts";
+import { add, elementCount, magnitude, reemit, scale } from "../ops/rules.ts";
+
+/** Unit roundoff of float32, round to nearest. */
+export const UNIT_ROUNDOFF = 2 ** -24;
+
+/** Pays for underflow: the smallest normal float32, in case subnormals are flushed. */
+const UNDERFLOW = 2 ** -126;
+
+/** γₙ = n·u / (1 − n·u): relative error of a sum of n products in any order (Higham 2002, §3.1). */
+export function gamma(terms: number): number {
+  const nu = terms * UNIT_ROUNDOFF;
+  // a sum too long for a useful bound: infinite error, so that nothing is claimed
+  return nu < 0.5 ? nu / (1 - nu) : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Error constants are doubled where they enter: a bound is made of at most a centre, a spread and their difference,
+ * each with the network's own rounding, and the error is computed in float32 as well.
+ */
+const INTERVAL_TERMS = 4;
+const INTERVAL_SLACK = 3.05;
+
+type Shaped = readonly { readonly shape: Shape }[];
+type SumTerms = (inputs: Shaped, attrs: unknown) => number;
+type Magnitude = (b: Builder, magnitudes: readonly Value[], attrs: unknown) => Value;
+type FanOut = (inputs: Shaped, attrs: unknown, operand: number) => number;
+
+/**
+ * How far a computed end of `box` and the network's own float32 result may lie outside the true interval.
+ * @returns a value that broadcasts to the node's shape; undefined where the op is exact
+ */
+export function intervalError(
+  b: Builder,
+  node: NodeValue,
+  inputs: readonly Interval[],
+  box: Interval,
+): Value | undefined {
+  const { rounding } = recordOf(node.op);
+  switch (rounding.kind) {
+    case "exact":
+      return undefined;
+    case "elementwise": {
+      const relative = (2 * rounding.ulps + INTERVAL_TERMS) * UNIT_ROUNDOFF;
+      const absolute = 2.05 * (rounding.absolute ?? 0) * UNIT_ROUNDOFF + UNDERFLOW;
+      return add(b, scale(b, magnitude(b, box), relative), b.constant(absolute));
+    }
+    case "sum": {
+      const terms = (rounding.terms as SumTerms)(node.inputs, node.attrs);
+      const size = absoluteImage(b, node, inputs);
+      return add(b, scale(b, size, INTERVAL_SLACK * gamma(terms + INTERVAL_TERMS)), b.constant(terms * 4 * UNDERFLOW));
+    }
+  }
+}
+
+/** The op on absolute values: Σ|w|·|x| for a sum of products. */
+export function absoluteImage(b: Builder, node: NodeValue, inputs: readonly Interval[]): Value {
+  const { rounding } = recordOf(node.op);
+  const magnitudes = inputs.map((input) => magnitude(b, input));
+  if (rounding.kind === "sum" && rounding.magnitude)
+    return (rounding.magnitude as Magnitude)(b, magnitudes, node.attrs);
+  return reemit(b, node, magnitudes);
+}
+
+/** Longest sum in the node's vjp towards operand i. */
+export function fanOut(node: NodeValue, operand: number): number {
+  const { fanOut: own } = recordOf(node.op);
+  if (own) return (own as FanOut)(node.inputs, node.attrs, operand);
+  return Math.max(1, Math.ceil(elementCount(node) / elementCount(node.inputs[operand]!)));
+}
+
+/** Elements of a sample: the length of a dot product with a bias. */
+export const sampleSize = (value: Value): number =>
+  value.shape.slice(1).reduce<number>((size, dim) => size * bindDim(dim, 1), 1);
