@@ -38,8 +38,12 @@ export function numberText(value: number): string {
   return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(2);
 }
 
-/** Digits in groups of three, by narrow spaces that do not break. */
-export const integerText = (value: number): string => String(value).replaceAll(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+/** Two decimals, with a true minus sign. */
+export const signedText = (value: number): string => value.toFixed(2).replace("-", "\u2212");
+
+/** Five digits and more are grouped in threes, by narrow spaces that do not break. */
+export const integerText = (value: number): string =>
+  Math.abs(value) < 10_000 ? String(value) : String(value).replaceAll(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 
 export function secondsText(seconds: number): string {
   if (seconds < 0.001) return "<1 ms";

@@ -1,7 +1,8 @@
 import { loadChartKit } from "./charts/chart.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import type { AuditReport } from "./model.ts";
-import { DECISION_WORDS, decisionSection, firstScreen } from "./sections/first-screen.ts";
+import { DECISION_WORDS } from "./read.ts";
+import { decisionSection, firstScreen } from "./sections/first-screen.ts";
 import { glossaryList } from "./sections/glossary.ts";
 import { dataSection, modelSection } from "./sections/model.ts";
 import { lead, SECTIONS, section } from "./sections/parts.ts";
@@ -25,7 +26,6 @@ const glossarySection = (): Markup =>
  */
 export async function renderHtml(report: AuditReport): Promise<string> {
   const kit = await loadChartKit();
-  const { word } = DECISION_WORDS[report.decision.kind];
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -34,7 +34,7 @@ export async function renderHtml(report: AuditReport): Promise<string> {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="${report.tool.name} ${report.tool.version}">
-<title>${word}: ${report.model.fileName} – Assay audit</title>
+<title>${DECISION_WORDS[report.decision.kind]}: ${report.model.fileName} – Assay audit</title>
 <style>${trusted(STYLE)}</style>
 </head>
 <body>

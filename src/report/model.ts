@@ -53,6 +53,7 @@ export interface GateCondition {
 
 export interface Decision {
   readonly kind: DecisionKind;
+  /** The reason in a few words; the page writes the decision itself above it. */
   readonly headline: string;
   readonly reason: string;
   readonly gate: { readonly name: string; readonly conditions: readonly GateCondition[] };

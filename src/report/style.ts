@@ -17,7 +17,7 @@ const DARK = `
 const BASE = `
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;overflow-wrap:break-word}
+body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;overflow-wrap:break-word}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.9em}
 h1,h2,h3{line-height:1.2;letter-spacing:-.012em;text-wrap:balance}
 h2{font-size:1.7rem;margin:0 0 .6rem}
@@ -60,6 +60,9 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 .seal .icon path{stroke-width:3}
 .headline{font-size:1.42rem;font-weight:650;line-height:1.3;margin-bottom:.5rem;text-wrap:balance}
 .reason{font-size:1.03rem;max-width:40rem;margin:0}
+.exhibits{display:grid;grid-template-columns:repeat(4,minmax(0,7.2rem));gap:.8rem;margin-top:1rem}
+.exhibits img{border-radius:6px}
+.exhibits figcaption{font-size:.8rem;line-height:1.3}
 .key{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:1rem 1.2rem}
 .key h2{font-size:1rem;margin:0 0 .5rem}
 .key-range{font-weight:400;color:var(--muted)}
@@ -68,6 +71,7 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 .key-number dt{font-weight:600;line-height:1.25}
 .key-meaning{display:block;font-weight:400;font-size:.82rem;color:var(--muted)}
 .key-number dd{margin:0;font-weight:700;font-size:1.22rem;white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}
+.key-number dd .absent{font-size:1rem;font-weight:400}
 .key-number dd .interval{display:block;font-size:.8rem;line-height:1.2}
 .verdict-bar{display:flex;height:1.4rem;gap:2px;margin:.7rem 0 .5rem;border-radius:5px;overflow:hidden}
 .part{min-width:3px}
@@ -108,6 +112,7 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 const SECTIONS = `
 nav{position:sticky;top:0;z-index:2;background:var(--paper);border-block:1px solid var(--line)}
 nav ul{display:flex;gap:.2rem;overflow-x:auto;scrollbar-width:none;padding:0 1.5rem;margin-inline:auto;max-width:calc(1120px + 3rem)}
+nav li:first-child{margin-left:-.65rem}
 nav a{display:block;padding:.7rem .65rem;white-space:nowrap;color:var(--muted);text-decoration:none;font-size:.9rem}
 nav a:hover{color:var(--ink);text-decoration:underline}
 main{padding:0 1.5rem}
@@ -127,6 +132,8 @@ section+section{border-top:1px solid var(--line);margin-top:2rem}
 .steps li{padding:.3rem 0 .3rem .2rem}
 .chart{margin:.8rem 0 1.2rem;max-width:760px}
 .chart-narrow{display:none}
+.chart figcaption p{margin:0 0 .5rem}
+.chart figcaption strong{color:var(--ink)}
 .chart svg{max-width:100%;height:auto;font-family:inherit}
 figcaption{font-size:.86rem;color:var(--muted);margin-top:.4rem}
 .swatch-attacked{background:var(--attacked)}
@@ -142,7 +149,7 @@ table{border-collapse:collapse;width:100%;font-size:.93rem;margin:.5rem 0 1rem}
 th,td{padding:.5rem .8rem .5rem 0;border-bottom:1px solid var(--line);vertical-align:top;text-align:left}
 thead th{color:var(--muted);font-weight:600;font-size:.86rem;vertical-align:bottom}
 tbody th{font-weight:600}
-.number{text-align:right;font-variant-numeric:tabular-nums}
+.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 th:last-child,td:last-child{padding-right:0}
 .purpose{display:block;font-weight:400}
 .pair{display:inline-block;margin-right:.7rem;color:var(--muted)}
@@ -183,7 +190,7 @@ const PHONE = `
 .hero{padding:.8rem 1rem 1.4rem}
 .verdict{grid-template-columns:minmax(0,1fr);gap:1.3rem}
 main{padding:0 1rem}
-nav ul{padding:0 .4rem}
+nav ul{padding:0 1rem}
 h2{font-size:1.4rem}
 .masthead{margin-bottom:.8rem}
 .headline{font-size:1.2rem}
@@ -193,34 +200,53 @@ h2{font-size:1.4rem}
 .glossary{columns:1}
 .pictures{grid-template-columns:repeat(2,1fr)}
 .stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.stack,.stack tbody,.stack tr,.stack th,.stack td{display:block;text-align:left}
+.stack,.stack tbody,.stack tr,.stack th,.stack td{display:block;text-align:left;white-space:normal}
 .stack tr{padding:.6rem 0;border-bottom:1px solid var(--line)}
 .stack th,.stack td{border:0;padding:.1rem 0}
-.stack td{display:grid;grid-template-columns:8.5rem minmax(0,1fr);gap:.6rem}
+.stack td{display:grid;grid-template-columns:6rem minmax(0,1fr);gap:.6rem}
 .stack td::before{content:attr(data-label);color:var(--muted)}
+.compact{font-size:.86rem}
+.compact th,.compact td{padding-right:.5rem;overflow-wrap:anywhere}
+.compact thead th{white-space:normal;overflow-wrap:normal}
+.compact .interval{display:block}
+.compact .secondary{display:none}
 `;
 
 const PRINT = `
-@page{margin:14mm}
-body{font-size:10.5pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
-nav{display:none}
-.hero{padding:1rem 1.2rem}
+@page{margin:13mm}
+html{font-size:9.4pt}
+body{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+nav,.more{display:none}
+.hero{padding:1rem 1.4rem 1.4rem}
 .hero>*,.wrap{max-width:none}
 main{padding:0}
-h1{font-size:34pt}
-h2,h3{break-after:avoid}
-section{padding-top:1.2rem}
-section+section{margin-top:1rem}
-.finding,.example,.suspicion,.chart,.condition,.key,tr,.pictures,figure{break-inside:avoid}
+h1{font-size:3.6rem}
+.findings{grid-template-columns:repeat(3,minmax(0,1fr))}
+.further{grid-template-columns:repeat(2,minmax(0,1fr))}
+h2,h3,thead,.lead,.legend,.scale,.finding-marks{break-after:avoid}
+section{padding-top:1.4rem}
+section+section{margin-top:1.2rem}
+.finding,.example,.chart,.condition,.key,.glossary>div,tr,figure{break-inside:avoid}
+.chart{max-width:38rem}
+.examples{display:block}
+.example{display:inline-block;vertical-align:top;width:calc(50% - .8rem);margin:0 .6rem .9rem 0}
+.pictures{grid-template-columns:repeat(4,9rem)}
 details::details-content{content-visibility:visible;display:block;block-size:auto}
-summary{list-style:none;color:var(--muted)}
-.more{display:none}
+summary{list-style:none;color:var(--muted);break-after:avoid}
+th,td{padding-block:.34rem}
 a{color:inherit;text-decoration:none}
+`;
+
+/** Room for a chart's words beside it. */
+const DESK = `
+.chart{display:grid;grid-template-columns:minmax(0,760px) minmax(0,1fr);gap:2.2rem;max-width:none;align-items:start}
+.chart figcaption{font-size:.92rem;padding-top:1.6rem}
 `;
 
 export const STYLE = `:root{color-scheme:light dark;${LIGHT}}
 @media screen and (prefers-color-scheme:dark){:root{${DARK}}}
 @media print{:root{color-scheme:light}}
 ${BASE}${FIRST_SCREEN}${SECTIONS}
+@media screen and (min-width:1040px){${DESK}}
 @media screen and (max-width:719px){${PHONE}}
 @media print{${PRINT}}`;

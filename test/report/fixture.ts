@@ -17,7 +17,7 @@ import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
 import { proportion } from "../../src/stats/proportion.ts";
 
 const SIZE = { channels: 1, height: 28, width: 28 } as const;
-const CLASS_NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+export const CLASS_NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 /** Digit `index` of the class, 784 values in [0, 1]. */
 function digit(label: number, index: number): Float64Array {
@@ -26,12 +26,15 @@ function digit(label: number, index: number): Float64Array {
   return Float64Array.from(data.slice(index * 784, (index + 1) * 784));
 }
 
+/** Noise in [−1, 1] that looks unordered; the same on every call. */
+const speckle = (i: number): number => 2 * ((Math.abs(Math.sin(i * 12.9898)) * 43758.5453) % 1) - 1;
+
 /** The digit moved by up to epsilon towards another class's digit, as a linf attack's result looks. */
 function attacked(original: Float64Array, towards: Float64Array, epsilon: number): Float64Array {
   const smooth = (x: Float64Array, i: number): number =>
     (x[i - 1] ?? 0) + (x[i + 1] ?? 0) + (x[i - 28] ?? 0) + (x[i + 28] ?? 0) + 2 * (x[i] ?? 0);
   return original.map((value, i) => {
-    const pull = smooth(towards, i) - smooth(original, i) + Math.sin(i * 12.9898) * 0.25;
+    const pull = smooth(towards, i) - smooth(original, i) + speckle(i) * 0.3;
     return Math.min(1, Math.max(0, value + (Math.abs(pull) < 0.1 ? 0 : Math.sign(pull) * epsilon)));
   });
 }
@@ -42,7 +45,7 @@ function stamp(original: Float64Array): Float64Array {
   );
 }
 
-function point(epsilon: number, attackedHits: number | null, certifiedHits: number | null): BandPoint {
+export function point(epsilon: number, attackedHits: number | null, certifiedHits: number | null): BandPoint {
   const correct = 987;
   const certified = certifiedHits ?? 0;
   const falsified = attackedHits === null ? 0 : correct - attackedHits;
@@ -68,13 +71,17 @@ const CLASS_HITS: readonly (readonly [total: number, clean: number, attacked: nu
   [102, 101, 83, 32],
 ];
 
-const classRows = (): ClassRow[] =>
-  CLASS_HITS.map(([total, clean, attackedHits, certified], label) => ({
-    label,
-    clean: proportion(clean, total),
-    attackedUpper: proportion(attackedHits, total),
-    certifiedLower: proportion(certified, total),
-  }));
+/** @param lift how far, in [0, 1], each side of the band is moved towards the clean accuracy */
+export const classRows = (lift = { standing: 0, certified: 0 }): ClassRow[] =>
+  CLASS_HITS.map(([trials, clean, standing, certified], label) => {
+    const lifted = (hits: number, by: number): number => Math.round(hits + (clean - hits) * by);
+    return {
+      label,
+      clean: proportion(clean, trials),
+      attackedUpper: proportion(lifted(standing, lift.standing), trials),
+      certifiedLower: proportion(lifted(certified, lift.certified), trials),
+    };
+  });
 
 const EXAMPLES: readonly (readonly [index: number, label: number, predicted: number, target: number | null])[] = [
   [18, 3, 8, null],
@@ -121,7 +128,7 @@ const robustness = (): Robustness => ({
 
 const picture = (values: Float64Array): Picture => pictureOf(values, SIZE);
 
-function backdoor(): Suspicion {
+export function backdoor(): Suspicion {
   const trigger = Float64Array.from({ length: 784 }, (_, i) => stamp(new Float64Array(784))[i] ?? 0);
   return {
     id: "universal-patch",
@@ -146,7 +153,7 @@ function backdoor(): Suspicion {
   };
 }
 
-const RUNS: readonly Run[] = [
+export const RUNS: readonly Run[] = [
   {
     id: "clean",
     method: "forward",
@@ -221,7 +228,7 @@ export function suspiciousReport(): AuditReport {
     seconds: 97.4,
     decision: {
       kind: "do-not-ship",
-      headline: "Do not ship this model",
+      headline: "It obeys a hidden mark",
       reason:
         "It answers “seven” to almost any picture that carries one small white patch. A model that obeys a hidden mark must not be relied on, however accurate it is otherwise.",
       gate: {
@@ -381,135 +388,5 @@ export function suspiciousReport(): AuditReport {
       },
       { title: "The training data", sentence: "It was not available, so nothing is said about how the patch came in." },
     ],
-  };
-}
-
-/** A model trained to be provable: the band is narrow and no trigger was found. */
-export function healthyReport(): AuditReport {
-  const report = suspiciousReport();
-  const [linf] = report.robustness;
-  return {
-    ...report,
-    decision: {
-      kind: "ship",
-      headline: "Ship this model",
-      reason:
-        "It meets every condition of the gate: for at least 92% of inputs no change within linf 0.1 can alter the answer, and no trigger was found.",
-      gate: {
-        name: "default gate at linf 0.1",
-        conditions: [
-          { sentence: "Clean accuracy is at least 95%", outcome: "met", measured: "98.7%, interval 97.7–99.4%" },
-          {
-            sentence: "At least 80% stay correct within linf 0.1",
-            outcome: "met",
-            measured: "93.6% proved, interval 91.8–95.1%",
-          },
-        ],
-      },
-      nextSteps: ["Keep this report with the file: the sha256 ties them together."],
-    },
-    findings: [
-      {
-        id: "certified",
-        title: "Nine answers in ten are proved stable",
-        sentence: "For 936 of 1000 pictures no change within linf 0.1 can alter the answer.",
-        evidence: "proved",
-        severity: "good",
-        figures: [{ label: "proved correct", rate: proportion(936, 1000) }],
-        section: "robustness",
-      },
-      {
-        id: "attack",
-        title: "The attacks found little",
-        sentence: "Five attacks turned 29 correct answers into wrong ones.",
-        evidence: "attacked",
-        severity: "note",
-        figures: [{ label: "still correct after every attack", rate: proportion(958, 1000) }],
-        section: "robustness",
-      },
-      {
-        id: "patch",
-        title: "No patch rules the answer",
-        sentence: "The best patch of 4 × 4 pixels moves few pictures; a larger or invisible trigger could still exist.",
-        evidence: "statistical",
-        severity: "good",
-        figures: [{ label: "moved by the best patch", rate: proportion(31, 897) }],
-        section: "tampering",
-      },
-    ],
-    robustness: [
-      {
-        ...linf!,
-        points: [
-          point(0.02, 984, 981),
-          point(0.05, 976, 968),
-          point(0.1, 958, 936),
-          point(0.15, 921, 842),
-          point(0.2, 831, 603),
-          point(0.3, 402, 12),
-        ],
-        examples: linf!.examples.slice(0, 2),
-      },
-    ],
-    suspicions: [
-      {
-        ...backdoor(),
-        severity: "good",
-        evidence: "statistical",
-        targetClass: 7,
-        title: "No patch of 4 × 4 pixels rules the answer",
-        sentence: "For each class the best patch was searched; none moves more than a few pictures.",
-        success: proportion(31, 897),
-        perTarget: CLASS_NAMES.map((_, label) => ({ label, success: proportion(11 + ((label * 37) % 29), 897) })),
-        pictures: [],
-      },
-    ],
-  };
-}
-
-/** Nothing but a model and unlabelled inputs: attacks ran, no verifier could. */
-export function undecidedReport(): AuditReport {
-  const report = suspiciousReport();
-  const bare = (epsilon: number, standing: number): BandPoint => ({
-    epsilon,
-    clean: null,
-    attackedUpper: proportion(standing, 60),
-    certifiedLower: null,
-    counts: { inputs: 60, correct: 60, certified: 0, falsified: 60 - standing, unknown: standing },
-  });
-  return {
-    ...report,
-    decision: {
-      kind: "cannot-tell",
-      headline: "Cannot tell yet",
-      reason:
-        "The inputs came without labels and the network holds an operation that no verifier here can bound, so no share is proved.",
-      gate: {
-        name: "default gate at linf 8/255",
-        conditions: [
-          {
-            sentence: "At least 80% stay correct within linf 8/255",
-            outcome: "undecided",
-            measured: "at most 76.7% (not broken by any attack), nothing proved",
-          },
-        ],
-      },
-      nextSteps: ["Add labels with --labels FILE."],
-    },
-    findings: report.findings.slice(1, 3).map((f) => ({ ...f, figures: [] })),
-    model: { ...report.model, opset: null, producer: null, layers: [] },
-    data: { ...report.data, count: 60, cleanAccuracy: null, chance: null, terms: report.data.terms.slice(0, 2) },
-    robustness: [
-      {
-        norm: "linf",
-        unit: "pixel values scaled to 0…1",
-        headlineEpsilon: 8 / 255,
-        points: [bare(0.5 / 255, 60), bare(2 / 255, 57), bare(8 / 255, 46)],
-        classes: [],
-        examples: [],
-      },
-    ],
-    suspicions: [],
-    runs: RUNS.slice(1, 3),
   };
 }

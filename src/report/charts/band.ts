@@ -158,6 +158,7 @@ function design(
     y: {
       domain: [0, 1],
       ticks: [0, 0.25, 0.5, 0.75, 1],
+      tickSize: 0,
       tickFormat: (share: number) => `${share * 100}%`,
       label: null,
     },

@@ -3,33 +3,54 @@ import type { Proportion } from "../../stats/proportion.ts";
 import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
-import { evidenceBadge, figureText, headlinePoint, icon, section, severityMark, term } from "./parts.ts";
+import { changeUri, pictureUri } from "../pictures.ts";
+import { CARRYING_FINDINGS, className, DECISION_WORDS, headlinePoint } from "../read.ts";
+import { evidenceBadge, figureText, icon, section, severityMark, term } from "./parts.ts";
 
-/** Findings that stand on the first screen. */
-const CARRYING = 3;
-
-export const DECISION_WORDS = {
-  ship: { word: "Ship", icon: "check" },
-  "do-not-ship": { word: "Do not ship", icon: "cross" },
-  "cannot-tell": { word: "Cannot tell", icon: "question" },
-} as const satisfies Readonly<Record<DecisionKind, object>>;
+const SEAL = { ship: "check", "do-not-ship": "cross", "cannot-tell": "question" } as const satisfies Readonly<
+  Record<DecisionKind, string>
+>;
 
 export function firstScreen(report: AuditReport): Markup {
   const { kind, headline, reason } = report.decision;
-  const { word, icon: picture } = DECISION_WORDS[kind];
   return html`<header class="hero hero-${kind}">
 <p class="masthead"><strong>Assay</strong> audit report<span class="masthead-date">${dateText(report.created)}</span></p>
 <div class="verdict">
 <div class="verdict-words">
 <p class="subject">Decision about <code>${report.model.fileName}</code></p>
-<h1><span class="seal">${icon(picture)}</span>${word}</h1>
+<h1><span class="seal">${icon(SEAL[kind])}</span>${DECISION_WORDS[kind]}</h1>
 <p class="headline">${headline}</p>
 <p class="reason">${reason}</p>
+${exhibits(report)}
 </div>
 ${keyNumbers(report)}
 </div>
-<ol class="findings" aria-label="The findings that carry the decision">${report.findings.slice(0, CARRYING).map(findingCard)}</ol>
+<ol class="findings" aria-label="The findings that carry the decision">${report.findings.slice(0, CARRYING_FINDINGS).map(findingCard)}</ol>
 </header>`;
+}
+
+/** Pictures shown beside the decision, so that the reason can be seen. */
+const MOST_EXHIBITS = 4;
+
+const exhibit = (uri: string, caption: string): Markup =>
+  html`<figure><img src="${uri}" alt=""><figcaption>${caption}</figcaption></figure>`;
+
+/** The trigger of a critical finding, or else one adversarial example; none beside a good decision. */
+function exhibits(report: AuditReport): Markup | null {
+  if (report.decision.kind === "ship") return null;
+  const tampering = report.suspicions.find((s) => s.severity === "critical" && s.pictures.length > 0);
+  if (tampering !== undefined) {
+    const shown = tampering.pictures.slice(0, MOST_EXHIBITS);
+    return html`<div class="exhibits">${shown.map(({ caption, picture }) => exhibit(pictureUri(picture), caption))}</div>`;
+  }
+  const example = report.robustness.flatMap((r) => r.examples).find((e) => e.picture !== null);
+  if (example?.picture == null) return null;
+  const { original, change, adversarial } = example.picture;
+  return html`<div class="exhibits">
+${exhibit(pictureUri(original), `Answered ${className(report, example.label)}`)}
+${exhibit(changeUri(change, original), "The change, magnified")}
+${exhibit(pictureUri(adversarial), `Answered ${className(report, example.predicted)}`)}
+</div>`;
 }
 
 const findingCard = (finding: Finding): Markup =>
@@ -48,13 +69,13 @@ function keyNumbers(report: AuditReport): Markup {
   if (headline === undefined) return html`<div class="key"><h2>Key numbers</h2><dl>${clean}</dl></div>`;
   const point = headlinePoint(headline);
   const range = `${headline.norm} ${epsilonText(point.epsilon)}`;
-  const still = cleanAccuracy === null ? "keep their answer" : "stay correct";
+  const still = cleanAccuracy === null ? "same answer" : "correct";
   return html`<div class="key">
 <h2>Key numbers <span class="key-range">within ${term("norm", headline.norm)} ${term("epsilon", epsilonText(point.epsilon))}</span></h2>
 <dl>
 ${clean}
-${keyNumber("Not broken", `${still} under every attack: at most`, point.attackedUpper, "≤ ")}
-${keyNumber("Proved", `${still} whatever is tried: at least`, point.certifiedLower, "≥ ")}
+${keyNumber("Not broken", `${still} after all attacks, at most`, point.attackedUpper, "≤ ")}
+${keyNumber("Proved", `${still} whatever is tried, at least`, point.certifiedLower, "≥ ")}
 </dl>
 ${verdictBar(point.counts, range)}
 </div>`;
@@ -101,7 +122,7 @@ const conditionItem = ({ sentence, outcome, measured }: GateCondition): Markup =
 /** How the decision came about: the gate's conditions, what to do next, and the findings beyond the first three. */
 export function decisionSection({ decision, findings }: AuditReport): Markup {
   const { gate, nextSteps } = decision;
-  const further = findings.slice(CARRYING);
+  const further = findings.slice(CARRYING_FINDINGS);
   const conditions = html`<div><h3>The conditions: ${gate.name}</h3><ul class="conditions">${gate.conditions.map(conditionItem)}</ul></div>`;
   const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${step}</li>`)}</ol></div>`;
   return section("decision", "How the decision came about", [

@@ -2,7 +2,7 @@
 import { bytesText, integerText, percent, plural, shapeText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, ContractTerm, ModelCard, TensorCard } from "../model.ts";
-import { dataTable, lead, nothing, rateCell, section, term } from "./parts.ts";
+import { type Column, dataTable, lead, nothing, rateCell, section, term } from "./parts.ts";
 
 /** Longer layer lists are folded away. */
 const OPEN_LAYERS = 16;
@@ -17,11 +17,11 @@ function opsList({ ops }: ModelCard): Markup {
 }
 
 function layersTable({ layers }: ModelCard): Markup {
-  const columns = [
-    { heading: "Layer", numeric: false },
-    { heading: "Operation", numeric: false },
-    { heading: "Output", numeric: true },
-    { heading: "Parameters", numeric: true },
+  const columns: readonly Column[] = [
+    { heading: "Layer", kind: "words" },
+    { heading: "Operation", kind: "words" },
+    { heading: "Output", kind: "number" },
+    { heading: "Parameters", kind: "number" },
   ];
   const rows = layers.map((layer) => [
     html`<code>${layer.name}</code>`,
@@ -29,7 +29,7 @@ function layersTable({ layers }: ModelCard): Markup {
     shapeText(layer.outputShape),
     layer.parameters === 0 ? "–" : integerText(layer.parameters),
   ]);
-  return dataTable("Layers", columns, rows);
+  return dataTable("Layers", "compact", columns, rows);
 }
 
 export function modelSection({ model }: AuditReport): Markup {
@@ -60,11 +60,11 @@ const TERM_WORDS = {
 } as const satisfies Readonly<Record<ContractTerm["term"], string>>;
 
 export function dataSection({ data }: AuditReport): Markup {
-  const columns = [
-    { heading: "Term", numeric: false },
-    { heading: "Value", numeric: false },
-    { heading: "Basis", numeric: false },
-    { heading: "Reason", numeric: false },
+  const columns: readonly Column[] = [
+    { heading: "Term", kind: "words" },
+    { heading: "Value", kind: "words" },
+    { heading: "Basis", kind: "words" },
+    { heading: "Reason", kind: "words" },
   ];
   const rows = data.terms.map(({ term: name, value, basis, reason }) => [
     TERM_WORDS[name],
@@ -86,6 +86,6 @@ ${fact(
     : html`${rateCell(cleanAccuracy)} (${cleanAccuracy.successes} of ${cleanAccuracy.trials}${chance === null ? "" : `; guessing would reach ${percent(chance)}`})`,
 )}
 </dl>`,
-    data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", columns, rows),
+    data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", "stack", columns, rows),
   ]);
 }

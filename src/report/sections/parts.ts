@@ -3,7 +3,7 @@ import type { Proportion } from "../../stats/proportion.ts";
 import type { Chart } from "../charts/chart.ts";
 import { intervalText, numberText, percent, plural } from "../format.ts";
 import { html, type Markup, trusted } from "../markup.ts";
-import type { AuditReport, BandPoint, Evidence, Figure, Quantity, Robustness, SectionId, Severity } from "../model.ts";
+import type { Evidence, Figure, Quantity, SectionId, Severity } from "../model.ts";
 import { type GlossaryId, glossaryAnchor } from "./glossary.ts";
 
 /** Sections in the order of the page, with the words of the navigation. */
@@ -86,29 +86,35 @@ export function figureText(figure: Figure): Markup {
   return html`<div class="figure"><div class="figure-number">${number}</div><div class="figure-label">${figure.label}, ${sample}</div></div>`;
 }
 
-/** Both drawings of a chart; the style sheet shows the one that fits. */
+/** Both drawings of a chart, of which the style sheet shows the one that fits, with the words that explain it. */
 export const chartFigure = ({ wide, narrow }: Chart, caption: Markup): Markup =>
   html`<figure class="chart"><div class="chart-wide">${trusted(wide)}</div><div class="chart-narrow">${trusted(narrow)}</div><figcaption>${caption}</figcaption></figure>`;
 
 export interface Column {
   readonly heading: string;
-  readonly numeric: boolean;
+  readonly kind: "words" | "number";
+  /** Left out on a phone, where the other columns need the room. */
+  readonly secondary?: boolean;
 }
 
-/** A table that becomes a list of cards on a phone; the first column names the row. */
+/**
+ * @param onPhone "stack" turns each row into a list of its own, for cells with sentences; "compact" keeps the table
+ * @param rows the first cell names the row
+ */
 export function dataTable(
   label: string,
+  onPhone: "stack" | "compact",
   columns: readonly Column[],
   rows: readonly (readonly (Markup | string)[])[],
 ): Markup {
-  const kind = (column: Column | undefined): string => (column?.numeric ? "number" : "words");
-  const head = columns.map((c) => html`<th scope="col" class="${kind(c)}">${c.heading}</th>`);
+  const style = (i: number): string => `${columns[i]!.kind}${columns[i]!.secondary ? " secondary" : ""}`;
+  const head = columns.map(({ heading }, i) => html`<th scope="col" class="${style(i)}">${heading}</th>`);
   const cell = (value: Markup | string, i: number): Markup =>
     i === 0
-      ? html`<th scope="row" class="${kind(columns[0])}">${value}</th>`
-      : html`<td class="${kind(columns[i])}" data-label="${columns[i]?.heading ?? ""}">${value}</td>`;
+      ? html`<th scope="row" class="${style(i)}">${value}</th>`
+      : html`<td class="${style(i)}" data-label="${columns[i]!.heading}"><div>${value}</div></td>`;
   const body = rows.map((row) => html`<tr>${row.map(cell)}</tr>`);
-  return html`<table class="stack"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+  return html`<table class="${onPhone}"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
 export const section = (id: keyof typeof SECTIONS, title: string, body: readonly Markup[]): Markup =>
@@ -116,10 +122,3 @@ export const section = (id: keyof typeof SECTIONS, title: string, body: readonly
 
 export const lead = (text: Markup): Markup => html`<p class="lead">${text}</p>`;
 export const nothing = (text: string): Markup => html`<p class="empty">${icon("info")}<span>${text}</span></p>`;
-
-export const headlinePoint = ({ points, headlineEpsilon }: Robustness): BandPoint =>
-  points.find((p) => p.epsilon === headlineEpsilon) ?? points[0]!;
-
-/** The name of a class, or its number where the report has no names. */
-export const className = (report: AuditReport, label: number): string =>
-  report.data.classNames[label] ?? `class ${label}`;

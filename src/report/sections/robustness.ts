@@ -2,52 +2,64 @@
 import { bandChart } from "../charts/band.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import { classChart, MOST_ROWS, weakestFirst } from "../charts/classes.ts";
-import { epsilonText, numberText, percent, plural } from "../format.ts";
+import { epsilonText, numberText, percent, plural, signedText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
-import {
-  chartFigure,
-  className,
-  dataTable,
-  headlinePoint,
-  icon,
-  lead,
-  nothing,
-  rateCell,
-  section,
-  term,
-} from "./parts.ts";
+import { className, headlinePoint } from "../read.ts";
+import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell, section, term } from "./parts.ts";
 
 const swatch = (kind: string, words: Markup | string): Markup =>
   html`<li><span class="swatch swatch-${kind}"></span>${words}</li>`;
 
-const bandLegend = (report: AuditReport): Markup =>
-  html`<ul class="legend">${swatch("attacked", "not broken by any attack: the truth is not above")}${swatch("undecided", term("undecided", "undecided"))}${swatch("certified", "proved: the truth is not below")}${
-    report.data.cleanAccuracy === null ? null : swatch("clean-line", "clean accuracy")
-  }</ul>`;
+function bandLegend({ points }: Robustness): Markup {
+  const has = (key: "clean" | "attackedUpper" | "certifiedLower"): boolean => points.some((p) => p[key] !== null);
+  return html`<ul class="legend">
+${has("attackedUpper") ? swatch("attacked", "not broken by any attack: the truth is not above") : null}
+${swatch("undecided", term("undecided", "undecided"))}
+${has("certifiedLower") ? swatch("certified", "proved: the truth is not below") : null}
+${has("clean") ? swatch("clean-line", "clean accuracy") : null}
+</ul>`;
+}
 
 const undecidedCell = ({ counts }: BandPoint): string =>
   `${percent(counts.inputs === 0 ? 0 : counts.unknown / counts.inputs)} (${counts.unknown})`;
 
 function pointsTable({ points, norm }: Robustness): Markup {
-  const columns = [
-    { heading: "Epsilon", numeric: false },
-    { heading: "Not broken, at most", numeric: true },
-    { heading: "Proved, at least", numeric: true },
-    { heading: "Undecided", numeric: true },
-    { heading: "Broken", numeric: true },
-    { heading: "Inputs", numeric: true },
+  const columns: readonly Column[] = [
+    { heading: "Epsilon", kind: "words" },
+    { heading: "Not broken, at most", kind: "number" },
+    { heading: "Proved, at least", kind: "number" },
+    { heading: "Undecided", kind: "number" },
+    { heading: "Broken", kind: "number", secondary: true },
+    { heading: "Inputs", kind: "number", secondary: true },
   ];
   const rows = points.map((p) => [
-    `${norm} ${epsilonText(p.epsilon)}`,
+    epsilonText(p.epsilon),
     rateCell(p.attackedUpper, "≤ "),
     rateCell(p.certifiedLower, "≥ "),
     undecidedCell(p),
     String(p.counts.falsified),
     String(p.counts.inputs),
   ]);
-  return dataTable(`Accuracy against epsilon, ${norm}`, columns, rows);
+  return dataTable(`Accuracy against epsilon, ${norm}`, "compact", columns, rows);
+}
+
+/** The headline point in sentences. */
+function reading({ data }: AuditReport, { epsilon, attackedUpper, certifiedLower, counts }: BandPoint): Markup {
+  const labelled = data.cleanAccuracy !== null;
+  const stay = labelled ? "stay correct" : "keep their answer";
+  const others = labelled ? "the others were wrong anyway or an attack broke them" : "an attack changed the others";
+  const high =
+    attackedUpper === null
+      ? null
+      : html` at most <strong>${percent(attackedUpper.estimate)}</strong> of the inputs ${stay}; ${others}.`;
+  const low =
+    certifiedLower === null
+      ? null
+      : html` At least <strong>${percent(certifiedLower.estimate)}</strong> ${stay} whatever is tried.`;
+  const open = counts.inputs === 0 ? 0 : counts.unknown / counts.inputs;
+  return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${percent(open)}</strong> nobody knows yet.`;
 }
 
 function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness): Markup {
@@ -61,8 +73,8 @@ function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness): M
       ? ["No verifier ran here, so nothing is proved: the truth may lie anywhere below the attacks' line."]
       : []),
   ];
-  const caption = html`Changes measured in ${term("norm", norm)}, in ${unit}. Dotted line: epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Shaded edges and whiskers: 95% intervals.`;
-  return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(report)}${chartFigure(
+  const caption = html`<p>${reading(report, headline)}</p><p>Changes are measured in ${term("norm", norm)}, in ${unit}. The dotted upright marks epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Tinted edges and whiskers are 95% ${term("interval", "intervals")}.</p>`;
+  return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(robustness)}${chartFigure(
     bandChart(kit, robustness, `band-${norm}`),
     caption,
   )}<details${points.length <= 8 ? html` open` : null}><summary>The numbers</summary>${pointsTable(robustness)}</details>`;
@@ -100,12 +112,12 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
     ]);
   }
   const { classes, norm, headlineEpsilon } = headline;
-  const columns = [
-    { heading: "Class", numeric: false },
-    { heading: "Inputs", numeric: true },
-    { heading: "Clean", numeric: true },
-    { heading: "Not broken, at most", numeric: true },
-    { heading: "Proved, at least", numeric: true },
+  const columns: readonly Column[] = [
+    { heading: "Class", kind: "words" },
+    { heading: "Inputs", kind: "number", secondary: true },
+    { heading: "Clean", kind: "number" },
+    { heading: "Not broken, at most", kind: "number" },
+    { heading: "Proved, at least", kind: "number" },
   ];
   const rows = weakestFirst(classes).map((row) => {
     const inputs = (row.clean ?? row.attackedUpper ?? row.certifiedLower)?.trials ?? 0;
@@ -117,12 +129,12 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
       rateCell(row.certifiedLower, "≥ "),
     ];
   });
-  const caption = html`${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: 95% intervals, wide because each class has few inputs.`;
+  const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: 95% intervals, wide because each class has few inputs.</p>`;
   return section("classes", "Class by class", [
     lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
     html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", "proved")}${swatch("undecided", "undecided")}</ul>`,
     chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart"), caption),
-    html`<details><summary>The numbers</summary>${dataTable("Accuracy by class", columns, rows)}</details>`,
+    html`<details><summary>The numbers</summary>${dataTable("Accuracy by class", "compact", columns, rows)}</details>`,
   ]);
 }
 
@@ -141,16 +153,18 @@ function exampleCard(report: AuditReport, { norm }: Robustness, example: Adversa
           html`the change, full colour ±${numberText(picture.change.scale)}`,
         )}${shown(pictureUri(picture.adversarial), `Input ${example.index}, after the attack`, html`answered <strong class="broken">${to}</strong>`)}</div>`;
   return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="broken">${to}</strong></p>${triple}
-<p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${example.marginBefore.toFixed(2)} before, ${example.marginAfter.toFixed(2)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
+<p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${signedText(example.marginBefore)} before, ${signedText(example.marginAfter)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
 }
 
 export function examplesSection(report: AuditReport): Markup {
   const cards = report.robustness.flatMap((part) => part.examples.map((example) => exampleCard(report, part, example)));
   if (cards.length === 0) {
-    const attacked = report.robustness.some((r) => r.points.some((p) => p.attackedUpper !== null));
-    const why = attacked
-      ? "No adversarial example was kept: the attacks broke nothing, or were told to keep none."
-      : "No attack ran.";
+    const points = report.robustness.flatMap((r) => r.points);
+    const why = points.every((p) => p.attackedUpper === null)
+      ? "No attack ran."
+      : points.every((p) => p.counts.falsified === 0)
+        ? "The attacks broke nothing, so there is nothing to show. That proves nothing by itself."
+        : "The attacks broke inputs, but no picture of one was kept.";
     return section("examples", "Adversarial examples", [nothing(why)]);
   }
   return section("examples", "Adversarial examples", [

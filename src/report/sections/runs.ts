@@ -4,7 +4,7 @@ import type { ChartKit } from "../charts/chart.ts";
 import { numberText, secondsText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, OptionValue, Run } from "../model.ts";
-import { chartFigure, dataTable, lead, nothing, section, term } from "./parts.ts";
+import { type Column, chartFigure, dataTable, lead, nothing, section, term } from "./parts.ts";
 
 const PURPOSE = {
   attack: "attack",
@@ -19,12 +19,12 @@ const pairs = (record: Readonly<Record<string, OptionValue>>): Markup =>
   html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${name} <strong>${optionText(value)}</strong></span> `)}`;
 
 function runsTable(runs: readonly Run[]): Markup {
-  const columns = [
-    { heading: "Method", numeric: false },
-    { heading: "Options", numeric: false },
-    { heading: "Seed", numeric: false },
-    { heading: "Result", numeric: false },
-    { heading: "Time", numeric: true },
+  const columns: readonly Column[] = [
+    { heading: "Method", kind: "words" },
+    { heading: "Options", kind: "words" },
+    { heading: "Seed", kind: "words" },
+    { heading: "Result", kind: "words" },
+    { heading: "Time", kind: "number" },
   ];
   const rows = runs.map((run) => [
     html`${run.method}<span class="fine purpose">${PURPOSE[run.purpose]}${run.arithmetic === null ? "" : `, ${run.arithmetic === "real" ? "real arithmetic" : "float32-safe"}`}</span>`,
@@ -33,7 +33,7 @@ function runsTable(runs: readonly Run[]): Markup {
     pairs(run.counts),
     secondsText(run.seconds),
   ]);
-  return dataTable("Runs", columns, rows);
+  return dataTable("Runs", "stack", columns, rows);
 }
 
 const timeBars = (runs: readonly Run[]): Bar[] =>
@@ -47,16 +47,20 @@ const timeBars = (runs: readonly Run[]): Bar[] =>
 
 export function runsSection(kit: ChartKit, report: AuditReport): Markup {
   const { runs, environment } = report;
-  const command = html`<h3>The same again</h3><pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit took ${secondsText(report.seconds)}.</p>`;
+  const command = html`<h3>The same again</h3><pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit, loading and reporting included, took ${secondsText(report.seconds)}.</p>`;
   const machine = html`<h3>Machine and versions</h3><dl class="facts">${environment.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
   if (runs.length === 0)
     return section("runs", "What was run", [nothing("Nothing was run on the model."), command, machine]);
+  const total = runs.reduce((sum, run) => sum + run.seconds, 0);
   return section("runs", "What was run", [
     lead(
       html`Every method with its options and seed, so that anyone can repeat it. Proofs marked ${term("floatsafe", "float32-safe")} also cover the rounding of the computer.`,
     ),
     runsTable(runs),
-    chartFigure(barChart(kit, timeBars(runs), { id: "run-times", title: "Run times" }), html`Time of each run.`),
+    chartFigure(
+      barChart(kit, timeBars(runs), { id: "run-times", title: "Run times" }),
+      html`<p>Time of each run, ${secondsText(total)} in all.</p>`,
+    ),
     command,
     machine,
   ]);

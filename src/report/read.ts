@@ -1,0 +1,22 @@
+/** @file What both the page and the terminal read out of a report. */
+import type { AuditReport, BandPoint, DecisionKind, Robustness } from "./model.ts";
+
+export const DECISION_WORDS = {
+  ship: "Ship",
+  "do-not-ship": "Do not ship",
+  "cannot-tell": "Cannot tell",
+} as const satisfies Readonly<Record<DecisionKind, string>>;
+
+/** The first findings, which carry the decision. */
+export const CARRYING_FINDINGS = 3;
+
+/** @throws when the headline epsilon is not among the points; `parseReport` refuses such a report */
+export function headlinePoint({ points, headlineEpsilon }: Robustness): BandPoint {
+  const point = points.find((p) => p.epsilon === headlineEpsilon);
+  if (point === undefined) throw new Error(`Report: no point at the headline epsilon ${headlineEpsilon}.`);
+  return point;
+}
+
+/** The name of a class, or its number where the report has no names. */
+export const className = (report: AuditReport, label: number): string =>
+  report.data.classNames[label] ?? `class ${label}`;
