@@ -1,9 +1,10 @@
 /** @file Smooth activations: S-shaped ones, Softplus, Elu and Gelu. */
 
+import { ShapeError } from "../graph/dims.ts";
 import type { Builder, Value } from "../graph/types.ts";
 import { holds } from "./activation.ts";
 import { constantRelax, curveOf, elementwiseVjp } from "./elementwise.ts";
-import { KERNEL } from "./kernel-errors.ts";
+import { ELU_STEEPEST, KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isPoint, point } from "./op.ts";
 import {
   bounds,
@@ -103,7 +104,11 @@ const eluInterval = (b: Builder, [x]: readonly Interval[], { alpha }: { alpha: n
 export const Elu = defineOp<"Elu">({
   name: "Elu",
   arity: 1,
-  infer: inferSame,
+  infer: ([x], { alpha }) => {
+    if (!(Math.abs(alpha) <= ELU_STEEPEST))
+      throw new ShapeError(`alpha must lie within ±${ELU_STEEPEST}, got ${alpha}`);
+    return { shape: x!.shape, dtype: x!.dtype };
+  },
   evaluate: ([x], { alpha }) => mapElements((v) => (v > 0 ? v : alpha * Math.expm1(v)))([x!]),
   vjp: elementwiseVjp((b, x, _, { alpha }) => eluSlope(b, x, alpha)),
   linearity: neverLinear,

@@ -66,7 +66,8 @@ export const LeakyRelu = defineOp<"LeakyRelu">({
       ? point(b.emit("LeakyRelu", [x!.lower], { alpha }))
       : leakyInterval(b, x!, (v) => b.emit("LeakyRelu", [v], { alpha }), alpha >= 0),
   relax: (b, [x], { alpha }, rule) => leakyBounds(b, x!, b.constant(alpha), rule),
-  rounding: { kind: "elementwise", ulps: 1 },
+  // the product, and α itself
+  rounding: { kind: "elementwise", ulps: 2 },
 });
 
 /** x right of 0, slope·x left of it; the slope is an operand that broadcasts to x. */
