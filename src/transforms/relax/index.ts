@@ -25,35 +25,21 @@ export interface RelaxOptions {
 /** Ops without linear bounds of their own are written in ops that have them (MaxPool, products of matrices, …). */
 export function expandForRelax(graph: Graph): Graph {
   const b = builder();
-  const sources = new Set<Value>(graph.inputs);
   const varying = dependents(
     graph.outputs.map((output) => output.value),
-    sources,
+    new Set(graph.inputs),
   );
+  let expanded = 0;
   const expand = (node: NodeValue, inputs: readonly Value[]): Value | undefined => {
-    const record = recordOf(node.op);
-    if (!record.expand || !isUnsupported(record.relax) || !varying.has(node)) return undefined;
-    if (record.linearity(node.inputs.map((input) => varying.has(input))) !== "none") return undefined;
-    return (record.expand as (b: Builder, inputs: readonly Value[], attrs: unknown) => Value)(b, inputs, node.attrs);
+    const { expand: rule, relax, linearity } = recordOf(node.op);
+    if (!rule || !isUnsupported(relax) || !varying.has(node)) return undefined;
+    if (linearity(node.inputs.map((input) => varying.has(input))) !== "none") return undefined;
+    expanded++;
+    return (rule as (b: Builder, inputs: readonly Value[], attrs: unknown) => Value)(b, inputs, node.attrs);
   };
-  const once = rewriteGraph(graph, expand, (node, inputs) => reemit(b, node, inputs));
+  const rewritten = rewriteGraph(graph, expand, (node, inputs) => reemit(b, node, inputs));
   // an expansion may contain another op that needs one (MaxPool → ReduceMax → …)
-  const again = makeGraph(once.inputs, once.outputs);
-  return topological(once.outputs.map((output) => output.value)).some(
-    (value) => value.kind === "node" && expandable(value, sources, once),
-  )
-    ? expandForRelax(again)
-    : again;
-}
-
-function expandable(node: NodeValue, sources: ReadonlySet<Value>, graph: Graph): boolean {
-  const record = recordOf(node.op);
-  if (!record.expand || !isUnsupported(record.relax)) return false;
-  const varying = dependents(
-    graph.outputs.map((output) => output.value),
-    sources,
-  );
-  return varying.has(node) && record.linearity(node.inputs.map((input) => varying.has(input))) === "none";
+  return expanded > 0 ? expandForRelax(rewritten) : rewritten;
 }
 
 /** The operands of relaxed nodes that `target` needs, in execution order: their boxes shape the lines. */

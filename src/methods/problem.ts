@@ -1,0 +1,59 @@
+/** @file The perturbation set that attacks and verifiers share: one object, so that they answer the same question. */
+
+import type { Tensor } from "../graph/types.ts";
+
+export type Norm = "linf" | "l2" | "l1";
+
+/** S(x) = {x′ : ‖x′ − x‖_p ≤ epsilon} ∩ [low, high]ⁿ, in pixels; normalisation is inside the network. */
+export interface Threat {
+  readonly norm: Norm;
+  /** ≥ 0, in units of the pixels. */
+  readonly epsilon: number;
+  /** The pixels' range; [0, 1] unless the data contract says otherwise; undefined: unbounded. */
+  readonly domain: readonly [low: number, high: number] | undefined;
+}
+
+/** Labelled inputs in the network's layout. */
+export interface Batch {
+  /** float, [n, …input]. */
+  readonly images: Tensor;
+  /** Length n. */
+  readonly labels: Int32Array;
+}
+
+/** The next float32 below (or above) a double that float32 may not hold: ends of boxes are rounded outward. */
+export function roundDown(value: number): number {
+  const near = Math.fround(value);
+  return near <= value ? near : step32(near, -1);
+}
+
+export function roundUp(value: number): number {
+  const near = Math.fround(value);
+  return near >= value ? near : step32(near, 1);
+}
+
+const bits = new DataView(new ArrayBuffer(4));
+
+/** The neighbouring float32 in a direction. */
+function step32(value: number, direction: 1 | -1): number {
+  if (value === 0) return direction * 2 ** -149;
+  bits.setFloat32(0, value);
+  const away = value > 0 === direction > 0;
+  bits.setInt32(0, bits.getInt32(0) + (away ? 1 : -1));
+  return bits.getFloat32(0);
+}
+
+/** The smallest float32 box that contains the l∞ ball within the domain (for every norm: ‖·‖_∞ ≤ ‖·‖_p). */
+export function boxOf(
+  images: Float32Array | Float64Array,
+  { epsilon, domain }: Threat,
+): { lower: Float32Array; upper: Float32Array } {
+  const lower = new Float32Array(images.length);
+  const upper = new Float32Array(images.length);
+  const [low, high] = domain ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (let i = 0; i < images.length; i++) {
+    lower[i] = roundDown(Math.max(images[i]! - epsilon, low));
+    upper[i] = roundUp(Math.min(images[i]! + epsilon, high));
+  }
+  return { lower, upper };
+}

@@ -1,0 +1,52 @@
+/** @file What a verifier is: from a network and a perturbation set to proved lower bounds of margins. */
+
+import type { Tensor } from "../../graph/types.ts";
+import type { Runtime } from "../../runtime/session.ts";
+import type { Arithmetic } from "../../transforms/interval.ts";
+import type { Network } from "../network.ts";
+import type { Batch, Norm, Threat } from "../problem.ts";
+
+export type UnknownReason = "relaxation-too-loose" | "timeout" | "memory" | "numerical" | "unsupported-op";
+
+/** Time-out and incompleteness are `unknown`: never an error, never "robust". */
+export type Verdict =
+  | { readonly kind: "verified"; readonly margin: number }
+  | { readonly kind: "falsified"; readonly margin: number; readonly witness: Tensor }
+  | { readonly kind: "unknown"; readonly reason: UnknownReason; readonly margin: number; readonly detail?: string }
+  | { readonly kind: "misclassified"; readonly predicted: number };
+
+export interface VerifyOptions {
+  readonly threat: Threat;
+  /** `float32` encloses the network as it runs in float32; `real` is for comparison with papers. */
+  readonly arithmetic?: Arithmetic;
+  /** Bytes that the largest coefficient tensor may take; rows are chunked to stay below. */
+  readonly memoryBudget?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Lower bounds of f_y − f_j over S, row j in increasing order of class without y: [n, classes − 1], row-major. */
+export interface MarginBounds {
+  readonly lower: Float64Array;
+  readonly classes: number;
+}
+
+/** A verifier compiled for one network and set: bounds batch after batch. */
+export interface PreparedVerifier extends AsyncDisposable {
+  bounds(batch: Batch): Promise<MarginBounds>;
+}
+
+export interface Verifier {
+  /** As on the command line: `ibp`, `crown`, … */
+  readonly id: string;
+  /** Raised when results change: part of the key of stored results. */
+  readonly version: number;
+  readonly title: string;
+  /** One sentence for people who choose. */
+  readonly summary: string;
+  readonly source: string;
+  readonly norms: readonly Norm[];
+  /**
+   * @throws UnsupportedReading naming the node that the method cannot bound
+   */
+  prepare(network: Network, runtime: Pick<Runtime, "compile">, options: VerifyOptions): Promise<PreparedVerifier>;
+}
