@@ -16,6 +16,9 @@ export function intervalText({ lower, upper }: Pick<Proportion, "lower" | "upper
   return `${down.toFixed(lower === 0 ? 0 : 1)}–${up.toFixed(upper === 1 ? 0 : 1)}%`;
 }
 
+/** "93.4% (89.1–96.3%)". */
+export const shortRateText = (rate: Proportion): string => `${percent(rate.estimate)} (${intervalText(rate)})`;
+
 /** "93.4% (95% interval 89.1–96.3%, 187 of 200)". */
 export function rateText(rate: Proportion): string {
   const level = `${Number((rate.confidence * 100).toFixed(2))}%`;

@@ -133,7 +133,7 @@ section+section{border-top:1px solid var(--line);margin-top:2rem}
 .chart{margin:.8rem 0 1.2rem;max-width:760px}
 .chart-narrow{display:none}
 .chart figcaption p{margin:0 0 .5rem}
-.chart figcaption strong{color:var(--ink)}
+.chart figcaption strong,.chart figcaption .rate{color:var(--ink);font-weight:650}
 .chart svg{max-width:100%;height:auto;font-family:inherit}
 figcaption{font-size:.86rem;color:var(--muted);margin-top:.4rem}
 .swatch-attacked{background:var(--attacked)}

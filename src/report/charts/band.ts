@@ -1,7 +1,7 @@
 /** @file Accuracy against epsilon: what attacks leave from above, what is proved from below, the gap undecided. */
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
-import { epsilonText, percent } from "../format.ts";
+import { epsilonText, shortRateText } from "../format.ts";
 import type { BandPoint, Robustness } from "../model.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
 
@@ -65,18 +65,46 @@ function gapOf(points: readonly BandPoint[], fromZero: boolean): GapSlice[] {
   ];
 }
 
+/** The horizontal axis: where an epsilon stands, in CSS pixels, and which one stands halfway between two. */
+interface Axis {
+  readonly position: (epsilon: number) => number;
+  readonly middle: (left: number, right: number) => number;
+}
+
+const linearAxis = (last: number, width: number): Axis => ({
+  position: (epsilon) => (width * epsilon) / last,
+  middle: (left, right) => (left + right) / 2,
+});
+
+const logAxis = (first: number, last: number, width: number): Axis => ({
+  position: (epsilon) => (width * Math.log(epsilon / first)) / Math.log(last / first),
+  middle: (left, right) => Math.sqrt(left * right),
+});
+
+/** Where a word fits best: the middle of the stretch between two epsilons that encloses the most gap. */
+function labelPlace(gap: readonly GapSlice[], { position, middle }: Axis): GapSlice {
+  let best = { area: -1, place: gap[0]! };
+  gap.slice(1).forEach((right, i) => {
+    const left = gap[i]!;
+    const [low, high] = [(left.low + right.low) / 2, (left.high + right.high) / 2];
+    const area = (high - low) * (position(right.epsilon) - position(left.epsilon));
+    if (area > best.area) best = { area, place: { epsilon: middle(left.epsilon, right.epsilon), low, high } };
+  });
+  return best.place;
+}
+
 function describe(points: readonly BandPoint[]): string {
   return points
     .map((p) => {
-      const high = p.attackedUpper ? `${percent(p.attackedUpper.estimate)} not broken by any attack` : "no attack ran";
-      const low = p.certifiedLower ? `${percent(p.certifiedLower.estimate)} proved` : "nothing proved";
+      const high = p.attackedUpper ? `${shortRateText(p.attackedUpper)} not broken by any attack` : "no attack ran";
+      const low = p.certifiedLower ? `${shortRateText(p.certifiedLower)} proved` : "nothing proved";
       return `epsilon ${epsilonText(p.epsilon)}: ${high}, ${low}`;
     })
     .join("; ");
 }
 
 /** Every epsilon where there is room, otherwise the ends and those far enough from the one before. */
-function ticksOf(epsilons: readonly number[], position: (epsilon: number) => number): number[] {
+function ticksOf(epsilons: readonly number[], { position }: Axis): number[] {
   const kept: number[] = [];
   for (const epsilon of epsilons) {
     const last = kept.at(-1);
@@ -117,14 +145,13 @@ function design(
   const first = logarithmic ? points[0]!.epsilon : 0;
   const last = points.at(-1)!.epsilon || 1;
   const plotWidth = width - margins.marginLeft - margins.marginRight;
-  const position = (e: number): number =>
-    plotWidth * (logarithmic ? Math.log(e / first) / Math.log(last / first) : e / last);
+  const axis = logarithmic ? logAxis(first, last, plotWidth) : linearAxis(last, plotWidth);
   const epsilons = points.map((p) => p.epsilon);
 
   const attacked = side(points, "attackedUpper", !logarithmic);
   const certified = side(points, "certifiedLower", !logarithmic);
   const gap = gapOf(points, !logarithmic);
-  const widest = gap.reduce((a, b) => (b.high - b.low > a.high - a.low ? b : a));
+  const place = labelPlace(gap, axis);
   const clean = points[0]?.clean ?? null;
   const vertical = { x: "epsilon", y: "share" } as const;
   const edge = (vertices: readonly Vertex[], stroke: string, rotate: 0 | 180, dash: string) => [
@@ -152,7 +179,7 @@ function design(
       labelAnchor: "center",
       labelArrow: "none",
       labelOffset: 40,
-      ticks: ticksOf(epsilons, position),
+      ticks: ticksOf(epsilons, axis),
       tickFormat: (e: number) => epsilonText(e),
     },
     y: {
@@ -171,10 +198,10 @@ function design(
       Plot.ruleX([headlineEpsilon], { stroke: colour.ink, strokeWidth: 1, strokeDasharray: "1,3" }),
       ...edge(certified, colour.certified, 0, "none"),
       ...edge(attacked, colour.attacked, 180, "7,3"),
-      ...(widest.high - widest.low < LABEL_ROOM
+      ...(place.high - place.low < LABEL_ROOM
         ? []
         : [
-            Plot.text([widest], {
+            Plot.text([place], {
               x: "epsilon",
               y: (g: GapSlice) => (g.low + g.high) / 2,
               text: () => "undecided",
@@ -182,8 +209,6 @@ function design(
               stroke: colour.paper,
               strokeWidth: 5,
               fontWeight: 600,
-              textAnchor: widest === gap.at(-1) ? "end" : "middle",
-              dx: widest === gap.at(-1) ? -8 : 0,
             }),
           ]),
       Plot.ruleY([0], { stroke: colour.muted }),

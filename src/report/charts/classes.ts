@@ -1,7 +1,7 @@
 /** @file One row a class: clean, not broken by attacks, proved; between the last two the truth is undecided. */
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
-import { percent } from "../format.ts";
+import { shortRateText } from "../format.ts";
 import type { ClassRow } from "../model.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
 
@@ -26,9 +26,9 @@ export function weakestFirst(rows: readonly ClassRow[]): ClassRow[] {
 
 function describe(rows: readonly ClassRow[], names: readonly string[]): string {
   const parts = (row: ClassRow): string[] => [
-    ...(row.clean ? [`clean ${percent(row.clean.estimate)}`] : []),
-    ...(row.attackedUpper ? [`not broken ${percent(row.attackedUpper.estimate)}`] : []),
-    ...(row.certifiedLower ? [`proved ${percent(row.certifiedLower.estimate)}`] : []),
+    ...(row.clean ? [`clean ${shortRateText(row.clean)}`] : []),
+    ...(row.attackedUpper ? [`not broken ${shortRateText(row.attackedUpper)}`] : []),
+    ...(row.certifiedLower ? [`proved ${shortRateText(row.certifiedLower)}`] : []),
   ];
   return rows.map((row) => `${names[row.label]}: ${parts(row).join(", ")}`).join("; ");
 }

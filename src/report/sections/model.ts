@@ -83,7 +83,7 @@ ${fact(
   "Clean accuracy",
   cleanAccuracy === null
     ? "not measured: the inputs carry no labels"
-    : html`${rateCell(cleanAccuracy)} (${cleanAccuracy.successes} of ${cleanAccuracy.trials}${chance === null ? "" : `; guessing would reach ${percent(chance)}`})`,
+    : html`${rateCell(cleanAccuracy)} (${cleanAccuracy.successes} of ${cleanAccuracy.trials}${chance === null ? "" : `; always answering the most frequent class would reach ${percent(chance)}`})`,
 )}
 </dl>`,
     data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", "stack", columns, rows),

@@ -2,7 +2,7 @@
 import { bandChart } from "../charts/band.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import { classChart, MOST_ROWS, weakestFirst } from "../charts/classes.ts";
-import { epsilonText, numberText, percent, plural, signedText } from "../format.ts";
+import { epsilonText, integerText, numberText, percent, plural, signedText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
@@ -22,9 +22,6 @@ ${has("clean") ? swatch("clean-line", "clean accuracy") : null}
 </ul>`;
 }
 
-const undecidedCell = ({ counts }: BandPoint): string =>
-  `${percent(counts.inputs === 0 ? 0 : counts.unknown / counts.inputs)} (${counts.unknown})`;
-
 function pointsTable({ points, norm }: Robustness): Markup {
   const columns: readonly Column[] = [
     { heading: "Epsilon", kind: "words" },
@@ -38,9 +35,9 @@ function pointsTable({ points, norm }: Robustness): Markup {
     epsilonText(p.epsilon),
     rateCell(p.attackedUpper, "≤ "),
     rateCell(p.certifiedLower, "≥ "),
-    undecidedCell(p),
-    String(p.counts.falsified),
-    String(p.counts.inputs),
+    integerText(p.counts.unknown),
+    integerText(p.counts.falsified),
+    integerText(p.counts.inputs),
   ]);
   return dataTable(`Accuracy against epsilon, ${norm}`, "compact", columns, rows);
 }
@@ -51,15 +48,9 @@ function reading({ data }: AuditReport, { epsilon, attackedUpper, certifiedLower
   const stay = labelled ? "stay correct" : "keep their answer";
   const others = labelled ? "the others were wrong anyway or an attack broke them" : "an attack changed the others";
   const high =
-    attackedUpper === null
-      ? null
-      : html` at most <strong>${percent(attackedUpper.estimate)}</strong> of the inputs ${stay}; ${others}.`;
-  const low =
-    certifiedLower === null
-      ? null
-      : html` At least <strong>${percent(certifiedLower.estimate)}</strong> ${stay} whatever is tried.`;
-  const open = counts.inputs === 0 ? 0 : counts.unknown / counts.inputs;
-  return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${percent(open)}</strong> nobody knows yet.`;
+    attackedUpper === null ? null : html` at most ${rateCell(attackedUpper)} of the inputs ${stay}; ${others}.`;
+  const low = certifiedLower === null ? null : html` At least ${rateCell(certifiedLower)} ${stay} whatever is tried.`;
+  return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${integerText(counts.unknown)}</strong> of ${plural(counts.inputs, "input")} nobody knows yet.`;
 }
 
 function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness): Markup {
@@ -123,7 +114,7 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
     const inputs = (row.clean ?? row.attackedUpper ?? row.certifiedLower)?.trials ?? 0;
     return [
       className(report, row.label),
-      String(inputs),
+      integerText(inputs),
       rateCell(row.clean),
       rateCell(row.attackedUpper, "≤ "),
       rateCell(row.certifiedLower, "≥ "),

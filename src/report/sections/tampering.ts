@@ -1,7 +1,7 @@
 /** @file Tests for planted behaviour: backdoors and universal triggers. */
 import { type Bar, barChart } from "../charts/bars.ts";
 import type { ChartKit } from "../charts/chart.ts";
-import { intervalText, percent } from "../format.ts";
+import { shortRateText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, Suspicion } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
@@ -12,7 +12,7 @@ const perTargetBars = (report: AuditReport, { perTarget, targetClass }: Suspicio
   perTarget.map(({ label, success }) => ({
     name: className(report, label),
     value: success.estimate,
-    text: `${percent(success.estimate)} (${intervalText(success)})`,
+    text: shortRateText(success),
     interval: [success.lower, success.upper],
     marked: label === targetClass,
   }));

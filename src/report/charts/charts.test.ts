@@ -1,0 +1,149 @@
+import { parseHTML } from "linkedom";
+import { beforeAll, expect, test } from "vitest";
+import { classRows, point, suspiciousReport } from "../../../test/report/fixture.ts";
+import { undecidedReport } from "../../../test/report/variants.ts";
+import type { Robustness } from "../model.ts";
+import { bandChart } from "./band.ts";
+import { barChart } from "./bars.ts";
+import { type ChartKit, loadChartKit, NARROW, WIDE } from "./chart.ts";
+import { classChart } from "./classes.ts";
+
+let kit: ChartKit;
+beforeAll(async () => {
+  kit = await loadChartKit();
+});
+
+/** The part of a parsed drawing that the tests look at. */
+interface Drawing {
+  querySelector(selector: string): { textContent: string; getAttribute(name: string): string | null } | null;
+  querySelectorAll(selector: string): Iterable<{ textContent: string; getAttribute(name: string): string | null }>;
+}
+
+const drawing = (svg: string): Drawing => parseHTML(`<html><body>${svg}</body></html>`).document as unknown as Drawing;
+
+/** Where the marks of one colour stand, in CSS pixels. */
+function marks(svg: string, fill: string): { x: number; y: number }[] {
+  return [...drawing(svg).querySelectorAll(`[aria-label="dot"][fill="${fill}"] path`)].map((path) => {
+    const [x, y] = /translate\(([\d.]+),([\d.]+)\)/
+      .exec(path.getAttribute("transform") ?? "")!
+      .slice(1)
+      .map(Number);
+    return { x: x!, y: y! };
+  });
+}
+
+const texts = (svg: string): string[] => [...drawing(svg).querySelectorAll("text")].map((t) => t.textContent);
+
+const linf = (): Robustness => suspiciousReport().robustness[0]!;
+
+test("the band stands where its data says", () => {
+  const { wide } = bandChart(kit, linf(), "band");
+  // Axis from 30 to 334 (height 380, margins 30 and 46), epsilon 0…0.3 over 52…736: hand arithmetic from the fixture.
+  const y = (share: number): number => 334 - share * 304;
+  const x = (epsilon: number): number => 52 + (epsilon / 0.3) * 684;
+  const expected = (shares: readonly number[]) =>
+    [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3].map((epsilon, i) => ({
+      x: expect.closeTo(x(epsilon), 6),
+      y: expect.closeTo(y(shares[i]!), 6),
+    }));
+  expect(marks(wide, "var(--attacked)")).toEqual(expected([0.987, 0.978, 0.951, 0.863, 0.702, 0.471, 0.092]));
+  expect(marks(wide, "var(--certified)")).toEqual(expected([0.987, 0.941, 0.803, 0.521, 0.238, 0.064, 0]));
+});
+
+test("the band draws an interval for each mark and hatches the gap", () => {
+  const { wide } = bandChart(kit, linf(), "band");
+  const page = drawing(wide);
+  expect([...page.querySelectorAll('[aria-label="rule"][stroke="var(--attacked)"] line')]).toHaveLength(7);
+  expect([...page.querySelectorAll('[fill="url(#band-hatch)"] path')]).toHaveLength(1);
+  expect(page.querySelector("pattern#band-hatch line")).not.toBeNull();
+  expect(texts(wide)).toContain("undecided");
+});
+
+test("says in words what the band shows, in two drawings with ids of their own", () => {
+  const { wide, narrow } = bandChart(kit, linf(), "band");
+  expect(drawing(wide).querySelector("title")!.textContent).toBe("Accuracy against epsilon, linf");
+  expect(drawing(wide).querySelector("desc")!.textContent).toContain(
+    "epsilon 0.1: 86.3% (84.0–88.4%) not broken by any attack, 52.1% (48.9–55.3%) proved",
+  );
+  expect(wide).toContain(`viewBox="0 0 ${WIDE} `);
+  expect(narrow).toContain(`viewBox="0 0 ${NARROW} `);
+  const ids = (svg: string): string[] => [...svg.matchAll(/ id="([^"]+)"/g)].map((m) => m[1]!);
+  expect(new Set([...ids(wide), ...ids(narrow)]).size).toBe(6);
+});
+
+test("a band without proofs leaves everything below the attacks undecided", () => {
+  const { wide } = bandChart(kit, undecidedReport().robustness[0]!, "open");
+  expect(marks(wide, "var(--certified)")).toEqual([]);
+  const area = drawing(wide).querySelector('[fill="url(#open-hatch)"] path')!.getAttribute("d")!;
+  expect(area.match(/,334/g)).toHaveLength(3);
+  expect(drawing(wide).querySelector("desc")!.textContent).toContain("nothing proved");
+});
+
+test("a band without attacks reaches up to the clean accuracy", () => {
+  const { wide } = bandChart(kit, { ...linf(), points: [point(0.1, null, 521)] }, "proofs");
+  expect(marks(wide, "var(--attacked)")).toEqual([]);
+  const area = drawing(wide).querySelector('[fill="url(#proofs-hatch)"] path')!.getAttribute("d")!;
+  expect(area).toContain(`736,${(334 - 0.987 * 304).toFixed(3)}`);
+});
+
+test("widely spread epsilons stand on a logarithmic axis without zero", () => {
+  const points = [point(0, 987, 987), point(0.001, 980, 970), point(0.01, 950, 900), point(0.1, 863, 521)];
+  const { wide } = bandChart(kit, { ...linf(), points }, "log");
+  const at = marks(wide, "var(--attacked)").map(({ x }) => x);
+  expect(at).toHaveLength(3);
+  expect(at[1]! - at[0]!).toBeCloseTo(at[2]! - at[1]!, 6);
+  expect(texts(wide)).toEqual(expect.arrayContaining(["0.001", "0.01", "0.1"]));
+});
+
+test("a single epsilon of zero is drawn", () => {
+  const { wide } = bandChart(kit, { ...linf(), headlineEpsilon: 0, points: [point(0, 987, 987)] }, "zero");
+  expect(wide).not.toContain("NaN");
+  expect(marks(wide, "var(--attacked)")).toHaveLength(1);
+});
+
+test("classes stand weakest first, each with its three marks", () => {
+  const { wide } = classChart(kit, classRows(), suspiciousReport().data.classNames, "classes");
+  const names = texts(wide).filter((text) => !text.endsWith("%"));
+  expect(names.slice(0, 3)).toEqual(["eight", "nine", "five"]);
+  expect(names).toHaveLength(10);
+  expect(marks(wide, "var(--certified)")).toHaveLength(10);
+  expect(drawing(wide).querySelector("desc")!.textContent).toMatch(
+    /eight: clean 97\.9% \([^)]+\), not broken 74\.2% \([^)]+\), proved 24\.7% \([^)]+\)/,
+  );
+});
+
+test("of very many classes the chart shows the weakest twenty", () => {
+  const rows = Array.from({ length: 1000 }, (_, label) => ({ ...classRows()[label % 10]!, label }));
+  const names = rows.map((_, i) => `class number ${i} with a long name`);
+  const { wide, narrow } = classChart(kit, rows, names, "many");
+  expect(marks(wide, "var(--certified)")).toHaveLength(20);
+  expect(texts(narrow).filter((text) => text.endsWith("…"))).toHaveLength(20);
+});
+
+test("bars are as long as their values, and their texts are written out", () => {
+  const bars = [
+    { name: "IBP", value: 1, text: "1.0 s", interval: null, marked: false },
+    { name: "CROWN", value: 4, text: "4.0 s", interval: null, marked: true },
+    { name: "CROWN", value: 2, text: "2.0 s", interval: null, marked: false },
+  ];
+  const { wide } = barChart(kit, bars, { id: "times", title: "Run times" });
+  const widths = [...drawing(wide).querySelectorAll('[aria-label="bar"] path, [aria-label="bar"] rect')].map((bar) =>
+    Number(bar.getAttribute("width") ?? Number.NaN),
+  );
+  expect(widths[1]! / widths[0]!).toBeCloseTo(4, 6);
+  expect(widths[2]! / widths[0]!).toBeCloseTo(2, 6);
+  expect(texts(wide)).toEqual(expect.arrayContaining(["IBP", "▶ CROWN", "CROWN", "1.0 s", "4.0 s", "2.0 s"]));
+});
+
+test("a hostile name stays text in every chart", () => {
+  const name = `</svg><script>"x"</script>`;
+  const charts = [
+    classChart(kit, classRows().slice(0, 1), [name], "a"),
+    barChart(kit, [{ name, value: 1, text: name, interval: null, marked: false }], { id: "b", title: name }),
+  ];
+  for (const { wide } of charts) {
+    expect(wide).not.toContain("<script");
+    expect(wide.match(/<\/svg>/g)).toHaveLength(1);
+    expect(drawing(wide).querySelector("desc")!.textContent).toContain(name);
+  }
+});

@@ -1,0 +1,55 @@
+import { expect, expectTypeOf, test } from "vitest";
+import type { z } from "zod";
+import { suspiciousReport } from "../../test/report/fixture.ts";
+import { healthyReport, undecidedReport } from "../../test/report/variants.ts";
+import type { AuditReport } from "./model.ts";
+import { parseReport, ReportError, type reportSchema } from "./parse.ts";
+
+const reports = { suspicious: suspiciousReport, healthy: healthyReport, undecided: undecidedReport };
+
+test.for(Object.keys(reports) as (keyof typeof reports)[])("reads the %s report back from its JSON", (name) => {
+  const report = reports[name]();
+  expect(parseReport(JSON.parse(JSON.stringify(report)))).toEqual(report);
+});
+
+test("checks exactly the fields of the report type", () => {
+  expectTypeOf<z.infer<typeof reportSchema>>().toEqualTypeOf<AuditReport>();
+});
+
+/** The report as JSON with the value at `path` replaced; `undefined` removes it. */
+function changed(path: readonly (string | number)[], value: unknown): unknown {
+  const root = JSON.parse(JSON.stringify(suspiciousReport()));
+  let at = root;
+  for (const key of path.slice(0, -1)) at = at[key];
+  at[path.at(-1)!] = value;
+  return JSON.parse(JSON.stringify(root));
+}
+
+test.for([
+  [["schema"], 2, "schema", "reads schema 1, got 2"],
+  [["findings", 2, "evidence"], "certain", "findings[2].evidence", "proved"],
+  [["decision", "kind"], "maybe", "decision.kind", "ship"],
+  [["model", "sha256"], "abc", "model.sha256", "64 hexadecimal digits"],
+  [["seed"], undefined, "seed", "expected string"],
+  [["robustness", 0, "headlineEpsilon"], 0.11, "robustness[0]", "headline epsilon"],
+  [["robustness", 0, "points", 1, "epsilon"], 0.5, "robustness[0]", "must rise"],
+  [["robustness", 0, "points", 0, "counts", "unknown"], 1, "robustness[0].points[0].counts", "add up"],
+  [["robustness", 0, "points", 0, "clean", "lower"], 0.99, "robustness[0].points[0].clean", "outside its interval"],
+  [["robustness", 0, "points", 0, "clean", "estimate"], 0.98, "robustness[0].points[0].clean", "successes / trials"],
+  [["robustness", 0, "examples", 0, "label"], 10, "robustness[0].examples[0]", "class 10"],
+  [["robustness", 0, "examples", 0, "picture", "original", "width"], 27, "original", "fill the picture"],
+  [["robustness", 0, "examples", 0, "picture", "change", "values"], "AAAA", "picture", "differ in size"],
+  [["suspicions", 0, "targetClass"], 99, "suspicions[0]", "class 99"],
+  [["runs", 0, "seconds"], null, "runs[0].seconds", "expected number"],
+  [["extra"], 1, "top level", "extra"],
+] as const)("refuses a report with a wrong %s", ([path, value, place, fact]) => {
+  const read = () => parseReport(changed(path, value));
+  expect(read).toThrow(ReportError);
+  expect(read).toThrow(place);
+  expect(read).toThrow(fact);
+  expect(read).toThrow(/^[^\n]+$/);
+});
+
+test.for([null, 1, "report", [], {}, { verdict: "ship" }])("refuses %j, which is no report", (raw) => {
+  expect(() => parseReport(raw)).toThrow(/not an audit report.*assay audit/);
+});

@@ -1,0 +1,91 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { renderHtml } from "../../src/report/html.ts";
+import { suspiciousReport } from "./fixture.ts";
+import { healthyReport, undecidedReport } from "./variants.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const ARGUMENTS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const reports = { suspicious: suspiciousReport, healthy: healthyReport, undecided: undecidedReport };
+const names = Object.keys(reports) as (keyof typeof reports)[];
+
+describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not installed)`, () => {
+  let browser: Browser;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "assay-report-"));
+    for (const name of names) await writeFile(join(folder, `${name}.html`), await renderHtml(reports[name]()));
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const cases = names.flatMap((name) =>
+    [1280, 390].flatMap((width) => (["light", "dark"] as const).map((scheme) => ({ name, width, scheme }))),
+  );
+
+  test.for(cases)("the $name page fits $width pixels, $scheme", async ({ name, width, scheme }) => {
+    const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: scheme });
+    const complaints: string[] = [];
+    page.on("console", (message) => complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("request", (request) => {
+      if (!/^(file|data):/.test(request.url())) complaints.push(request.url());
+    });
+    await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    // Nothing but the sliding navigation and what is hidden from sight may reach beyond the page.
+    const outside = `[...document.querySelectorAll("header *, main *, footer *")]
+      .filter((e) => !e.closest(".hidden, thead, svg") && e.getBoundingClientRect().right > innerWidth + 1)
+      .map((e) => e.outerHTML.slice(0, 80))`;
+    expect(await page.evaluate(outside)).toEqual([]);
+    const drawings = `[...document.querySelectorAll(".chart svg")].map((e) => e.getBoundingClientRect())
+      .filter((box) => box.width > 0).map((box) => box.right <= innerWidth)`;
+    expect(await page.evaluate(drawings)).not.toContain(false);
+    const smallest = `Math.min(...[...document.querySelectorAll(".chart svg")].filter((e) => e.checkVisibility())
+      .map((e) => parseFloat(getComputedStyle(e).fontSize) * e.getBoundingClientRect().width / e.viewBox.baseVal.width))`;
+    expect(await page.evaluate(smallest)).toBeGreaterThan(9.5);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test("the decision and its three findings stand on a laptop's first screen", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
+    const bottoms = `[...document.querySelectorAll("h1, .findings:not(.further) > li, .key")]
+      .map((e) => e.getBoundingClientRect().bottom)`;
+    const edges = (await page.evaluate(bottoms)) as number[];
+    expect(edges).toHaveLength(5);
+    expect(Math.max(...edges)).toBeLessThanOrEqual(800);
+    await page.close();
+  });
+
+  test("prints with the folded numbers opened and the navigation left out", async () => {
+    const page = await browser.newPage({ viewport: { width: 720, height: 1000 } });
+    await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
+    const visible =
+      "[...document.querySelectorAll('#classes table, nav')].map((e) => e.checkVisibility({ contentVisibilityAuto: true }) && e.getBoundingClientRect().height > 0)";
+    expect(await page.evaluate(visible)).toEqual([true, false]);
+    await page.emulateMedia({ media: "print" });
+    expect(await page.evaluate(visible)).toEqual([false, true]);
+    await page.close();
+  });
+});
