@@ -4,9 +4,7 @@
  * A job's result does not depend on the worker that runs it: workers share nothing and sessions use one thread.
  */
 
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Job, JobProgress, Outcome, PlainRecord } from "./jobs.ts";
 
@@ -50,7 +48,6 @@ export type FromWorker =
 interface Task {
   readonly job: Job;
   readonly options: PoolRunOptions;
-  /** Ends the task, once; later calls do nothing. */
   readonly finish: (outcome: Outcome) => void;
 }
 
@@ -65,6 +62,7 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
   const slots = new Set<Slot>();
   const queue: Task[] = [];
   const ending = new Set<Promise<unknown>>();
+  const watched = new WeakSet<AbortSignal>();
   let closed = false;
 
   /** Gives up on a thread: it is no longer ours, whenever it really ends. */
@@ -113,7 +111,7 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
   }
 
   function start(): Slot {
-    const worker = new Worker(workerUrl, { workerData: { table } satisfies WorkerSetup, execArgv: [...loaders] });
+    const worker = launch({ table });
     const slot: Slot = { worker, task: undefined, timer: undefined };
     const crash = (fact: string) => {
       if (!slots.has(slot)) return;
@@ -146,28 +144,25 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     }
   }
 
+  /** One listener a signal, however many jobs share it. */
+  function watch(signal: AbortSignal): void {
+    if (watched.has(signal)) return;
+    watched.add(signal);
+    signal.addEventListener("abort", () => abort((task) => task.options.signal === signal), { once: true });
+  }
+
+  function abort(concerns: (task: Task) => boolean): void {
+    const waiting = queue.splice(0);
+    queue.push(...waiting.filter((task) => !concerns(task)));
+    for (const slot of [...slots]) if (slot.task && concerns(slot.task)) lose(slot, { kind: "aborted" });
+    for (const task of waiting) if (concerns(task)) task.finish({ kind: "aborted" });
+  }
+
   function run(job: Job, options: PoolRunOptions = {}): Promise<Outcome> {
-    const { signal } = options;
-    if (closed || signal?.aborted) return Promise.resolve({ kind: "aborted" });
-    return new Promise((resolve) => {
-      const task: Task = {
-        job,
-        options,
-        finish: (outcome) => {
-          signal?.removeEventListener("abort", abort);
-          resolve(outcome);
-        },
-      };
-      const abort = () => {
-        const slot = [...slots].find((candidate) => candidate.task === task);
-        if (slot) lose(slot, { kind: "aborted" });
-        else {
-          queue.splice(queue.indexOf(task), 1);
-          task.finish({ kind: "aborted" });
-        }
-      };
-      signal?.addEventListener("abort", abort);
-      queue.push(task);
+    if (closed || options.signal?.aborted) return Promise.resolve({ kind: "aborted" });
+    return new Promise((finish) => {
+      if (options.signal) watch(options.signal);
+      queue.push({ job, options, finish });
       pump();
     });
   }
@@ -177,8 +172,8 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     run,
     async [Symbol.asyncDispose]() {
       closed = true;
-      for (const task of queue.splice(0)) task.finish({ kind: "aborted" });
-      for (const slot of [...slots]) lose(slot, { kind: "aborted" });
+      abort(() => true);
+      for (const slot of [...slots]) retire(slot);
       await Promise.all(ending);
     },
   };
@@ -190,12 +185,16 @@ const failed = (job: Job, fact: string): Outcome => ({
 });
 
 // The same file, as TypeScript in the sources and as JavaScript once built.
-const workerUrl = new URL(import.meta.url.replace(/node-pool(\.[jt]s)/, "node-worker$1"));
+const workerUrl = import.meta.url.replace(/node-pool(\.[jt]s)/, "node-worker$1");
 
-/** Threads do not inherit the loader that made TypeScript run here. */
-const loaders: readonly string[] = workerUrl.pathname.endsWith(".ts")
-  ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href]
-  : [];
+function launch(workerData: WorkerSetup): Worker {
+  // Flags of this process, such as a loader, are not for the thread.
+  if (!workerUrl.endsWith(".ts")) return new Worker(new URL(workerUrl), { workerData, execArgv: [] });
+  // Threads do not inherit what made TypeScript run here.
+  const tsx = import.meta.resolve("tsx/esm/api");
+  const code = `import("${tsx}").then(({ register }) => (register(), import("${workerUrl}")))`;
+  return new Worker(code, { eval: true, workerData, execArgv: [] });
+}
 
 /** Copying a view copies its whole buffer, so a view of part of one is cut out first. */
 function compact(value: unknown): unknown {
