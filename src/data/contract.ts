@@ -181,7 +181,7 @@ function inferRange(
   if (range === "unknown") {
     if (stated) {
       throw new ContractError(
-        "A range is stated, but the scale of the data cannot be told. Bring the data to 0 … 1 or 0 … 255, or state mean and std only.",
+        "A range is stated, but the scale of the data cannot be told. State the range of the data too, or only mean and std.",
       );
     }
     return { value: undefined, item: item("as in the file", "assumed", "the data is no picture, or of unknown scale") };

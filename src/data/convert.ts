@@ -10,6 +10,10 @@ export type Pixels = Pick<Dataset, "images" | "shape" | "range" | "notes">;
 export interface ArrayOptions {
   /** Order of the axes of a four-axis array; told from the sizes when they leave no doubt. */
   readonly layout?: "NCHW" | "NHWC";
+  /** Of one sample, [channels, height, width], for rows that are pictures. */
+  readonly shape?: readonly number[];
+  /** Where black and white lie, for values that do not tell: floats between 0 and 255, tables within 0 … 1. */
+  readonly range?: PixelRange;
   /** Read only so many samples. */
   readonly limit?: number;
 }
@@ -24,43 +28,58 @@ const FLAT_PICTURES: ReadonlyMap<number, readonly number[]> = new Map([
  * Samples along the first axis: [N, C, H, W], [N, H, W, C], [N, H, W] or [N, features]. Rows of 784 or 3072 pixels become
  * pictures.
  *
- * @throws FormatError for fewer than two axes, no samples, values that are not finite, or axes in doubtful order
+ * @throws FormatError for fewer than two axes, no samples, values that are not finite, axes in doubtful order, or a stated
+ * shape or range that the values contradict
  */
-export function fromArray(array: NdArray, { layout, limit = Number.POSITIVE_INFINITY }: ArrayOptions = {}): Pixels {
+export function fromArray(array: NdArray, options: ArrayOptions = {}): Pixels {
   const [total = 0, ...sizes] = array.shape;
-  const size = sizes.reduce((product, n) => product * n, 1);
+  const size = product(sizes);
   if (array.shape.length < 2) {
     throw new FormatError("array", `shape [${array.shape}]; samples along the first axis are expected: [N, …].`);
   }
   if (total === 0 || size === 0) throw new FormatError("array", `shape [${array.shape}] holds no values.`);
-  const kept = Math.min(total, limit);
-  const values = toFloat32({ ...array, data: array.data.subarray(0, kept * size) });
+  const kept = Math.min(total, options.limit ?? total);
+  const images = toFloat32({ ...array, data: array.data.subarray(0, kept * size) });
   // Over all samples, so that the scale does not depend on how many are read.
-  const stats = examine(array.data instanceof Uint8Array ? array.data : toFloat32(array));
-  const notes: string[] = [];
-
-  if (sizes.length === 1) {
-    const picture = FLAT_PICTURES.get(size);
-    const range = rangeOf(stats);
-    // Tables have no black and white, even where they happen to lie between 0 and 1.
-    if (!picture || range === "unknown") return { images: values, shape: sizes, range: "unknown", notes };
-    notes.push(`Rows of ${size} pixels were read as pictures of shape ${picture.join("×")}, channel by channel.`);
-    return { images: values, shape: picture, range, notes };
+  const range = rangeOf(examine(array.data instanceof Uint8Array ? array.data : toFloat32(array)), options.range);
+  if (options.shape !== undefined) {
+    if (product(options.shape) !== size) {
+      throw new FormatError("array", `the shape [${options.shape}] is stated, but a sample has ${size} values.`);
+    }
+    return { images, shape: options.shape, range, notes: [] };
   }
-  const range = rangeOf(stats);
-  if (sizes.length === 2) return { images: values, shape: [1, ...sizes], range, notes };
-  if (sizes.length > 3) return { images: values, shape: sizes, range, notes };
-
-  const order = layout ?? guessLayout(sizes, notes);
-  if (order === "NCHW") return { images: values, shape: sizes, range, notes };
-  const [height, width, channels] = sizes as [number, number, number];
-  if (layout === undefined) notes.push("The axes stand in the order NHWC and were turned to NCHW.");
-  return { images: channelsFirst(values, height * width, channels), shape: [channels, height, width], range, notes };
+  if (sizes.length === 1) return fromRows(images, size, range, options.range !== undefined);
+  if (sizes.length !== 3) return { images, shape: sizes.length === 2 ? [1, ...sizes] : sizes, range, notes: [] };
+  return fromPictures(images, sizes as [number, number, number], range, options.layout);
 }
 
-function guessLayout(sizes: readonly number[], notes: string[]): "NCHW" | "NHWC" {
-  const first = CHANNELS.includes(sizes[0]!);
-  const last = CHANNELS.includes(sizes[2]!);
+const product = (sizes: readonly number[]): number => sizes.reduce((p, size) => p * size, 1);
+
+/** Tables have no black and white, even where they happen to lie between 0 and 1, unless it is stated. */
+function fromRows(images: Float32Array, size: number, range: PixelRange, stated: boolean): Pixels {
+  const picture = FLAT_PICTURES.get(size);
+  if (!picture || range === "unknown") return { images, shape: [size], range: stated ? range : "unknown", notes: [] };
+  const notes = [`Rows of ${size} pixels were read as pictures of shape ${picture.join("×")}, channel by channel.`];
+  return { images, shape: picture, range, notes };
+}
+
+function fromPictures(
+  images: Float32Array,
+  sizes: readonly [number, number, number],
+  range: PixelRange,
+  stated: ArrayOptions["layout"],
+): Pixels {
+  const notes: string[] = [];
+  const layout = stated ?? guessLayout(sizes, notes);
+  if (layout === "NCHW") return { images, shape: sizes, range, notes };
+  const [height, width, channels] = sizes;
+  if (stated === undefined) notes.push("The axes stand in the order NHWC and were turned to NCHW.");
+  return { images: channelsFirst(images, height * width, channels), shape: [channels, height, width], range, notes };
+}
+
+function guessLayout(sizes: readonly [number, number, number], notes: string[]): "NCHW" | "NHWC" {
+  const first = CHANNELS.includes(sizes[0]);
+  const last = CHANNELS.includes(sizes[2]);
   if (first && last) {
     throw new FormatError("array", `shape [N, ${sizes.join(", ")}] may be NCHW or NHWC; state the layout.`);
   }
@@ -99,8 +118,15 @@ function examine(values: Float32Array | Uint8Array): Stats {
   return { min, max, whole };
 }
 
-/** Above 1, bytes and whole numbers that are not negative are 0 … 255; all that lies within [0, 1] is 0 … 1. */
-function rangeOf({ min, max, whole }: Stats): PixelRange {
+/** Above 1, whole numbers that are not negative are 0 … 255; all that lies within [0, 1] is 0 … 1. */
+function rangeOf({ min, max, whole }: Stats, stated: PixelRange | undefined): PixelRange {
+  if (stated !== undefined) {
+    const most = { "0..255": 255, "0..1": 1, unknown: Number.POSITIVE_INFINITY }[stated];
+    if (stated !== "unknown" && (min < 0 || max > most)) {
+      throw new FormatError("array", `the range ${stated} is stated, but values lie between ${min} and ${max}.`);
+    }
+    return stated;
+  }
   if (min < 0) return "unknown";
   if (max <= 1) return "0..1";
   return whole && max <= 255 ? "0..255" : "unknown";

@@ -123,6 +123,19 @@ describe("NPY and NPZ", () => {
     expect(await loadDataset(path, { limit: 1 })).toMatchObject({ range: "0..255", images: Float32Array.of(0, 60) });
   });
 
+  test("takes shape and range as stated, unless the values contradict", async () => {
+    const path = join(folder({ "a.npy": writeNpy(floats([3, 4], (i) => i * 12.5)) }), "a.npy");
+    expect(await loadDataset(path, { shape: [1, 2, 2], range: "0..255" })).toMatchObject({
+      shape: [1, 2, 2],
+      range: "0..255",
+    });
+    expect(await loadDataset(path, { range: "0..255" })).toMatchObject({ shape: [4], range: "0..255" });
+    await expect(loadDataset(path, { shape: [1, 3, 3] })).rejects.toThrow(/\[1,3,3\] is stated, but a sample has 4/);
+    await expect(loadDataset(path, { range: "0..1" })).rejects.toThrow(
+      /0..1 is stated, but values lie between 0 and 137.5/,
+    );
+  });
+
   test("wants doubtful axes stated, finite values, and samples", async () => {
     const doubtful = join(folder({ "a.npy": writeNpy(bytes([1, 3, 5, 3])) }), "a.npy");
     await expect(loadDataset(doubtful)).rejects.toThrow(/a.npy: array: shape .* may be NCHW or NHWC; state the layout/);

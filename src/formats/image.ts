@@ -9,4 +9,4 @@ export interface Image {
 }
 
 /** Larger pictures are refused before anything is allocated for them. */
-export const MAX_PIXELS = 2 ** 26;
+export const MAX_PIXELS = 2 ** 24;

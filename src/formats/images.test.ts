@@ -107,7 +107,7 @@ describe("PNG", () => {
   test("refuses claims beyond the bytes before it allocates them", () => {
     const grey = { depth: 8, type: 0 } as const;
     expect(() => readPng(png({ width: 2 ** 31, height: 2 ** 31, ...grey }, [0]))).toThrow(/more than the/);
-    expect(() => readPng(png({ width: 8000, height: 8000, ...grey }, [0, 1]))).toThrow(/fewer are there/);
+    expect(() => readPng(png({ width: 4000, height: 4000, ...grey }, [0, 1]))).toThrow(/fewer are there/);
     expect(() => readPng(png({ width: 1, height: 1, ...grey }, new Array(1_000_000).fill(0)))).toThrow(
       /more than 2 bytes come out/,
     );

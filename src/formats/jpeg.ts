@@ -14,7 +14,7 @@ export const isJpeg = (bytes: Uint8Array): boolean => bytes[0] === 0xff && bytes
 /**
  * Reads a JPEG, baseline or progressive, grey or in colour (grey has one channel, all else is converted to RGB).
  *
- * @throws FormatError when it is damaged or cut short, or claims more pixels than its bytes can hold or than 2²⁶
+ * @throws FormatError when it is damaged or cut short, or claims more pixels than its bytes can hold or than 2²⁴
  */
 export function readJpeg(bytes: Uint8Array): Image {
   const frame = readFrame(bytes);

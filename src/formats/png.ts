@@ -14,7 +14,7 @@ export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) =
  * Reads a PNG. 16-bit samples are rounded to 8 bits, 1 to 4 bits are stretched to 0 … 255, palettes become RGB or RGBA;
  * gamma and colour profiles are not applied.
  *
- * @throws FormatError when it is damaged, or claims more pixels than its bytes can hold or than 2²⁶
+ * @throws FormatError when it is damaged, or claims more pixels than its bytes can hold or than 2²⁴
  */
 export function readPng(bytes: Uint8Array): Image {
   const chunks = readChunks(bytes);
