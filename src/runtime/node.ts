@@ -4,12 +4,12 @@
  * One thread per session: threads inside a session change the bits of MatMul, so parallelism is across workers.
  */
 
-import { createHash } from "node:crypto";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { exportOnnx } from "../formats/onnx/export.ts";
 import type { DType, Graph, Tensor } from "../graph/types.ts";
 import { createCache, type Weighed } from "./cache.ts";
-import { type Digest, hashGraph } from "./hash.ts";
+import { hashGraph } from "./hash.ts";
+import { nodeDigest } from "./node-digest.ts";
 import {
   type Compile,
   type CompileOptions,
@@ -24,8 +24,6 @@ import {
   type Runtime,
   type Session,
 } from "./session.ts";
-
-export const nodeDigest: Digest = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 export interface NodeRuntimeOptions {
   /** "webgpu" falls back to "cpu", with one line to `warn`, where it cannot start; float64 always runs on the CPU. */
