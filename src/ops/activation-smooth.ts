@@ -18,14 +18,20 @@ import {
   sShapedLines,
 } from "./relax-lines.ts";
 import { reluBounds } from "./relu.ts";
-import { add, hull, increasing, inferSame, mapElements, min, mul, neverLinear, scale, sub } from "./rules.ts";
+import { add, div, hull, increasing, inferSame, mapElements, min, mul, neverLinear, scale, sub } from "./rules.ts";
 import { erf, GELU_CUBIC, GELU_SCALE, gelu, sigmoid, softplus } from "./special.ts";
 
-/** Convex left of 0, concave right of it, increasing. */
+/**
+ * Convex left of 0, concave right of it, increasing.
+ *
+ * The derivative has two forms: of the result, which costs little and, being one square, has an exact range over a box;
+ * and of the operand, with a small relative error in the tails too, where a tangent's slope is stretched over a wide box.
+ */
 const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
   name: K,
   f: (x: number) => number,
   derivative: Curve["slope"],
+  slope: (b: Builder, x: Value) => Value,
 ) =>
   defineOp<K>({
     name,
@@ -35,35 +41,56 @@ const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
     vjp: elementwiseVjp(derivative),
     linearity: neverLinear,
     interval: increasing(name),
-    relax: (b, [x]) => sShapedLines(b, curveOf(name, derivative), x!),
+    relax: (b, [x]) => sShapedLines(b, curveOf(name, slope), x!),
     rounding: KERNEL[name],
   });
 
-/** y·(1 − y) as ¼ − (y − ½)²: one square, so that its range over a box of y is exact. */
-export const Sigmoid = sShaped("Sigmoid", sigmoid, (b, _, y) => {
-  const centred = sub(b, y, b.constant(0.5));
-  return sub(b, b.constant(0.25), mul(b, centred, centred));
-});
+const one = (b: Builder): Value => b.constant(1);
+const square = (b: Builder, x: Value): Value => mul(b, x, x);
+const decay = (b: Builder, x: Value, rate: number): Value => b.emit("Exp", [scale(b, b.emit("Abs", [x]), -rate)]);
 
-export const Tanh = sShaped("Tanh", Math.tanh, (b, _, y) => sub(b, b.constant(1), mul(b, y, y)));
+/** e^−|x|/(1 + e^−|x|)², the derivative of Sigmoid. */
+function logisticBell(b: Builder, x: Value, rate = 1): Value {
+  const e = decay(b, x, rate);
+  return div(b, e, square(b, add(b, one(b), e)));
+}
 
-/** x/(1 + |x|), with derivative (1 − |y|)². */
+/** y·(1 − y) is ¼ − (y − ½)². */
+export const Sigmoid = sShaped(
+  "Sigmoid",
+  sigmoid,
+  (b, _, y) => sub(b, b.constant(0.25), square(b, sub(b, y, b.constant(0.5)))),
+  (b, x) => logisticBell(b, x),
+);
+
+export const Tanh = sShaped(
+  "Tanh",
+  Math.tanh,
+  (b, _, y) => sub(b, one(b), square(b, y)),
+  (b, x) => scale(b, logisticBell(b, x, 2), 4),
+);
+
+/** x/(1 + |x|), with derivative 1/(1 + |x|)² = (1 − |y|)². */
 export const Softsign = sShaped(
   "Softsign",
   (x) => x / (1 + Math.abs(x)),
-  (b, _, y) => {
-    const rest = sub(b, b.constant(1), b.emit("Abs", [y]));
-    return mul(b, rest, rest);
-  },
+  (b, _, y) => square(b, sub(b, one(b), b.emit("Abs", [y]))),
+  (b, x) => square(b, b.emit("Reciprocal", [add(b, one(b), b.emit("Abs", [x]))])),
 );
 
 /** e^(−x²)·factor, the bell of Erf and Gelu. */
 const bell = (b: Builder, x: Value, width: number, factor: number): Value =>
-  scale(b, b.emit("Exp", [scale(b, mul(b, x, x), -width)]), factor);
+  scale(b, b.emit("Exp", [scale(b, square(b, x), -width)]), factor);
 
-export const Erf = sShaped("Erf", erf, (b, x) => bell(b, x, 1, 2 / Math.sqrt(Math.PI)));
+const erfSlope = (b: Builder, x: Value): Value => bell(b, x, 1, 2 / Math.sqrt(Math.PI));
 
-const softplusSlope = (b: Builder, x: Value) => b.emit("Sigmoid", [x]);
+export const Erf = sShaped("Erf", erf, erfSlope, erfSlope);
+
+/** Sigmoid with a small relative error in its left tail, which the kernel cuts off. */
+function sigmoidOf(b: Builder, x: Value): Value {
+  const e = decay(b, x, 1);
+  return div(b, select(b, less(b, x, b.constant(0)), e, one(b)), add(b, one(b), e));
+}
 
 /** ln(1 + eˣ). */
 export const Softplus = defineOp<"Softplus">({
@@ -71,10 +98,10 @@ export const Softplus = defineOp<"Softplus">({
   arity: 1,
   infer: inferSame,
   evaluate: mapElements(softplus),
-  vjp: elementwiseVjp(softplusSlope),
+  vjp: elementwiseVjp((b, x) => b.emit("Sigmoid", [x])),
   linearity: neverLinear,
   interval: increasing("Softplus"),
-  relax: (b, [x]) => convexLines(b, curveOf("Softplus", softplusSlope), x!),
+  relax: (b, [x]) => convexLines(b, curveOf("Softplus", sigmoidOf), x!),
   rounding: KERNEL.Softplus,
 });
 
@@ -83,8 +110,8 @@ export const Softplus = defineOp<"Softplus">({
 /** 1 right of 0, α·eˣ left of it. */
 const eluSlope = (b: Builder, x: Value, alpha: number): Value => {
   const active = b.emit("Step", [x]);
-  const decay = scale(b, b.emit("Exp", [min(b, x, b.constant(0))]), alpha);
-  return add(b, active, mul(b, sub(b, b.constant(1), active), decay));
+  const left = scale(b, b.emit("Exp", [min(b, x, b.constant(0))]), alpha);
+  return add(b, active, mul(b, sub(b, one(b), active), left));
 };
 
 const eluInterval = (b: Builder, [x]: readonly Interval[], { alpha }: { alpha: number }): Interval => {
@@ -146,17 +173,16 @@ function geluInterval(b: Builder, x: Interval, attrs: GeluAttrs): Interval {
 
 /** Φ(x) + x·φ(x), or the derivative of the tanh form. */
 function geluSlope(b: Builder, x: Value, { approximate }: GeluAttrs): Value {
-  const one = b.constant(1);
   if (approximate === "none") {
-    const cdf = scale(b, add(b, b.emit("Erf", [scale(b, x, Math.SQRT1_2)]), one), 0.5);
+    const cdf = scale(b, add(b, b.emit("Erf", [scale(b, x, Math.SQRT1_2)]), one(b)), 0.5);
     return add(b, cdf, mul(b, x, bell(b, x, 0.5, 1 / Math.sqrt(2 * Math.PI))));
   }
-  const square = mul(b, x, x);
-  const inner = mul(b, scale(b, x, GELU_SCALE), add(b, scale(b, square, GELU_CUBIC), one));
+  const squared = square(b, x);
+  const inner = mul(b, scale(b, x, GELU_SCALE), add(b, scale(b, squared, GELU_CUBIC), one(b)));
   const t = b.emit("Tanh", [inner]);
-  const rate = scale(b, add(b, scale(b, square, 3 * GELU_CUBIC), one), GELU_SCALE);
-  const half = scale(b, add(b, t, one), 0.5);
-  return add(b, half, mul(b, scale(b, x, 0.5), mul(b, sub(b, one, mul(b, t, t)), rate)));
+  const rate = scale(b, add(b, scale(b, squared, 3 * GELU_CUBIC), one(b)), GELU_SCALE);
+  const half = scale(b, add(b, t, one(b)), 0.5);
+  return add(b, half, mul(b, scale(b, x, 0.5), mul(b, sub(b, one(b), square(b, t)), rate)));
 }
 
 /** Boxes wider than this are bounded through Relu: relu(x) − 0.17 ≤ gelu(x) ≤ relu(x) bends less than the samples miss. */
