@@ -8,8 +8,8 @@ import {
   numberText,
   percent,
   plural,
-  rateText,
   secondsText,
+  shortRateText,
   signedText,
 } from "./format.ts";
 
@@ -48,13 +48,15 @@ test("shows an interval that contains the computed one", () => {
   }
 });
 
-test("writes a rate with its interval and its counts", () => {
+test("writes a rate with its interval", () => {
   // R: binom.test(187, 200)$conf.int gives 0.8914 and 0.9649.
-  expect(rateText(proportion(187, 200))).toBe("93.5% (95% interval 89.1–96.5%, 187 of 200)");
+  expect(shortRateText(proportion(187, 200))).toBe("93.5% (89.1–96.5%)");
 });
 
 test.for([
   [8 / 255, "8/255"],
+  [Math.fround(8 / 255), "8/255"],
+  [Math.fround(0.1), "0.1"],
   [0.5 / 255, "0.5/255"],
   [0.1, "0.1"],
   [0.3, "0.3"],

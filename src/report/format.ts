@@ -19,19 +19,16 @@ export function intervalText({ lower, upper }: Pick<Proportion, "lower" | "upper
 /** "93.4% (89.1–96.3%)". */
 export const shortRateText = (rate: Proportion): string => `${percent(rate.estimate)} (${intervalText(rate)})`;
 
-/** "93.4% (95% interval 89.1–96.3%, 187 of 200)". */
-export function rateText(rate: Proportion): string {
-  const level = `${Number((rate.confidence * 100).toFixed(2))}%`;
-  return `${percent(rate.estimate)} (${level} interval ${intervalText(rate)}, ${rate.successes} of ${rate.trials})`;
-}
+/** An epsilon typed as a decimal or as k/255 comes back from float32 with this relative error at most (2⁻²⁴ rounded up). */
+const FLOAT32_ROUNDING = 1e-7;
 
 /** The fraction `k/255` when that is how the number was meant, a short decimal otherwise. */
 export function epsilonText(epsilon: number): string {
   const decimal = Number(epsilon.toPrecision(3));
-  if (Math.abs(decimal - epsilon) <= 1e-9 * epsilon) return String(decimal);
+  if (Math.abs(decimal - epsilon) <= FLOAT32_ROUNDING * epsilon) return String(decimal);
   const steps = epsilon * 255;
   const rounded = Math.round(steps * 2) / 2;
-  return rounded > 0 && Math.abs(steps - rounded) < 1e-6 * rounded ? `${rounded}/255` : String(decimal);
+  return rounded > 0 && Math.abs(steps - rounded) <= FLOAT32_ROUNDING * rounded ? `${rounded}/255` : String(decimal);
 }
 
 /** Three significant digits, without exponents in the everyday range. */

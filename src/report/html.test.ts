@@ -25,7 +25,7 @@ const words = (node: Node): string => node.textContent.replaceAll(/\s+/g, " ").t
 /** Headings, badges, numbers and rows of the page, one a line: what a reader sees, without the layout. */
 function outline(page: string): string {
   const selector =
-    "h1,h2,h3,.headline,.badge,.severity,.figure,.key-number,.legend li,.condition,dt,thead th,.empty,nav a";
+    "h1,h2,h3,.headline,.badge,.severity,.figure,.key-number,.legend li,.condition,.facts dt,.glossary dt,thead th,.empty,nav a";
   return all(parse(page), selector)
     .map(
       (node) =>

@@ -15,6 +15,9 @@ export class ReportError extends Error {
 /** Pictures are thumbnails; a larger side is a damaged or hostile file, not an example. */
 const LARGEST_SIDE = 4096;
 
+/** Another program may have rounded the quotient when it wrote the file. */
+const DIVISION_TOLERANCE = 1e-9;
+
 const count = z.int().min(0);
 const share = z.number().min(0).max(1);
 const text = z.string();
@@ -30,7 +33,10 @@ const rate = z
   })
   .readonly()
   .refine((r) => r.successes <= r.trials, "more successes than trials.")
-  .refine((r) => Math.abs(r.estimate - r.successes / r.trials) < 1e-9, "the estimate is not successes / trials.")
+  .refine(
+    (r) => Math.abs(r.estimate - r.successes / r.trials) < DIVISION_TOLERANCE,
+    "the estimate is not successes / trials.",
+  )
   .refine((r) => r.lower <= r.estimate && r.estimate <= r.upper, "the estimate lies outside its interval.");
 
 const quantity = z

@@ -20,3 +20,14 @@ export function headlinePoint({ points, headlineEpsilon }: Robustness): BandPoin
 /** The name of a class, or its number where the report has no names. */
 export const className = (report: AuditReport, label: number): string =>
   report.data.classNames[label] ?? `class ${label}`;
+
+/** Coverage of the report's intervals, "95%". */
+export function confidenceText({ data, robustness, suspicions }: AuditReport): string {
+  const rates = [
+    data.cleanAccuracy,
+    ...robustness.flatMap((r) => r.points.flatMap((p) => [p.clean, p.attackedUpper, p.certifiedLower])),
+    ...suspicions.map((s) => s.success),
+  ];
+  const level = rates.find((rate) => rate !== null)?.confidence ?? 0.95;
+  return `${Number((level * 100).toPrecision(6))}%`;
+}

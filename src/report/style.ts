@@ -17,7 +17,7 @@ const DARK = `
 const BASE = `
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;overflow-wrap:break-word}
+body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;overflow-wrap:anywhere}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;font-size:.9em}
 h1,h2,h3{line-height:1.2;letter-spacing:-.012em;text-wrap:balance}
 h2{font-size:1.7rem;margin:0 0 .6rem}
@@ -61,6 +61,7 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 .headline{font-size:1.42rem;font-weight:650;line-height:1.3;margin-bottom:.5rem;text-wrap:balance}
 .reason{font-size:1.03rem;max-width:40rem;margin:0}
 .exhibits{display:grid;grid-template-columns:repeat(4,minmax(0,7.2rem));gap:.8rem;margin-top:1rem}
+.hero .conditions{margin-top:1.1rem;max-width:40rem}
 .exhibits img{border-radius:6px}
 .exhibits figcaption{font-size:.8rem;line-height:1.3}
 .key{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:1rem 1.2rem}
@@ -151,6 +152,7 @@ thead th{color:var(--muted);font-weight:600;font-size:.86rem;vertical-align:bott
 tbody th{font-weight:600}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 th:last-child,td:last-child{padding-right:0}
+thead th,.number,.basis,.badge,.severity,nav a{overflow-wrap:normal}
 .purpose{display:block;font-weight:400}
 .pair{display:inline-block;margin-right:.7rem;color:var(--muted)}
 .pair strong{color:var(--ink);font-weight:600}
@@ -206,8 +208,8 @@ h2{font-size:1.4rem}
 .stack td{display:grid;grid-template-columns:6rem minmax(0,1fr);gap:.6rem}
 .stack td::before{content:attr(data-label);color:var(--muted)}
 .compact{font-size:.86rem}
-.compact th,.compact td{padding-right:.5rem;overflow-wrap:anywhere}
-.compact thead th{white-space:normal;overflow-wrap:normal}
+.compact th,.compact td{padding-right:.5rem}
+.compact thead th{white-space:normal}
 .compact .interval{display:block}
 .compact .secondary{display:none}
 `;
@@ -220,7 +222,9 @@ nav,.more{display:none}
 .hero{padding:1rem 1.4rem 1.4rem}
 .hero>*,.wrap{max-width:none}
 main{padding:0}
-h1{font-size:3.6rem}
+h1{font-size:3.1rem;gap:.7rem}
+.lead{break-inside:avoid}
+footer{margin-top:1rem;padding-block:.6rem 0}
 .findings{grid-template-columns:repeat(3,minmax(0,1fr))}
 .further{grid-template-columns:repeat(2,minmax(0,1fr))}
 h2,h3,thead,.lead,.legend,.scale,.finding-marks{break-after:avoid}
@@ -234,6 +238,7 @@ section+section{margin-top:1.2rem}
 details::details-content{content-visibility:visible;display:block;block-size:auto}
 summary{list-style:none;color:var(--muted);break-after:avoid}
 th,td{padding-block:.34rem}
+tbody tr:first-child{break-before:avoid}
 a{color:inherit;text-decoration:none}
 `;
 

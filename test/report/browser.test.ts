@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderHtml } from "../../src/report/html.ts";
+import type { AuditReport } from "../../src/report/model.ts";
 import { suspiciousReport } from "./fixture.ts";
 import { healthyReport, undecidedReport } from "./variants.ts";
 
@@ -20,7 +21,36 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-const reports = { suspicious: suspiciousReport, healthy: healthyReport, undecided: undecidedReport };
+/** Every free text replaced by a long one without a place to break. */
+function strainedReport(): AuditReport {
+  const long = "Wm".repeat(150);
+  const report = suspiciousReport();
+  return {
+    ...report,
+    command: long,
+    seed: long,
+    decision: { ...report.decision, headline: long, reason: long, nextSteps: [long] },
+    findings: report.findings.map((finding) => ({ ...finding, title: long, sentence: long })),
+    model: {
+      ...report.model,
+      fileName: long,
+      producer: long,
+      ops: [{ op: long, count: 1 }],
+      layers: report.model.layers.map((layer) => ({ ...layer, name: long, op: long, outputShape: [long] })),
+      inputs: [{ name: long, shape: [long], type: long }],
+    },
+    data: { ...report.data, source: long, classNames: report.data.classNames.map(() => long) },
+    runs: report.runs.map((run) => ({ ...run, method: long, seed: long, options: { [long]: long } })),
+    environment: [{ name: long, value: long }],
+  };
+}
+
+const reports = {
+  suspicious: suspiciousReport,
+  healthy: healthyReport,
+  undecided: undecidedReport,
+  strained: strainedReport,
+};
 const names = Object.keys(reports) as (keyof typeof reports)[];
 
 describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not installed)`, () => {
@@ -38,9 +68,10 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     await rm(folder, { recursive: true });
   });
 
-  const cases = names.flatMap((name) =>
-    [1280, 390].flatMap((width) => (["light", "dark"] as const).map((scheme) => ({ name, width, scheme }))),
-  );
+  const cases = [
+    ...names.flatMap((name) => [1280, 390].map((width) => ({ name, width, scheme: "light" as const }))),
+    { name: "suspicious" as const, width: 390, scheme: "dark" as const },
+  ];
 
   test.for(cases)("the $name page fits $width pixels, $scheme", async ({ name, width, scheme }) => {
     const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: scheme });

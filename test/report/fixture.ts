@@ -137,7 +137,7 @@ const robustness = (): Robustness => ({
 const picture = (values: Float64Array): Picture => pictureOf(values, SIZE);
 
 export function backdoor(): Suspicion {
-  const trigger = Float64Array.from({ length: 784 }, (_, i) => stamp(new Float64Array(784))[i] ?? 0);
+  const trigger = stamp(new Float64Array(784));
   return {
     id: "universal-patch",
     title: "A white 4 × 4 patch in one corner turns almost every digit into “seven”",

@@ -14,6 +14,9 @@ const TICK_SPACING = 44;
 /** A gap lower than this share of the axis has no room for a word in it. */
 const LABEL_ROOM = 0.14;
 
+/** "undecided" in the chart's type, in CSS pixels. */
+const LABEL_WIDTH = 84;
+
 interface Vertex {
   readonly epsilon: number;
   readonly share: number;
@@ -67,30 +70,33 @@ function gapOf(points: readonly BandPoint[], fromZero: boolean): GapSlice[] {
 
 /** The horizontal axis: where an epsilon stands, in CSS pixels, and which one stands halfway between two. */
 interface Axis {
+  readonly width: number;
   readonly position: (epsilon: number) => number;
   readonly middle: (left: number, right: number) => number;
 }
 
 const linearAxis = (last: number, width: number): Axis => ({
+  width,
   position: (epsilon) => (width * epsilon) / last,
   middle: (left, right) => (left + right) / 2,
 });
 
 const logAxis = (first: number, last: number, width: number): Axis => ({
+  width,
   position: (epsilon) => (width * Math.log(epsilon / first)) / Math.log(last / first),
   middle: (left, right) => Math.sqrt(left * right),
 });
 
-/** Where a word fits best: the middle of the stretch between two epsilons that encloses the most gap. */
-function labelPlace(gap: readonly GapSlice[], { position, middle }: Axis): GapSlice {
-  let best = { area: -1, place: gap[0]! };
-  gap.slice(1).forEach((right, i) => {
+/** Where a word fits best: halfway between two epsilons, where the gap is highest and the word stays inside. */
+function labelPlace(gap: readonly GapSlice[], { width, position, middle }: Axis): GapSlice {
+  const halfway = gap.slice(1).map((right, i) => {
     const left = gap[i]!;
-    const [low, high] = [(left.low + right.low) / 2, (left.high + right.high) / 2];
-    const area = (high - low) * (position(right.epsilon) - position(left.epsilon));
-    if (area > best.area) best = { area, place: { epsilon: middle(left.epsilon, right.epsilon), low, high } };
+    const epsilon = middle(left.epsilon, right.epsilon);
+    return { epsilon, low: (left.low + right.low) / 2, high: (left.high + right.high) / 2 };
   });
-  return best.place;
+  const inside = halfway.filter(({ epsilon }) => Math.abs(position(epsilon) - width / 2) < width / 2 - LABEL_WIDTH / 2);
+  const height = ({ low, high }: GapSlice): number => high - low;
+  return [...inside, ...halfway, ...gap].slice(0, inside.length || 1).reduce((a, b) => (height(b) > height(a) ? b : a));
 }
 
 function describe(points: readonly BandPoint[]): string {

@@ -7,6 +7,8 @@ export interface Bar {
   readonly value: number;
   /** As written at the end of the bar. */
   readonly text: string;
+  /** Written after `text` where there is room. */
+  readonly detail: string;
   readonly interval: readonly [lower: number, upper: number] | null;
   /** Drawn in the colour of attacks, with a mark before its name. */
   readonly marked: boolean;
@@ -23,7 +25,7 @@ const DIGIT_WIDTH = 8;
 
 /** @param bars drawn from the top; two of the same name keep their own rows */
 export function barChart(kit: ChartKit, bars: readonly Bar[], { id, title }: BarText): Chart {
-  const description = `${bars.map((bar) => `${bar.name}: ${bar.text}`).join("; ")}.`;
+  const description = `${bars.map((bar) => `${bar.name}: ${bar.text} ${bar.detail}`.trim()).join("; ")}.`;
   return drawChart(kit, { id, title, description }, (width) => design(kit, bars, width));
 }
 
@@ -35,12 +37,17 @@ function design({ plot: Plot }: ChartKit, bars: readonly Bar[], width: number): 
     const shown = name.length > longest ? `${name.slice(0, longest - 1)}…` : name;
     return marked ? `▶ ${shown}` : shown;
   };
-  const rows = bars.map((bar, row) => ({ ...bar, row, end: bar.interval?.[1] ?? bar.value }));
+  const rows = bars.map((bar, row) => ({
+    ...bar,
+    row,
+    end: bar.interval?.[1] ?? bar.value,
+    writing: narrow ? bar.text : `${bar.text} ${bar.detail}`.trim(),
+  }));
   const letters = Math.max(...rows.map(({ row }) => nameOf(row).length));
-  const writing = Math.max(...rows.map(({ text }) => text.length));
+  const written = Math.max(...rows.map(({ writing }) => writing.length));
   return {
     marginLeft: 14 + letters * (narrow ? 7 : 7.8),
-    marginRight: 14 + writing * DIGIT_WIDTH,
+    marginRight: 14 + written * DIGIT_WIDTH,
     marginTop: 4,
     marginBottom: 4,
     height: 8 + rows.length * PIXELS_A_ROW,
@@ -53,7 +60,7 @@ function design({ plot: Plot }: ChartKit, bars: readonly Bar[], width: number): 
         rows.flatMap(({ row, interval }) => (interval === null ? [] : [{ row, from: interval[0], to: interval[1] }])),
         { x1: "from", x2: "to", y: "row", stroke: colour.ink, strokeWidth: 1.5 },
       ),
-      Plot.text(rows, { x: "end", y: "row", text: "text", textAnchor: "start", dx: 7, fill: colour.ink }),
+      Plot.text(rows, { x: "end", y: "row", text: "writing", textAnchor: "start", dx: 7, fill: colour.ink }),
       Plot.ruleX([0], { stroke: colour.muted }),
     ],
   };

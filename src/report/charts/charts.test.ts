@@ -122,9 +122,9 @@ test("of very many classes the chart shows the weakest twenty", () => {
 
 test("bars are as long as their values, and their texts are written out", () => {
   const bars = [
-    { name: "IBP", value: 1, text: "1.0 s", interval: null, marked: false },
-    { name: "CROWN", value: 4, text: "4.0 s", interval: null, marked: true },
-    { name: "CROWN", value: 2, text: "2.0 s", interval: null, marked: false },
+    { name: "IBP", value: 1, text: "1.0 s", detail: "", interval: null, marked: false },
+    { name: "CROWN", value: 4, text: "4.0 s", detail: "", interval: null, marked: true },
+    { name: "CROWN", value: 2, text: "2.0 s", detail: "", interval: null, marked: false },
   ];
   const { wide } = barChart(kit, bars, { id: "times", title: "Run times" });
   const widths = [...drawing(wide).querySelectorAll('[aria-label="bar"] path, [aria-label="bar"] rect')].map((bar) =>
@@ -139,7 +139,10 @@ test("a hostile name stays text in every chart", () => {
   const name = `</svg><script>"x"</script>`;
   const charts = [
     classChart(kit, classRows().slice(0, 1), [name], "a"),
-    barChart(kit, [{ name, value: 1, text: name, interval: null, marked: false }], { id: "b", title: name }),
+    barChart(kit, [{ name, value: 1, text: name, detail: name, interval: null, marked: false }], {
+      id: "b",
+      title: name,
+    }),
   ];
   for (const { wide } of charts) {
     expect(wide).not.toContain("<script");

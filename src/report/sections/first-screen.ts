@@ -2,9 +2,9 @@
 import type { Proportion } from "../../stats/proportion.ts";
 import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
+import type { AuditReport, Decision, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
-import { CARRYING_FINDINGS, className, DECISION_WORDS, headlinePoint } from "../read.ts";
+import { CARRYING_FINDINGS, className, confidenceText, DECISION_WORDS, headlinePoint } from "../read.ts";
 import { evidenceBadge, figureText, icon, section, severityMark, term } from "./parts.ts";
 
 const SEAL = { ship: "check", "do-not-ship": "cross", "cannot-tell": "question" } as const satisfies Readonly<
@@ -21,7 +21,7 @@ export function firstScreen(report: AuditReport): Markup {
 <h1><span class="seal">${icon(SEAL[kind])}</span>${DECISION_WORDS[kind]}</h1>
 <p class="headline">${headline}</p>
 <p class="reason">${reason}</p>
-${exhibits(report)}
+${exhibits(report) ?? conditionList(report.decision)}
 </div>
 ${keyNumbers(report)}
 </div>
@@ -77,7 +77,7 @@ ${clean}
 ${keyNumber("Not broken", `${still} after all attacks, at most`, point.attackedUpper, "≤ ")}
 ${keyNumber("Proved", `${still} whatever is tried, at least`, point.certifiedLower, "≥ ")}
 </dl>
-${verdictBar(point.counts, range)}
+${verdictBar(point.counts, range, confidenceText(report))}
 </div>`;
 }
 
@@ -89,7 +89,7 @@ const keyNumber = (name: string, meaning: string, rate: Proportion | null, prefi
   }</dd></div>`;
 
 /** What became of every input, as one bar whose parts are also written out. */
-export function verdictBar(counts: VerdictCounts, range: string): Markup {
+function verdictBar(counts: VerdictCounts, range: string, confidence: string): Markup {
   const parts = (
     [
       ["certified", "proved", counts.certified],
@@ -106,7 +106,7 @@ export function verdictBar(counts: VerdictCounts, range: string): Markup {
 <ul class="legend">${parts.map(
     ([kind, word, count]) => html`<li><span class="swatch part-${kind}"></span>${count} ${word}</li>`,
   )}</ul>
-<p class="fine">${plural(counts.inputs, "input")}; ranges beside percentages are 95% ${term("interval", "confidence intervals")}.</p>
+<p class="fine">${plural(counts.inputs, "input")}; ranges beside percentages are ${confidence} ${term("interval", "confidence intervals")}.</p>
 </div>`;
 }
 
@@ -119,11 +119,14 @@ const OUTCOME = {
 const conditionItem = ({ sentence, outcome, measured }: GateCondition): Markup =>
   html`<li class="condition condition-${outcome}">${icon(OUTCOME[outcome].icon)}<div><p>${sentence}</p><p class="fine"><strong>${OUTCOME[outcome].word}</strong>: ${measured}</p></div></li>`;
 
+const conditionList = ({ gate }: Decision): Markup =>
+  html`<ul class="conditions">${gate.conditions.map(conditionItem)}</ul>`;
+
 /** How the decision came about: the gate's conditions, what to do next, and the findings beyond the first three. */
 export function decisionSection({ decision, findings }: AuditReport): Markup {
   const { gate, nextSteps } = decision;
   const further = findings.slice(CARRYING_FINDINGS);
-  const conditions = html`<div><h3>The conditions: ${gate.name}</h3><ul class="conditions">${gate.conditions.map(conditionItem)}</ul></div>`;
+  const conditions = html`<div><h3>The conditions: ${gate.name}</h3>${conditionList(decision)}</div>`;
   const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${step}</li>`)}</ol></div>`;
   return section("decision", "How the decision came about", [
     html`<div class="columns">${conditions}${nextSteps.length === 0 ? null : steps}</div>`,

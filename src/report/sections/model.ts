@@ -20,7 +20,7 @@ function layersTable({ layers }: ModelCard): Markup {
   const columns: readonly Column[] = [
     { heading: "Layer", kind: "words" },
     { heading: "Operation", kind: "words" },
-    { heading: "Output", kind: "number" },
+    { heading: "Output", kind: "words" },
     { heading: "Parameters", kind: "number" },
   ];
   const rows = layers.map((layer) => [

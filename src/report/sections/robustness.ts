@@ -6,7 +6,7 @@ import { epsilonText, integerText, numberText, percent, plural, signedText } fro
 import { html, type Markup } from "../markup.ts";
 import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
-import { className, headlinePoint } from "../read.ts";
+import { className, confidenceText, headlinePoint } from "../read.ts";
 import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell, section, term } from "./parts.ts";
 
 const swatch = (kind: string, words: Markup | string): Markup =>
@@ -53,7 +53,7 @@ function reading({ data }: AuditReport, { epsilon, attackedUpper, certifiedLower
   return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${integerText(counts.unknown)}</strong> of ${plural(counts.inputs, "input")} nobody knows yet.`;
 }
 
-function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness): Markup {
+function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, position: number): Markup {
   const { norm, unit, points, headlineEpsilon } = robustness;
   const headline = headlinePoint(robustness);
   const missing = [
@@ -64,9 +64,9 @@ function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness): M
       ? ["No verifier ran here, so nothing is proved: the truth may lie anywhere below the attacks' line."]
       : []),
   ];
-  const caption = html`<p>${reading(report, headline)}</p><p>Changes are measured in ${term("norm", norm)}, in ${unit}. The dotted upright marks epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Tinted edges and whiskers are 95% ${term("interval", "intervals")}.</p>`;
+  const caption = html`<p>${reading(report, headline)}</p><p>Changes are measured in ${term("norm", norm)}, in ${unit}. The dotted upright marks epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Tinted edges and whiskers are ${confidenceText(report)} ${term("interval", "intervals")}.</p>`;
   return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(robustness)}${chartFigure(
-    bandChart(kit, robustness, `band-${norm}`),
+    bandChart(kit, robustness, `band-${position}`),
     caption,
   )}<details${points.length <= 8 ? html` open` : null}><summary>The numbers</summary>${pointsTable(robustness)}</details>`;
 }
@@ -91,7 +91,7 @@ export function robustnessSection(kit: ChartKit, report: AuditReport): Markup {
       html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they broke can certainly be broken. <strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be broken at all. In between it is ${term("undecided", "undecided")}.`,
     ),
     ...arithmeticNote(report),
-    ...robustness.map((part) => normPart(kit, report, part)),
+    ...robustness.map((part, i) => normPart(kit, report, part, i)),
   ]);
 }
 
@@ -120,7 +120,7 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
       rateCell(row.certifiedLower, "≥ "),
     ];
   });
-  const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: 95% intervals, wide because each class has few inputs.</p>`;
+  const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
   return section("classes", "Class by class", [
     lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
     html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", "proved")}${swatch("undecided", "undecided")}</ul>`,

@@ -18,18 +18,21 @@ const optionText = (value: OptionValue): string => (typeof value === "number" ? 
 const pairs = (record: Readonly<Record<string, OptionValue>>): Markup =>
   html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${name} <strong>${optionText(value)}</strong></span> `)}`;
 
+function purposeText({ purpose, arithmetic }: Run): string {
+  if (arithmetic === null) return PURPOSE[purpose];
+  return `${PURPOSE[purpose]}, ${arithmetic === "real" ? "real arithmetic" : "float32-safe"}`;
+}
+
 function runsTable(runs: readonly Run[]): Markup {
   const columns: readonly Column[] = [
     { heading: "Method", kind: "words" },
     { heading: "Options", kind: "words" },
-    { heading: "Seed", kind: "words" },
     { heading: "Result", kind: "words" },
     { heading: "Time", kind: "number" },
   ];
   const rows = runs.map((run) => [
-    html`${run.method}<span class="fine purpose">${PURPOSE[run.purpose]}${run.arithmetic === null ? "" : `, ${run.arithmetic === "real" ? "real arithmetic" : "float32-safe"}`}</span>`,
+    html`${run.method}<span class="fine purpose">${purposeText(run)}<br>seed <code>${run.seed}</code></span>`,
     pairs(run.options),
-    html`<code>${run.seed}</code>`,
     pairs(run.counts),
     secondsText(run.seconds),
   ]);
@@ -41,6 +44,7 @@ const timeBars = (runs: readonly Run[]): Bar[] =>
     name: run.method,
     value: run.seconds,
     text: secondsText(run.seconds),
+    detail: "",
     interval: null,
     marked: false,
   }));

@@ -1,18 +1,19 @@
 /** @file Tests for planted behaviour: backdoors and universal triggers. */
 import { type Bar, barChart } from "../charts/bars.ts";
 import type { ChartKit } from "../charts/chart.ts";
-import { shortRateText } from "../format.ts";
+import { intervalText, percent } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, Suspicion } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
-import { className } from "../read.ts";
+import { className, confidenceText } from "../read.ts";
 import { chartFigure, evidenceBadge, lead, nothing, rateCell, section, severityMark, term } from "./parts.ts";
 
 const perTargetBars = (report: AuditReport, { perTarget, targetClass }: Suspicion): Bar[] =>
   perTarget.map(({ label, success }) => ({
     name: className(report, label),
     value: success.estimate,
-    text: shortRateText(success),
+    text: percent(success.estimate),
+    detail: `(${intervalText(success)})`,
     interval: [success.lower, success.upper],
     marked: label === targetClass,
   }));
@@ -36,7 +37,7 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
             id: `targets-${position}`,
             title: "Success by target class",
           }),
-          html`<p>How many inputs of other classes the best trigger sends to each class: one class far above the rest is the mark of a ${term("backdoor", "backdoor")}. Lines: 95% intervals.</p>`,
+          html`<p>How many inputs of other classes the best trigger sends to each class: one class far above the rest is the mark of a ${term("backdoor", "backdoor")}. Lines: ${confidenceText(report)} intervals.</p>`,
         );
   return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(evidence)}${severityMark(severity)}</div><h3>${title}</h3><p>${sentence}</p><p class="fine">Found by ${method}.${target}${rate}</p>${
     shown.length === 0 ? null : html`<div class="pictures">${shown}</div>`
