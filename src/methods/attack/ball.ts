@@ -1,0 +1,206 @@
+/**
+ * @file The set S(x) = {x′ : ‖x′ − x‖_p ≤ epsilon} ∩ domain around one input x, for attacks: what differs between the
+ * norms is here, so that an attack is written once.
+ *
+ * Every point that leaves here is float32, rounded towards x: it is in the set exactly, not up to rounding.
+ */
+
+import type { Rng } from "../../random/rng.ts";
+import { type Norm, roundDown, roundUp, type Threat } from "../problem.ts";
+
+type Point = Float32Array;
+
+export interface Ball {
+  readonly threat: Threat;
+  /** Where the linear function `gradient` is largest over S(centre). */
+  linearMaximum(centre: Point, gradient: Float32Array): Point;
+  /** The direction of unit length (in the norm) for one step uphill from a point. */
+  steepest(gradient: Float32Array, point: Point): Float64Array;
+  /** The nearest point of S(centre), in the Euclidean sense. */
+  project(point: Float64Array, centre: Point): Point;
+  /** A random point of S(centre): uniform in the ball, then projected on the domain. */
+  randomStart(centre: Point, rng: Rng): Point;
+}
+
+export const distances: Readonly<Record<Norm, (x: ArrayLike<number>, y: ArrayLike<number>) => number>> = {
+  linf: (x, y) => {
+    let largest = 0;
+    for (let i = 0; i < x.length; i++) largest = Math.max(largest, Math.abs(x[i]! - y[i]!));
+    return largest;
+  },
+  l2: (x, y) => {
+    let squares = 0;
+    for (let i = 0; i < x.length; i++) squares += (x[i]! - y[i]!) ** 2;
+    return Math.sqrt(squares);
+  },
+  l1: (x, y) => {
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += Math.abs(x[i]! - y[i]!);
+    return sum;
+  },
+};
+
+export function ballOf(threat: Threat): Ball {
+  switch (threat.norm) {
+    case "linf":
+      return linfBall(threat);
+    case "l2":
+      return l2Ball(threat);
+    case "l1":
+      return l1Ball(threat);
+    default:
+      throw new Error(`unreachable: ${threat.norm satisfies never}`);
+  }
+}
+
+type Domain = Threat["domain"];
+
+const clip = (value: number, domain: Domain): number =>
+  domain === undefined ? value : Math.min(domain[1], Math.max(domain[0], value));
+
+/** The float32 nearest to `value` among those between it and `centre`. */
+const towards = (value: number, centre: number): number => (value > centre ? roundDown(value) : roundUp(value));
+
+/** The point of the domain that `place` gives for each coordinate, rounded towards the centre. */
+function pointAt(centre: Point, domain: Domain, place: (i: number) => number): Point {
+  const point = new Float32Array(centre.length);
+  for (let i = 0; i < point.length; i++) point[i] = towards(clip(place(i), domain), centre[i]!);
+  return point;
+}
+
+function linfBall(threat: Threat): Ball {
+  const { epsilon, domain } = threat;
+  return {
+    threat,
+    linearMaximum: (x, g) => pointAt(x, domain, (i) => x[i]! + epsilon * Math.sign(g[i]!)),
+    steepest: (g) => Float64Array.from(g, Math.sign),
+    project: (point, x) => pointAt(x, domain, (i) => x[i]! + Math.min(epsilon, Math.max(-epsilon, point[i]! - x[i]!))),
+    randomStart: (x, rng) => pointAt(x, domain, (i) => x[i]! + epsilon * (2 * rng.uniform() - 1)),
+  };
+}
+
+function l2Ball(threat: Threat): Ball {
+  const { epsilon, domain } = threat;
+  /**
+   * `direction` scaled by at most `most` and clipped, as far as the ball allows. The distance grows with the scale, and
+   * clipped coordinates stay clipped: solving for the others raises the scale until no more coordinates are clipped.
+   */
+  const along = (x: Point, direction: Float64Array, most: number): Point => {
+    let scale = 0;
+    for (;;) {
+      let [clipped, free] = [0, 0];
+      for (let i = 0; i < x.length; i++) {
+        const move = scale * direction[i]!;
+        const kept = clip(x[i]! + move, domain) - x[i]!;
+        // a coordinate at the edge moves no further; others count with their whole speed
+        if (scale > 0 && Math.abs(kept) < Math.abs(move) * (1 - EDGE)) clipped += kept ** 2;
+        else free += direction[i]! ** 2;
+      }
+      const room = epsilon ** 2 - clipped;
+      const next = free > 0 && room > 0 ? Math.min(most, Math.sqrt(room / free)) : free > 0 ? scale : most;
+      if (!(next > scale * (1 + EDGE))) break;
+      scale = next;
+    }
+    return pointAt(x, domain, (i) => x[i]! + scale * direction[i]!);
+  };
+  const steepest = (g: Float32Array): Float64Array => {
+    const length = Math.sqrt(sumOf(g.length, (i) => g[i]! ** 2));
+    return Float64Array.from(g, (value) => (length > 0 ? value / length : 0));
+  };
+  return {
+    threat,
+    steepest,
+    // KKT: x′ = clip(x + g / μ); the smallest multiplier μ that the ball allows, or no multiplier: the domain's corner.
+    linearMaximum: (x, g) => along(x, steepest(g), epsilon * L2_REACH),
+    // KKT: x′ = clip(x + (y − x) / (1 + λ)), λ ≥ 0.
+    project: (y, x) =>
+      along(
+        x,
+        y.map((value, i) => value - x[i]!),
+        1,
+      ),
+    randomStart: (x, rng) => {
+      const direction = new Float64Array(x.length);
+      rng.fillNormal(direction);
+      const length = Math.sqrt(sumOf(x.length, (i) => direction[i]! ** 2)) || 1;
+      const radius = epsilon * rng.uniform() ** (1 / x.length);
+      return along(x, direction, radius / length);
+    },
+  };
+}
+
+/** Entries down to this share of the gradient's length may still reach the domain's edge. */
+const L2_REACH = 1e6;
+/** Relative differences below this are rounding of doubles. */
+const EDGE = 1e-12;
+
+/** Share of coordinates that a step in l1 moves. @source Tramèr and Boneh 2019, arXiv:1904.13000 (SLIDE), q = 99% */
+const L1_STEP_SHARE = 0.01;
+
+function l1Ball(threat: Threat): Ball {
+  const { epsilon, domain } = threat;
+  return {
+    threat,
+    linearMaximum: (x, g) => {
+      const moved = Float64Array.from(x);
+      let budget = epsilon;
+      for (const i of byMagnitude(g)) {
+        if (budget <= 0 || g[i] === 0) break;
+        moved[i] = clip(x[i]! + Math.sign(g[i]!) * budget, domain);
+        budget -= Math.abs(moved[i]! - x[i]!);
+      }
+      return pointAt(x, domain, (i) => moved[i]!);
+    },
+    // Pixels at the domain's edge would waste their share of the step.
+    steepest: (g, point) => {
+      const direction = new Float64Array(g.length);
+      const free = byMagnitude(g).filter((i) => clip(point[i]! + Math.sign(g[i]!), domain) !== point[i]);
+      const moved = free.subarray(0, Math.max(1, Math.round(L1_STEP_SHARE * g.length)));
+      for (const i of moved) direction[i] = Math.sign(g[i]!) / moved.length;
+      return direction;
+    },
+    // KKT: x′ = clip(x + soft threshold of y − x by λ); the distance falls with λ.
+    project: (y, x) => {
+      const at = (threshold: number, i: number): number => {
+        const move = y[i]! - x[i]!;
+        return clip(x[i]! + Math.sign(move) * Math.max(0, Math.abs(move) - threshold), domain) - x[i]!;
+      };
+      const whole = distances.linf(y, x);
+      // In terms of `kept` = whole − threshold, so that a larger one keeps more of the move.
+      const kept = largest(whole, (candidate) => sumOf(x.length, (i) => Math.abs(at(whole - candidate, i))) <= epsilon);
+      return pointAt(x, domain, (i) => x[i]! + at(whole - kept, i));
+    },
+    randomStart: (x, rng) => {
+      // Exponential magnitudes divided by their sum are uniform on the simplex.
+      const sizes = Float64Array.from(x, () => -Math.log1p(-rng.uniform()));
+      const total = sumOf(x.length, (i) => sizes[i]!) || 1;
+      const radius = epsilon * rng.uniform() ** (1 / x.length);
+      return pointAt(x, domain, (i) => x[i]! + (rng.uniform() < 0.5 ? -1 : 1) * (sizes[i]! / total) * radius);
+    },
+  };
+}
+
+function sumOf(count: number, term: (i: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += term(i);
+  return sum;
+}
+
+/** Indices by falling absolute value; the first of equals first. */
+const byMagnitude = (g: Float32Array): Int32Array =>
+  Int32Array.from(g, (_, i) => i).sort((a, b) => Math.abs(g[b]!) - Math.abs(g[a]!) || a - b);
+
+/** Halvings of an interval until doubles have no more numbers between its ends, nearly. */
+const BISECTIONS = 45;
+
+/** The largest number in [0, most] that `allowed` accepts, which accepts 0 and all below one it accepts. */
+function largest(most: number, allowed: (candidate: number) => boolean): number {
+  if (allowed(most)) return most;
+  let [low, high] = [0, most];
+  for (let i = 0; i < BISECTIONS; i++) {
+    const middle = (low + high) / 2;
+    if (allowed(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,32 @@
+import { ballOf } from "./ball.ts";
+import { compileLossGradient } from "./loss-gradient.ts";
+import { startSearch } from "./search.ts";
+import type { Attack } from "./types.ts";
+
+/**
+ * One step from the input to where its linearised loss is largest in the set: x + ε·sign ∇ in linf, x + ε·∇/‖∇‖₂ in l2,
+ * the pixels with the largest gradients in l1; each within the domain.
+ *
+ * @source Goodfellow, Shlens and Szegedy 2015, arXiv:1412.6572
+ */
+export const fgsm: Attack = {
+  id: "fgsm",
+  version: 1,
+  title: "FGSM",
+  summary: "One gradient step to the edge of the set: the fastest attack, and a weak one.",
+  source: "Goodfellow et al. 2015, arXiv:1412.6572",
+  norms: ["linf", "l2", "l1"],
+  async prepare(network, runtime, { threat, loss = "cross-entropy" }) {
+    const ball = ballOf(threat);
+    const lossGradient = await compileLossGradient(network, runtime, loss);
+    return {
+      async attack(batch) {
+        const search = startSearch(lossGradient, batch, network.classes);
+        const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
+        await search.visit(new Map(here.map(({ i, centre, direction }) => [i, ball.linearMaximum(centre, direction)])));
+        return search.attempts;
+      },
+      [Symbol.asyncDispose]: async () => {},
+    };
+  },
+};

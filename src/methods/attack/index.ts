@@ -1,0 +1,7 @@
+/** @file The table of attacks. An attack exists when it is listed here. */
+
+import { fgsm } from "./fgsm.ts";
+import { pgd } from "./pgd.ts";
+import type { Attack } from "./types.ts";
+
+export const attacks: readonly Attack[] = [fgsm, pgd];

@@ -1,0 +1,66 @@
+import type { Ball } from "./ball.ts";
+import { ballOf } from "./ball.ts";
+import { compileLossGradient } from "./loss-gradient.ts";
+import { type Here, type Search, startSearch, streamOf } from "./search.ts";
+import type { Attack, AttackOptions } from "./types.ts";
+
+/** How far all steps together could go, in radii: enough to cross the ball and come back. */
+const REACH = 2.5;
+
+const ID = "pgd";
+
+/** What is not stated. */
+export const PGD_DEFAULTS = { steps: 40, restarts: 1, loss: "margin" } as const satisfies Partial<AttackOptions>;
+
+/**
+ * Steps uphill, each projected back onto the set. The first restart starts where FGSM ends, so that PGD finds whatever
+ * FGSM finds; the others start at random points of the ball. Inputs that are fooled leave the batch.
+ *
+ * @source Madry et al. 2018, arXiv:1706.06083
+ */
+export const pgd: Attack = {
+  id: ID,
+  version: 1,
+  title: "PGD",
+  summary: "Many small gradient steps inside the set, with restarts: the standard strong attack.",
+  source: "Madry et al. 2018, arXiv:1706.06083",
+  norms: ["linf", "l2", "l1"],
+  async prepare(network, runtime, options) {
+    const { threat, seed, signal } = options;
+    const { steps = PGD_DEFAULTS.steps, restarts = PGD_DEFAULTS.restarts, loss = PGD_DEFAULTS.loss } = options;
+    const ball = ballOf(threat);
+    const stepSize = threat.epsilon * (options.relativeStep ?? REACH / steps);
+    const lossGradient = await compileLossGradient(network, runtime, loss);
+    return {
+      async attack(batch) {
+        const search = startSearch(lossGradient, batch, network.classes);
+        for (let restart = 0; restart < restarts; restart++) {
+          const random = (i: number) =>
+            ball.randomStart(search.centre(i), streamOf(seed, network.hash, ID, batch.indices[i]!, restart));
+          let here =
+            restart === 0
+              ? await fromCentre(search, ball)
+              : await search.visit(new Map(search.open().map((i) => [i, random(i)])));
+          for (let step = 0; step < steps && here.length > 0; step++) {
+            signal?.throwIfAborted();
+            here = await search.visit(new Map(here.map((place) => [place.i, uphill(place, ball, stepSize)])));
+          }
+        }
+        return search.attempts;
+      },
+      [Symbol.asyncDispose]: async () => {},
+    };
+  },
+};
+
+/** The input itself, then FGSM's point. */
+async function fromCentre(search: Search, ball: Ball): Promise<readonly Here[]> {
+  const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
+  return search.visit(new Map(here.map(({ i, centre, direction }) => [i, ball.linearMaximum(centre, direction)])));
+}
+
+function uphill({ centre, point, direction }: Here, ball: Ball, stepSize: number): Float32Array {
+  const step = ball.steepest(direction, point);
+  for (let k = 0; k < step.length; k++) step[k] = point[k]! + stepSize * step[k]!;
+  return ball.project(step, centre);
+}

@@ -1,0 +1,64 @@
+/** @file What an attack is: from a network and a perturbation set to points of the set that the network gets wrong. */
+
+import type { Runtime } from "../../runtime/session.ts";
+import type { Network } from "../network.ts";
+import type { Batch, Norm, Threat } from "../problem.ts";
+
+/** What the gradient is taken of. Both are directions: only the gradient's direction is used. */
+export type AttackLoss = "cross-entropy" | "margin";
+
+export interface AttackOptions {
+  readonly threat: Threat;
+  /** Root of all random numbers. */
+  readonly seed: number;
+  readonly steps?: number;
+  /** In units of epsilon; default 2.5 / steps. */
+  readonly relativeStep?: number;
+  readonly restarts?: number;
+  readonly loss?: AttackLoss;
+  readonly signal?: AbortSignal;
+}
+
+/** Labelled inputs with their names, which key the random numbers: results do not depend on what shares a batch. */
+export interface AttackBatch extends Batch {
+  /** [n] */
+  readonly indices: Int32Array;
+  /** [n]: the class to reach; without it any class but the label will do. */
+  readonly targets?: Int32Array;
+}
+
+/** The best point found for one input. */
+export interface Attempt {
+  /** Whether `margin` ≤ 0. Not yet re-checked on the model file. */
+  readonly success: boolean;
+  /** A point of the set in float32, [...input]; where nothing succeeded, the one that came nearest. */
+  readonly adversarial: Float32Array;
+  /** Untargeted: logit of the label minus the best other one. Targeted: the best other one minus the target's. */
+  readonly margin: number;
+  /** Points at which the network was evaluated. */
+  readonly queries: number;
+}
+
+/** An attack compiled for one network and set. */
+export interface PreparedAttack extends AsyncDisposable {
+  /** One attempt an input, in order. @throws AttackError where the network's output is not a number */
+  attack(batch: AttackBatch): Promise<readonly Attempt[]>;
+}
+
+export interface Attack {
+  /** As on the command line: `fgsm`, `pgd`, … */
+  readonly id: string;
+  /** Raised when results change: part of the key of stored results. */
+  readonly version: number;
+  readonly title: string;
+  /** One sentence for people who choose. */
+  readonly summary: string;
+  readonly source: string;
+  readonly norms: readonly Norm[];
+  /** @throws UnsupportedReading naming the node that has no derivative */
+  prepare(network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions): Promise<PreparedAttack>;
+}
+
+export class AttackError extends Error {
+  override readonly name = "AttackError";
+}
