@@ -9,12 +9,15 @@ export class OnnxError extends Error {
   override readonly name: string = "OnnxError";
   readonly file: string | undefined;
   readonly node: string | undefined;
+  /** The message without the place. */
+  readonly fact: string;
 
   constructor(fact: string, { file, node }: OnnxPlace = {}, options?: ErrorOptions) {
     const place = [file, node].filter((part) => part !== undefined).map(printable);
     super(`${place.length > 0 ? `${place.join(": ")}: ` : ""}${printable(fact, 2000)}`, options);
     this.file = file;
     this.node = node;
+    this.fact = fact;
   }
 }
 

@@ -1,0 +1,17 @@
+/** @file The table of ONNX ops that can be read. An op can be read when a family lists it. */
+
+import { elementwise } from "./elementwise.ts";
+import { linear } from "./linear.ts";
+import { movement } from "./movement.ts";
+import { normalizations } from "./norm.ts";
+import { reductions } from "./reduce.ts";
+import { resizing } from "./resize.ts";
+import { shapes } from "./shape.ts";
+import type { Converter } from "./types.ts";
+
+/** A map, not an object: op names come from strangers, and "constructor" is one. */
+export const converters: ReadonlyMap<string, Converter> = new Map(
+  [elementwise, linear, movement, normalizations, reductions, resizing, shapes].flatMap((family) =>
+    Object.entries(family),
+  ),
+);

@@ -1,0 +1,154 @@
+/** @file Reductions and pools. */
+
+import { elements, sizeOf } from "../../../graph/dims.ts";
+import type { Tensor, Value } from "../../../graph/types.ts";
+import { abs, add, mul, neg, reshape, scale, sub } from "../../../ops/rules.ts";
+import { doubles } from "../fold.ts";
+import type { OnnxNode } from "../node.ts";
+import { asDims, dimArithmetic, dims, type Operand } from "../operand.ts";
+import type { Converter, ConverterTable } from "./types.ts";
+import { padsFor, readWindow, type Window, windowCounts } from "./window.ts";
+
+// ---------------------------------------------------------------- reductions
+
+interface Reduction {
+  readonly x: Value;
+  readonly axes: readonly number[];
+  readonly keepdims: boolean;
+}
+
+/** Axes are an attribute in older opsets (ReduceSum before 13, the others before 18), an input since. */
+function reduction(n: OnnxNode): Reduction | undefined {
+  const x = n.value(0);
+  const listed = n.listAt(1, "axes") ?? [];
+  if (listed.length === 0 && n.int("noop_with_empty_axes", 0) === 1) return undefined;
+  const axes = listed.length === 0 ? x.shape.map((_, axis) => axis) : n.axes(listed, x.shape.length);
+  return { x, axes, keepdims: n.int("keepdims", 1) !== 0 };
+}
+
+/** Elements that one result sums. */
+function count(n: OnnxNode, { x, axes }: Reduction): number {
+  const size = elements(axes.map((axis) => x.shape[axis]!));
+  if (typeof size !== "number") throw n.unsupported("averages over the batch");
+  return size;
+}
+
+const reduce = (n: OnnxNode, op: "ReduceSum" | "ReduceMax", { x, axes, keepdims }: Reduction): Value =>
+  n.b.emit(op, [x], { axes, keepdims });
+
+const mean = (n: OnnxNode, r: Reduction): Value => scale(n.b, reduce(n, "ReduceSum", r), 1 / count(n, r));
+
+const reducing =
+  (build: (n: OnnxNode, r: Reduction) => Value): Converter =>
+  (n) => {
+    const r = reduction(n);
+    return r ? build(n, r) : n.operand(0);
+  };
+
+/** log Σ eˣ, with the largest x taken out. */
+function logSumExp(n: OnnxNode, r: Reduction): Value {
+  const largest = reduce(n, "ReduceMax", { ...r, keepdims: true });
+  const sum = reduce(n, "ReduceSum", { ...r, x: n.b.emit("Exp", [sub(n.b, r.x, largest)]) });
+  return add(n.b, n.b.emit("Log", [sum]), reshape(n.b, largest, sum.shape));
+}
+
+/** Only of shapes: the number of elements. */
+function reduceProd(n: OnnxNode): Operand {
+  const known = asDims(n.operand(0));
+  if (!known) throw n.unsupported("is supported in shape arithmetic only");
+  const product = known.entries.reduce(dimArithmetic.Mul, 1);
+  return dims([product], n.int("keepdims", 1) !== 0 ? known.shape.map(() => 1) : []);
+}
+
+/** The first largest (or smallest) element's place. */
+const arg =
+  (prepare: (n: OnnxNode, x: Value) => Value): Converter =>
+  (n) => {
+    if (n.int("select_last_index", 0) !== 0) throw n.unsupported("select_last_index is not supported");
+    const x = n.value(0);
+    const axis = n.axis(n.int("axis", 0), x.shape.length);
+    return n.b.emit("ArgMax", [prepare(n, x)], { axis, keepdims: n.int("keepdims", 1) !== 0 });
+  };
+
+// ---------------------------------------------------------------- pools
+
+const spatialAxes = (x: Value): number[] => x.shape.slice(2).map((_, i) => i + 2);
+
+function globalPool(n: OnnxNode): Reduction {
+  const x = n.value(0);
+  if (x.shape.length < 3) throw n.error(`needs an input with spatial axes, got [${x.shape}]`);
+  return { x, axes: spatialAxes(x), keepdims: true };
+}
+
+function maxPool(n: OnnxNode): Value {
+  if (n.wants(1)) throw n.unsupported("its Indices are used, which is not supported");
+  const x = n.value(0);
+  const window = readWindow(n, x.shape, n.ints("kernel_shape"));
+  const counts = windowCounts(window, n.int("ceil_mode", 0) === 1);
+  const { kernel, strides, dilations } = window;
+  return n.b.emit("MaxPool", [x], { kernel, strides, dilations, pads: padsFor(window, counts) });
+}
+
+/** A depthwise convolution with ones, divided by how many elements each window counts. */
+function averagePool(n: OnnxNode): Value {
+  const x = n.value(0);
+  const window = readWindow(n, x.shape, n.ints("kernel_shape"));
+  const counts = windowCounts(window, n.int("ceil_mode", 0) === 1);
+  const { kernel, sizes, strides, dilations } = window;
+  const pads = padsFor(window, counts);
+  if (pads.every((pad) => pad === 0) && kernel.every((size, i) => size === sizes[i]))
+    return mean(n, { x, axes: spatialAxes(x), keepdims: true });
+  const group = n.fixed(x.shape, 1, "its channel axis");
+  const weights = share(n, window, counts);
+  const uniform = weights.data.every((value) => value === weights.data[0]);
+  const kernelShape = [group, 1, ...kernel];
+  n.b.check(kernelShape);
+  const ones = doubles(kernelShape, new Float64Array(sizeOf(kernelShape)).fill(uniform ? weights.data[0]! : 1));
+  const sums = n.b.emit("Conv", [x, n.b.constant(ones)], { strides, dilations, pads, group });
+  return uniform ? sums : mul(n.b, sums, n.b.constant(weights));
+}
+
+/** 1 / the number of elements that a window at each place averages; padding counts where the node says so. */
+function share(n: OnnxNode, { kernel, sizes, strides, dilations, pads }: Window, counts: readonly number[]): Tensor {
+  const includePad = n.int("count_include_pad", 0) !== 0;
+  n.b.check(counts);
+  const perAxis = counts.map((windows, i) => {
+    const low = includePad ? -pads[i]! : 0;
+    const high = sizes[i]! + (includePad ? pads[i + sizes.length]! : 0);
+    return Array.from({ length: windows }, (_, place) => {
+      const start = place * strides[i]! - pads[i]!;
+      // places start, start + d, … below start + k·d that lie in [low, high)
+      const first = Math.max(0, Math.ceil((low - start) / dilations[i]!));
+      const last = Math.min(kernel[i]! - 1, Math.ceil((high - start) / dilations[i]!) - 1);
+      return Math.max(0, last - first + 1);
+    });
+  });
+  const totals = perAxis.reduce<number[]>(
+    (products, axis) => products.flatMap((product) => axis.map((size) => product * size)),
+    [1],
+  );
+  if (totals.includes(0)) throw n.unsupported("averages windows that lie in the padding alone");
+  return doubles(
+    [1, 1, ...counts],
+    totals.map((total) => 1 / total),
+  );
+}
+
+export const reductions: ConverterTable = {
+  ReduceSum: reducing((n, r) => reduce(n, "ReduceSum", r)),
+  ReduceMean: reducing(mean),
+  ReduceMax: reducing((n, r) => reduce(n, "ReduceMax", r)),
+  ReduceMin: reducing((n, r) => neg(n.b, reduce(n, "ReduceMax", { ...r, x: neg(n.b, r.x) }))),
+  ReduceL1: reducing((n, r) => reduce(n, "ReduceSum", { ...r, x: abs(n.b, r.x) })),
+  ReduceL2: reducing((n, r) => n.b.emit("Sqrt", [reduce(n, "ReduceSum", { ...r, x: mul(n.b, r.x, r.x) })])),
+  ReduceSumSquare: reducing((n, r) => reduce(n, "ReduceSum", { ...r, x: mul(n.b, r.x, r.x) })),
+  ReduceLogSum: reducing((n, r) => n.b.emit("Log", [reduce(n, "ReduceSum", r)])),
+  ReduceLogSumExp: reducing(logSumExp),
+  ReduceProd: reduceProd,
+  ArgMax: arg((_, x) => x),
+  ArgMin: arg((n, x) => neg(n.b, x)),
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalMaxPool: (n) => reduce(n, "ReduceMax", globalPool(n)),
+  GlobalAveragePool: (n) => mean(n, globalPool(n)),
+};

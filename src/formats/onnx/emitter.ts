@@ -1,0 +1,111 @@
+/** @file The builder that converters write through: it folds what is known at import and bounds what a file may ask. */
+
+import { bindDim, elements, isBatched, ShapeError } from "../../graph/dims.ts";
+import type { OpAttrs, OpName } from "../../graph/signatures.ts";
+import type { Builder, ConstantValue, NodeValue, Shape, Tensor, Value } from "../../graph/types.ts";
+import { builder, recordOf } from "../../ops/index.ts";
+import { mixesBatch } from "./batch.ts";
+import { evaluateConstant, isFoldable } from "./fold.ts";
+import { MAX_RANK } from "./tensor.ts";
+
+/** Elements of one tensor at batch size 1: float32 of 1 GiB. */
+const MAX_ELEMENTS = 2 ** 28;
+/** What folding may make in all, beside as much as the file itself holds: it bounds time and memory. */
+const MAX_FOLDED_ELEMENTS = 2 ** 24;
+/** A constant that a shape or bound is read from is computed by the slow reference, recursively: this many elements. */
+const MAX_EVALUATED_ELEMENTS = 2000;
+
+export interface EmitterOptions {
+  /** A batch that the file fixes at 1 is read as any batch: refuse what would mix its samples. */
+  readonly generalised: boolean;
+  /** Elements stored in the file. */
+  readonly stored: number;
+}
+
+export class Emitter implements Builder {
+  readonly generalised: boolean;
+  /** Given to the nodes that are emitted: the name of the file's node. */
+  name: string | undefined;
+  readonly #builder = builder();
+  readonly #constants = new Map<Value, Tensor>();
+  readonly #work = new Map<Value, number>();
+  #foldable: number;
+
+  constructor({ generalised, stored }: EmitterOptions) {
+    this.generalised = generalised;
+    this.#foldable = MAX_FOLDED_ELEMENTS + 4 * stored;
+  }
+
+  /** Typed as a node for the rules that expect a Builder; a folded result is a constant. */
+  emit<K extends OpName>(
+    op: K,
+    inputs: readonly Value[],
+    ...[attrs]: [attrs?: OpAttrs[K], name?: string]
+  ): NodeValue<K> {
+    const node = this.#builder.emit(op, inputs, ...([attrs ?? {}, this.name] as never)) as Value;
+    this.check(node.shape);
+    if (this.generalised) {
+      const reason = mixesBatch(op, inputs, attrs as never, node.shape);
+      if (reason) throw new ShapeError(`${op} ${reason}`);
+    }
+    const folded = this.#fold(op, inputs, attrs as OpAttrs[K], node);
+    if (!folded) this.#count(inputs, node);
+    return (folded ?? node) as never;
+  }
+
+  constant(value: number | Tensor, shape?: readonly number[]): ConstantValue {
+    this.check(typeof value === "number" ? (shape ?? []) : value.shape);
+    return this.#builder.constant(value, shape);
+  }
+
+  ints(values: readonly number[], shape?: readonly number[]): ConstantValue {
+    return this.#builder.ints(values, shape);
+  }
+
+  input(...args: Parameters<Builder["input"]>): ReturnType<Builder["input"]> {
+    this.check(args[1]);
+    return this.#builder.input(...args);
+  }
+
+  /** @throws ShapeError for tensors that no honest model makes, before anything of their size exists */
+  check(shape: Shape): void {
+    if (shape.length > MAX_RANK) throw new ShapeError(`a tensor of ${shape.length} axes is not supported`);
+    const symbolic = shape.filter((dim) => typeof dim !== "number").length;
+    if (symbolic > 1) throw new ShapeError(`[${shape}] would have more than one batch axis`);
+    const size = shape.reduce<number>((product, dim) => product * bindDim(dim, 1), 1);
+    if (!(size <= MAX_ELEMENTS)) throw new ShapeError(`a tensor of ${size} elements is too large`);
+  }
+
+  #fold<K extends OpName>(op: K, inputs: readonly Value[], attrs: OpAttrs[K], node: Value): Value | undefined {
+    if (!inputs.every((input) => input.kind === "constant")) return undefined;
+    const cost = [node, ...inputs].reduce((sum, { shape }) => sum + bindDim(elements(shape), 1), 0);
+    if (isBatched(node.shape) || cost > this.#foldable || !isFoldable(op, inputs, node.dtype)) return undefined;
+    this.#foldable -= cost;
+    const tensors = inputs.map((input) => input.tensor);
+    return this.constant(evaluateConstant(op, tensors, attrs));
+  }
+
+  /** Counts the work of computing a node that depends on constants alone, while it is small. */
+  #count(inputs: readonly Value[], node: Value): void {
+    let work = bindDim(elements(node.shape), 1);
+    for (const input of inputs) {
+      const part = input.kind === "constant" ? input.tensor.data.length : this.#work.get(input);
+      if (part === undefined) return;
+      work += part;
+    }
+    if (work <= MAX_EVALUATED_ELEMENTS && !isBatched(node.shape)) this.#work.set(node, work);
+  }
+
+  /** The value where it depends on no input: for scales, bounds and shapes computed in floating point. */
+  constantOf(value: Value): Tensor | undefined {
+    if (value.kind === "constant") return value.tensor;
+    if (value.kind === "input" || !this.#work.has(value)) return undefined;
+    const known = this.#constants.get(value);
+    if (known) return known;
+    // as deep as #count allows
+    const inputs = value.inputs.map((input) => this.constantOf(input)!);
+    const tensor = recordOf(value.op).evaluate(inputs, value.attrs as never);
+    this.#constants.set(value, tensor);
+    return tensor;
+  }
+}
