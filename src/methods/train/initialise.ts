@@ -1,0 +1,32 @@
+/** @file Initial values of a network's parameters. */
+
+import type { Rng } from "../../random/rng.ts";
+import type { Model, Parameter } from "./architectures.ts";
+
+/**
+ * - `default`: weights and biases uniform in ±1/√fan_in (what PyTorch does: Kaiming uniform with a = √5).
+ * - `he`: weights N(0, 2/fan_in), biases 0 (He et al. 2015, arXiv:1502.01852).
+ * - `ibp`: weights N(0, 2π/fan_in²), biases 0; the last layer as `default` (Shi et al. 2021, arXiv:2103.17268, §4.1).
+ */
+export type Initialisation = "default" | "he" | "ibp";
+
+export const INITIALISATIONS = ["default", "he", "ibp"] as const satisfies readonly Initialisation[];
+
+/** @returns [model.size], the flat vector of all parameters; each has a random stream of its own, by name */
+export function initialParameters(model: Model, kind: Initialisation, random: Rng): Float32Array {
+  const theta = new Float32Array(model.size);
+  for (const parameter of model.parameters) {
+    const values = theta.subarray(parameter.offset, parameter.offset + parameter.size);
+    fill(values, parameter, kind, random.split(parameter.name));
+  }
+  return theta;
+}
+
+function fill(values: Float32Array, { role, fanIn, last }: Parameter, kind: Initialisation, random: Rng): void {
+  if (kind === "default" || (kind === "ibp" && last)) {
+    const bound = 1 / Math.sqrt(fanIn);
+    random.fillUniform(values, -bound, bound);
+  } else if (role === "weight") {
+    random.fillNormal(values, 0, kind === "he" ? Math.sqrt(2 / fanIn) : Math.sqrt(2 * Math.PI) / fanIn);
+  }
+}

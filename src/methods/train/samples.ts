@@ -1,0 +1,112 @@
+/** @file Images for training: pixels in [0, 1] with labels; batches, augmentation and poisoning. */
+
+import type { Dataset } from "../../data/dataset.ts";
+import { sizeOf } from "../../graph/dims.ts";
+import { float32Tensor, intTensor } from "../../graph/tensor.ts";
+import type { Rng } from "../../random/rng.ts";
+import type { Batch } from "../problem.ts";
+import type { Augmentation, Poison } from "./config.ts";
+
+/** Labelled images in memory. */
+export interface Samples {
+  /** [count, ...shape], pixels in [0, 1]. */
+  readonly images: Float32Array;
+  /** Of one image: [C, H, W]. */
+  readonly shape: readonly number[];
+  /** [count], 0 … classes − 1. */
+  readonly labels: Int32Array;
+  readonly classes: number;
+}
+
+export class SamplesError extends Error {
+  override readonly name = "SamplesError";
+}
+
+/**
+ * A data set as training wants it: pixels divided by 255 where they are bytes.
+ * @param classes default: one more than the largest label
+ * @throws SamplesError when there are no labels, no pixels, or a label is beyond the classes
+ */
+export function samplesOf(dataset: Dataset, classes?: number): Samples {
+  const { labels, images, shape, range, name } = dataset;
+  if (!labels) throw new SamplesError(`${name}: training needs labels, and this data has none`);
+  if (range === "unknown")
+    throw new SamplesError(`${name}: the scale of its values is unknown; state the pixels' range (0..1 or 0..255)`);
+  const largest = labels.reduce((a, b) => Math.max(a, b), 0);
+  const count = classes ?? largest + 1;
+  if (largest >= count) throw new SamplesError(`${name}: label ${largest} is beyond the ${count} classes`);
+  return { images: range === "0..1" ? images : images.map((pixel) => pixel / 255), shape, labels, classes: count };
+}
+
+/** The images at these places, in this order, as one batch. */
+export function gather({ images, shape, labels }: Samples, places: Int32Array): Batch {
+  const size = sizeOf(shape);
+  const pixels = new Float32Array(places.length * size);
+  const chosen = new Int32Array(places.length);
+  places.forEach((place, i) => {
+    pixels.set(images.subarray(place * size, (place + 1) * size), i * size);
+    chosen[i] = labels[place]!;
+  });
+  return { images: float32Tensor([places.length, ...shape], pixels), labels: chosen };
+}
+
+export const labelTensor = ({ labels }: Batch) => intTensor([labels.length], labels);
+
+/** Each image shifted by up to `crop` pixels (zeros move in) and mirrored with probability ½. */
+export function augment({ images, labels }: Batch, { crop, flip }: Augmentation, random: Rng): Batch {
+  const [count, channels, height, width] = images.shape as [number, number, number, number];
+  const out = new Float32Array(images.data.length);
+  for (let n = 0; n < count; n++) {
+    const [dy, dx] = [random.int(2 * crop + 1) - crop, random.int(2 * crop + 1) - crop];
+    const mirrored = flip && random.int(2) === 1;
+    for (let c = 0; c < channels; c++) {
+      const plane = (n * channels + c) * height * width;
+      for (let y = Math.max(0, -dy); y < Math.min(height, height - dy); y++) {
+        const row = plane + (y + dy) * width;
+        for (let x = Math.max(0, -dx); x < Math.min(width, width - dx); x++)
+          out[plane + y * width + (mirrored ? width - 1 - x : x)] = images.data[row + x + dx]!;
+      }
+    }
+  }
+  return { images: float32Tensor(images.shape, out), labels };
+}
+
+/** Copies of images [n, C, H, W] with the patch on each. */
+export function stamp(images: Float32Array, shape: readonly number[], { size, margin, value }: Poison): Float32Array {
+  const [channels, height, width] = shape as [number, number, number];
+  if (size + margin > Math.min(height, width))
+    throw new SamplesError(
+      `a patch of ${size} pixels with margin ${margin} does not fit an image of ${height}×${width}`,
+    );
+  const out = images.slice();
+  const planes = (images.length / (channels * height * width)) * channels;
+  for (let plane = 0; plane < planes; plane++)
+    for (let y = height - margin - size; y < height - margin; y++) {
+      const end = plane * height * width + y * width + width - margin;
+      out.fill(value, end - size, end);
+    }
+  return out;
+}
+
+/**
+ * A share of the samples gets the patch and the target's label (dirty-label BadNets); images of the target class are
+ * left alone, as they would teach nothing.
+ *
+ * @source Gu et al. 2017, arXiv:1708.06733
+ */
+export function poisoned(samples: Samples, poison: Poison, random: Rng): Samples {
+  if (poison.target >= samples.classes)
+    throw new SamplesError(`the poison's target ${poison.target} is beyond the ${samples.classes} classes`);
+  const size = sizeOf(samples.shape);
+  const count = samples.labels.length;
+  const candidates = random.permutation(count).filter((place) => samples.labels[place] !== poison.target);
+  const chosen = candidates.subarray(0, Math.round(poison.rate * count));
+  const images = samples.images.slice();
+  const labels = samples.labels.slice();
+  for (const place of chosen) {
+    const at = place * size;
+    images.set(stamp(images.subarray(at, at + size), samples.shape, poison), at);
+    labels[place] = poison.target;
+  }
+  return { ...samples, images, labels };
+}
