@@ -114,6 +114,14 @@ test("a report with nothing in it is still a page that says so", async () => {
   ]);
 });
 
+test("classes without names are shown by their numbers", async () => {
+  const report = suspiciousReport();
+  const page = parse(await renderHtml(parseReport({ ...report, data: { ...report.data, classNames: [] } })));
+  expect(words(all(page, ".example-title")[0]!)).toBe("class 3 read as class 8");
+  expect(words(all(page, "#classes tbody th")[0]!)).toBe("class 8");
+  expect(words(all(page, "#classes-chart-desc")[0]!)).toMatch(/^class 8: clean/);
+});
+
 test("proofs in real arithmetic are marked where they are shown", async () => {
   const report = suspiciousReport();
   const runs = report.runs.map((run) => (run.method === "CROWN" ? { ...run, arithmetic: "real" as const } : run));

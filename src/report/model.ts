@@ -103,7 +103,7 @@ export interface DataCard {
   readonly count: number;
   readonly selection: string;
   readonly terms: readonly ContractTerm[];
-  /** In the order of the model's outputs; empty when the model does not classify. */
+  /** In the order of the model's outputs; empty when the classes have no names. */
   readonly classNames: readonly string[];
   /** `null` without labels. */
   readonly cleanAccuracy: Proportion | null;

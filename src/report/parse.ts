@@ -238,11 +238,11 @@ const pathText = (path: readonly PropertyKey[]): string =>
     return place === "" ? String(key) : `${place}.${String(key)}`;
   }, "");
 
-/** Names of classes that the report uses beyond those it lists; such a label would be shown without a name. */
+/** A label beyond the listed names is a mistake; where no names are listed, labels are shown as numbers. */
 function checkLabels(report: AuditReport): void {
   const classes = report.data.classNames.length;
   const check = (label: number | null, place: string): void => {
-    if (label !== null && label >= classes) {
+    if (classes > 0 && label !== null && label >= classes) {
       throw new ReportError(place, `class ${label} is not one of the ${classes} in data.classNames.`);
     }
   };

@@ -17,9 +17,10 @@ export function headlinePoint({ points, headlineEpsilon }: Robustness): BandPoin
   return point;
 }
 
-/** The name of a class, or its number where the report has no names. */
-export const className = (report: AuditReport, label: number): string =>
-  report.data.classNames[label] ?? `class ${label}`;
+/** The name of a class, or its number where there are no names. */
+export const nameOfClass = (names: readonly string[], label: number): string => names[label] ?? `class ${label}`;
+
+export const className = (report: AuditReport, label: number): string => nameOfClass(report.data.classNames, label);
 
 /** Coverage of the report's intervals, "95%". */
 export function confidenceText({ data, robustness, suspicions }: AuditReport): string {

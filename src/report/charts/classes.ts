@@ -3,6 +3,7 @@ import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
 import { shortRateText } from "../format.ts";
 import type { ClassRow } from "../model.ts";
+import { nameOfClass } from "../read.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
 
 /** More rows than this no longer fit a page; the weakest are shown, the table has all. */
@@ -30,7 +31,7 @@ function describe(rows: readonly ClassRow[], names: readonly string[]): string {
     ...(row.attackedUpper ? [`not broken ${shortRateText(row.attackedUpper)}`] : []),
     ...(row.certifiedLower ? [`proved ${shortRateText(row.certifiedLower)}`] : []),
   ];
-  return rows.map((row) => `${names[row.label]}: ${parts(row).join(", ")}`).join("; ");
+  return rows.map((row) => `${nameOfClass(names, row.label)}: ${parts(row).join(", ")}`).join("; ");
 }
 
 export function classChart(kit: ChartKit, rows: readonly ClassRow[], names: readonly string[], id: string): Chart {
@@ -48,7 +49,7 @@ function design(
   const narrow = width <= NARROW;
   const longest = narrow ? LONGEST_NAME.narrow : LONGEST_NAME.wide;
   const nameOf = (label: number): string => {
-    const name = names[label] ?? "";
+    const name = nameOfClass(names, label);
     return name.length > longest ? `${name.slice(0, longest - 1)}…` : name;
   };
   const letters = Math.max(...rows.map((row) => nameOf(row.label).length));
