@@ -86,6 +86,8 @@ export interface OpRecord<K extends OpName> {
   readonly interval: Rule<(b: Builder, x: readonly Interval[], attrs: OpAttrs[K]) => Interval>;
   /** Linear bounds where the op is not affine. Affine ops need none: their relaxation is their vjp. */
   readonly relax: Rule<(b: Builder, x: readonly Interval[], attrs: OpAttrs[K], slope: SlopeRule) => LinearBounds>;
+  /** Where an op of one operand is piecewise linear: its kinks. A box without one inside needs no tighter bounds. */
+  readonly kinks?: (attrs: OpAttrs[K]) => readonly number[];
   /** The same function in other ops, for a reading that has no rule of its own. */
   readonly expand?: (b: Builder, inputs: readonly Value[], attrs: OpAttrs[K]) => Value;
   readonly rounding: Rounding<K>;

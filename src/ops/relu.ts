@@ -16,6 +16,7 @@ export const Relu = defineOp<"Relu">({
   linearity: neverLinear,
   interval: increasing("Relu"),
   relax: (b, [x], _, slope) => reluBounds(b, x!, slope),
+  kinks: () => [0],
   rounding: { kind: "exact" },
 });
 

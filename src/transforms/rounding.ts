@@ -16,7 +16,7 @@ import { add, elementCount, magnitude, reemit, scale } from "../ops/rules.ts";
 export const UNIT_ROUNDOFF = 2 ** -24;
 
 /** Pays for underflow: the smallest normal float32, in case subnormals are flushed. */
-const UNDERFLOW = 2 ** -126;
+export const UNDERFLOW = 2 ** -126;
 
 /** γₙ = n·u / (1 − n·u): relative error of a sum of n products in any order (Higham 2002, §3.1). */
 export function gamma(terms: number): number {

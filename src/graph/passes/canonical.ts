@@ -52,7 +52,8 @@ export function canonicalForm(b: Builder, node: NodeValue, inputs: readonly Valu
       return inputs.length === 1 ? x : undefined;
     case "ReduceSum":
     case "ReduceMax":
-      return elements(x.shape) === elements(node.shape) ? b.emit("Reshape", [x], { shape: node.shape }) : undefined;
+      if (elements(x.shape) === elements(node.shape)) return b.emit("Reshape", [x], { shape: node.shape });
+      return node.op === "ReduceMax" ? keepAxes(b, node as NodeValue<"ReduceMax">, x) : undefined;
     case "Cast":
       return x.dtype === node.dtype ? x : undefined;
     default:
@@ -79,4 +80,13 @@ function transpose(b: Builder, node: NodeValue<"Transpose">, x: Value): Value | 
   return moved.every((axis, i) => i === 0 || axis > moved[i - 1]!)
     ? b.emit("Reshape", [x], { shape: node.shape })
     : undefined;
+}
+
+/** A maximum keeps its axes, which the rows of a linear bound need, and a movement drops them. */
+function keepAxes(
+  b: Builder,
+  { attrs: { axes, keepdims }, shape }: NodeValue<"ReduceMax">,
+  x: Value,
+): Value | undefined {
+  return keepdims ? undefined : b.emit("Reshape", [b.emit("ReduceMax", [x], { axes, keepdims: true })], { shape });
 }

@@ -149,7 +149,7 @@ function transposed({ b }: Pass, node: NodeValue, { value }: Dense, i: number): 
   const { vjp } = recordOf(node.op);
   if (isUnsupported(vjp)) throw new UnsupportedReading(node, "linear bound", vjp.unsupported);
   const pull = vjp as (b: Builder, site: unknown, dy: Value) => readonly (Value | undefined)[];
-  const [n, s] = value.shape as [Dim, number];
+  const [n, s] = value.shape as [Dim, Dim];
   const lead = multiplyDims(n, s);
   const operand = node.inputs[i]!;
   // the rule reads only shapes of what varies: a stand-in with the rows in the batch axis
@@ -256,7 +256,7 @@ function denseDot(b: Builder, a: Value, v: Value, size: number): Value {
 
 /** [n, P|1, R, K]·[m, P, K] → [n, P, R]. */
 function patchDot(b: Builder, a: Value, windows: Value): Value {
-  const [n, p, r, size] = a.shape as [Dim, Dim, number, number];
+  const [n, p, r, size] = a.shape as [Dim, Dim, Dim, number];
   const [lead, positions] = windows.shape as [Dim, number];
   if (n === 1 && p === 1) {
     const columns = b.emit("Transpose", [reshape(b, a, [r, size])], { perm: [1, 0] });

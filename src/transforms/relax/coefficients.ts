@@ -50,10 +50,10 @@ export type Rows =
   | { readonly kind: "spec"; readonly matrix: Value }
   /** Every element of the target. */
   | { readonly kind: "all" }
-  /** Some elements of each sample: [N, S] indices into the flattened sample, and into the flattened batch. */
-  | { readonly kind: "elements"; readonly indices: Value; readonly flat: Value }
-  /** Some channels [S] of a target [N, C, …], at every position. */
-  | { readonly kind: "channels"; readonly indices: Value };
+  /** ± some elements of the target of a one-sample network: indices and signs [R], R symbolic. */
+  | { readonly kind: "elements"; readonly indices: Value; readonly signs: Value }
+  /** ± some channels of the target of a one-sample network, at every position. */
+  | { readonly kind: "channels"; readonly indices: Value; readonly signs: Value };
 
 /** Where the backward pass stands apart from A: the same for all nodes. */
 export interface RowsContext {
@@ -82,25 +82,33 @@ export function fullSample(b: Builder, value: Value, z: Value): Value {
   return broadcastTo(b, value, [lead, ...sampleShape(z)]);
 }
 
-/** Of rows for every element of `target`, the same for all samples [1, S, …], those asked for, both sides. */
-export function chooseRows(b: Builder, all: Value, target: Value, context: RowsContext): Dense {
-  return { kind: "dense", value: bothSides(b, pickRows(b, all, target, context.rows), 1, context) };
-}
-
-function pickRows(b: Builder, all: Value, target: Value, rows: Rows): Value {
-  const rest = all.shape.slice(2) as number[];
+/** Of rows for every element of the target, the same for all samples [1, S, …], those asked for, with both signs. */
+export function chooseRows(b: Builder, all: Value, context: RowsContext): Dense {
+  const { rows, target } = context;
+  const rest = all.shape.slice(2);
   switch (rows.kind) {
-    case "elements":
-      return b.emit("Gather", [reshape(b, all, all.shape.slice(1)), rows.indices], { axis: 0 });
+    case "elements": {
+      const picked = pickSigned(b, reshape(b, all, all.shape.slice(1)), rows);
+      return { kind: "dense", value: reshape(b, picked, [1, ...picked.shape]) };
+    }
     case "channels": {
       const [channels, ...positions] = sampleShape(target) as number[];
       const open = reshape(b, all, [channels!, sizeOf(positions), ...rest]);
-      const picked = b.emit("Gather", [open, rows.indices], { axis: 0 });
-      return reshape(b, picked, [1, (rows.indices.shape[0] as number) * sizeOf(positions), ...rest]);
+      const picked = pickSigned(b, open, rows);
+      return {
+        kind: "dense",
+        value: reshape(b, picked, [1, multiplyDims(picked.shape[0]!, sizeOf(positions)), ...rest]),
+      };
     }
     default:
-      return all;
+      return { kind: "dense", value: bothSides(b, all, 1, context) };
   }
+}
+
+/** Chosen entries of axis 0, times their signs. */
+export function pickSigned(b: Builder, value: Value, { indices, signs }: { indices: Value; signs: Value }): Value {
+  const picked = b.emit("Gather", [value, indices], { axis: 0 });
+  return mul(b, picked, reshape(b, signs, [signs.shape[0]!, ...value.shape.slice(1).map(() => 1)]));
 }
 
 /** The identity as a matrix: row i has `factor` at element i. */
@@ -110,7 +118,7 @@ export function identityRows(b: Builder, z: Value, { factor }: Identity, context
   for (let i = 0; i < size; i++) eye[i * size + i] = 1;
   let matrix: Value = b.constant(floatTensor([1, size, ...(sampleShape(z) as number[])], eye));
   if (factor) matrix = mul(b, matrix, perRow(b, factor, z.shape.length));
-  return chooseRows(b, matrix, context.target, context);
+  return chooseRows(b, matrix, context);
 }
 
 /** The windows of z's elements as patches see them: [n, P, C·kernel], zero where a window leaves z. */
@@ -144,7 +152,7 @@ export const windowFits = ({ kernel, strides, pads, counts }: Window, z: { reado
 /** Patches written out as rows over all of z, rows ordered (r, p) like a convolution's output. */
 export function toDense(b: Builder, { value, window }: Patches, z: Value): Dense {
   const positions = sizeOf(window.counts);
-  const [n, , r, size] = value.shape as [Dim, Dim, number, number];
+  const [n, , r, size] = value.shape as [Dim, Dim, Dim, number];
   const eye = new Float64Array(positions * positions);
   for (let p = 0; p < positions; p++) eye[p * positions + p] = 1;
   // [n, R, P, C·K, 1] × [1, 1, P, 1, P']: each row's window at its own position
@@ -152,11 +160,12 @@ export function toDense(b: Builder, { value, window }: Patches, z: Value): Dense
   const turned = reshape(b, b.emit("Transpose", [full], { perm: [0, 2, 1, 3] }), [n, r, positions, size, 1]);
   const placed = mul(b, turned, b.constant(floatTensor([1, 1, positions, 1, positions], eye)));
   const channels = fixed(z.shape[1], "channels");
-  const lead = multiplyDims(n, r * positions);
+  const rows = multiplyDims(r, positions);
+  const lead = multiplyDims(n, rows);
   const attrs = unfoldAttrs(window, z);
   const windows = reshape(b, placed, [lead, channels, sizeOf(window.kernel), ...window.counts]);
   const folded = foldWindows(b, windows, [lead, ...sampleShape(z)], attrs);
-  return { kind: "dense", value: reshape(b, folded, [n, r * positions, ...sampleShape(z)]) };
+  return { kind: "dense", value: reshape(b, folded, [n, rows, ...sampleShape(z)]) };
 }
 
 /** The adjoint of Unfold by a one-hot transposed convolution, [n, C, K, …counts] → [n, C, …]. */

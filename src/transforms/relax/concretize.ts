@@ -10,7 +10,14 @@ import { abs, add, centreRadius, magnitude, max, mul, reshape, scale, sub } from
 import type { Arithmetic } from "../interval.ts";
 import { gamma, UNIT_ROUNDOFF } from "../rounding.ts";
 import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
-import { type Coefficients, fullSample, identityRows, type RowsContext, sampleElements } from "./coefficients.ts";
+import {
+  type Coefficients,
+  fullSample,
+  identityRows,
+  pickSigned,
+  type RowsContext,
+  sampleElements,
+} from "./coefficients.ts";
 
 /** Where an input lives: a box, or the points of a box within `radius` of `centre` in an l_p norm. */
 export interface Domain {
@@ -109,35 +116,27 @@ function asRows(b: Builder, { layout, value, unsigned }: Errors, context: RowsCo
     case "dense":
       return value;
     case "patches": {
-      const [n, p, r] = value.shape as [Dim, number, number];
-      return reshape(b, b.emit("Transpose", [value], { perm: [0, 2, 1] }), [n, p * r]);
+      const [n, p, r] = value.shape as [Dim, Dim, Dim];
+      return reshape(b, b.emit("Transpose", [value], { perm: [0, 2, 1] }), [n, multiplyDims(p, r)]);
     }
-    case "identity": {
-      const flat = chosenElements(b, value, context);
-      if (!context.twoSided) return flat;
-      return b.emit("Concat", [flat, unsigned ? flat : scale(b, flat, -1)], { axis: 1 });
-    }
+    case "identity":
+      return elementRows(b, value, unsigned === true, context);
   }
 }
 
-/** A per-element term of the target as unsigned rows, [n, S]. */
-function chosenElements(b: Builder, value: Value, { target, rows }: RowsContext): Value {
-  const size = sampleElements(target);
+/** A per-element term of the target as rows [n, S]: those asked for, with their signs unless it is an error. */
+function elementRows(b: Builder, value: Value, unsigned: boolean, { target, rows, twoSided }: RowsContext): Value {
   const full = fullSample(b, value, target);
-  const lead = full.shape[0]!;
-  switch (rows.kind) {
-    case "elements":
-      // a term of its own for every sample is found in the flattened batch
-      return lead === 1
-        ? b.emit("Gather", [reshape(b, full, [size]), rows.indices], { axis: 0 })
-        : b.emit("Gather", [reshape(b, full, [multiplyDims(lead, size)]), rows.flat], { axis: 0 });
-    case "channels": {
-      const picked = b.emit("Gather", [full, rows.indices], { axis: 1 });
-      return reshape(b, picked, [lead, sampleElements(picked)]);
-    }
-    default:
-      return reshape(b, full, [lead, size]);
+  if (rows.kind === "elements" || rows.kind === "channels") {
+    // one sample: the rows are along axis 0 of what is picked
+    const [first, ...rest] = rows.kind === "elements" ? [sampleElements(target)] : (target.shape.slice(1) as number[]);
+    const open = reshape(b, full, [first!, ...rest]);
+    const picked = unsigned ? b.emit("Gather", [open, rows.indices], { axis: 0 }) : pickSigned(b, open, rows);
+    return reshape(b, picked, [1, multiplyDims(picked.shape[0]!, sizeOf(rest))]);
   }
+  const flat = reshape(b, full, [full.shape[0]!, sampleElements(target)]);
+  if (!twoSided) return flat;
+  return b.emit("Concat", [flat, unsigned ? flat : scale(b, flat, -1)], { axis: 1 });
 }
 
 function split(b: Builder, rows: Value, { target, rows: chosen, twoSided }: RowsContext): Bounds {

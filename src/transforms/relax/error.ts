@@ -9,8 +9,8 @@
 import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isPoint, type LinearBounds, type LinearFunction } from "../../ops/op.ts";
-import { abs, add, magnitude, mul, scale } from "../../ops/rules.ts";
-import { absoluteImage, fanOut, gamma, intervalError, sampleSize, UNIT_ROUNDOFF } from "../rounding.ts";
+import { abs, add, magnitude, mul, scale, unbroadcast } from "../../ops/rules.ts";
+import { absoluteImage, fanOut, gamma, intervalError, sampleSize, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 
 /** Partial sums of the terms of d, and the roundings of A′ beside its longest sum. */
 const PASS_TERMS = 64;
@@ -55,19 +55,27 @@ export function lineError(
   const { rounding } = recordOf(node.op);
   const ulps = rounding.kind === "elementwise" ? rounding.ulps : 0;
   const absolute = rounding.kind === "elementwise" ? (rounding.absolute ?? 0) : 0;
-  const size = add(b, lineSize(b, lower, boxes), lineSize(b, upper, boxes));
+  const size = add(b, lineSize(b, node, lower, boxes), lineSize(b, node, upper, boxes));
   const lines = scale(b, size, 1.05 * (LINE_ULPS + 4 * ulps) * UNIT_ROUNDOFF);
   const offsets = [lower.offset, upper.offset].filter((offset) => offset !== undefined);
   const sums = offsets.map((offset) => scale(b, abs(b, offset), 1.05 * gamma(sampleSize(node) + PASS_TERMS)));
-  return [...sums, b.constant(8 * absolute * UNIT_ROUNDOFF)].reduce((x, y) => add(b, x, y), lines);
+  return [...sums, b.constant(8 * absolute * UNIT_ROUNDOFF + 8 * UNDERFLOW)].reduce((x, y) => add(b, x, y), lines);
 }
 
 /** Σ|slope|·max|x| + |offset|: bounds the line, and with the other line the activation. */
-function lineSize(b: Builder, line: LinearFunction, boxes: readonly Interval[]): Value {
+function lineSize(b: Builder, node: NodeValue, line: LinearFunction, boxes: readonly Interval[]): Value {
   const parts = line.slopes.flatMap((slope, i) => {
     const box = boxes[i]!;
-    return slope && !(isPoint(box) && slope === undefined) ? [mul(b, abs(b, slope), magnitude(b, box))] : [];
+    return slope && !(isPoint(box) && slope === undefined)
+      ? [summed(b, node, mul(b, abs(b, slope), magnitude(b, box)))]
+      : [];
   });
   if (line.offset) parts.push(abs(b, line.offset));
   return parts.length > 0 ? parts.reduce((x, y) => add(b, x, y)) : b.constant(0);
 }
+
+/** A reduction's slopes have its operand's shape: their products are summed over the reduced axes. */
+const summed = (b: Builder, { shape }: NodeValue, value: Value): Value =>
+  value.shape.length === shape.length && value.shape.some((dim, axis) => dim !== 1 && shape[axis] === 1)
+    ? unbroadcast(b, value, shape)
+    : value;

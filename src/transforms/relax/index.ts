@@ -1,6 +1,6 @@
 /** @file Linear bounds of a graph: which values need boxes, how they get them, and the bound of a target. */
 
-import { dependents, makeGraph, rewriteGraph, topological } from "../../graph/traverse.ts";
+import { dependents, rewriteGraph, topological } from "../../graph/traverse.ts";
 import type { Builder, Graph, NodeValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import { type Interval, isUnsupported, type SlopeRule } from "../../ops/op.ts";
@@ -53,6 +53,19 @@ export function relaxedOperands(target: Value, inputs: ReadonlySet<Value>): Valu
     for (const [i, input] of node.inputs.entries()) if (varies[i]) found.add(input);
   }
   return [...found];
+}
+
+/** The kinks of everything that relaxes `operand`; undefined where some op bends everywhere. */
+export function kinksOf(operand: Value, target: Value): readonly number[] | undefined {
+  const kinks = new Set<number>();
+  for (const node of topological([target])) {
+    if (node.kind !== "node" || !node.inputs.includes(operand)) continue;
+    const record = recordOf(node.op);
+    if (record.linearity(node.inputs.map((input) => input.kind !== "constant")) !== "none") continue;
+    if (!record.kinks) return undefined;
+    for (const kink of (record.kinks as (attrs: unknown) => readonly number[])(node.attrs)) kinks.add(kink);
+  }
+  return [...kinks];
 }
 
 /** Bounds of the rows of `target` by one backward pass, given boxes. */
@@ -109,7 +122,8 @@ export function backwardBoxes(b: Builder, target: Value, domains: Domains, optio
   let boxes: Boxes = known;
   for (const operand of relaxedOperands(target, new Set(domains.keys()))) {
     boxes = interval(b, [operand], known, { arithmetic });
-    if (intervalIsExact(operand, domains)) known.set(operand, boxes.get(operand)!);
+    // a bool or an index has a box, but no linear bounds
+    if (operand.dtype !== "float" || intervalIsExact(operand, domains)) known.set(operand, boxes.get(operand)!);
     else {
       const { lower, upper } = linearBounds(b, operand, { kind: "all" }, domains, boxes, {
         ...options,

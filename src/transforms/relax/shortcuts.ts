@@ -14,6 +14,7 @@ import {
   fullSample,
   type Identity,
   type Patches,
+  pickSigned,
   type RowsContext,
   type Window,
   windowFits,
@@ -52,7 +53,7 @@ export const identityShortcuts: Partial<Record<OpName, Shortcut<Identity>>> = {
     if (i !== 0 || w.shape.length !== 2 || node.shape.length !== 2) return undefined;
     let rows: Value = transposeLast(b, w);
     if (factor) rows = mul(b, rows, reshape(b, fullSample(b, factor, node), [w.shape[1]!, 1]));
-    return chooseRows(b, reshape(b, rows, [1, ...rows.shape]), context.target, context);
+    return chooseRows(b, reshape(b, rows, [1, ...rows.shape]), context);
   },
   Conv: (b, node, { factor }, i, context) => {
     const w = node.inputs[1]!;
@@ -74,8 +75,9 @@ export const identityShortcuts: Partial<Record<OpName, Shortcut<Identity>>> = {
       rows = mul(b, rows, perChannel);
     }
     if (context.rows.kind === "elements") return undefined;
-    if (context.rows.kind === "channels") rows = b.emit("Gather", [rows, context.rows.indices], { axis: 0 });
-    const value = bothSides(b, reshape(b, rows, [1, 1, ...rows.shape]), 2, context);
+    if (context.rows.kind === "channels") rows = pickSigned(b, rows, context.rows);
+    const open = reshape(b, rows, [1, 1, ...rows.shape]);
+    const value = context.rows.kind === "channels" ? open : bothSides(b, open, 2, context);
     return { kind: "patches", value, window, masked: false };
   },
 };

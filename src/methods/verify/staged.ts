@@ -1,0 +1,352 @@
+/**
+ * @file CROWN layer by layer: each layer's boxes are computed, then only the rows that matter of the next.
+ *
+ * Convolutional layers are bounded all at once for a batch of images (their rows are small patches). Of dense layers,
+ * interval propagation decides which neurons are stable; the others' rows run image by image, as many as there are,
+ * which wastes nothing on padding. Memory stays below a budget: fewer images, then fewer rows, at a time.
+ */
+
+import { bindBatch } from "../../graph/bind.ts";
+import { bindDim, elements } from "../../graph/dims.ts";
+import { float32Tensor, intTensor } from "../../graph/tensor.ts";
+import { makeGraph, outputOf, topological } from "../../graph/traverse.ts";
+import type { Builder, Graph, InputValue, Tensor, Value } from "../../graph/types.ts";
+import { builder } from "../../ops/index.ts";
+import type { Interval } from "../../ops/op.ts";
+import { simplify } from "../../ops/simplify.ts";
+import type { Runtime, Session } from "../../runtime/session.ts";
+import { interval } from "../../transforms/interval.ts";
+import {
+  type Boxes,
+  domainBoxes,
+  intervalIsExact,
+  kinksOf,
+  linearBounds,
+  type Rows,
+  relaxedOperands,
+} from "../../transforms/relax/index.ts";
+import type { Network } from "../network.ts";
+import type { Batch } from "../problem.ts";
+import type { BoundOptions, Relaxation } from "./bound-graphs.ts";
+import { inputFeeds, inputSet, marginSpec, SPEC } from "./input-set.ts";
+
+/** Boxes of one relaxed operand for a batch of images. */
+export interface LayerBox {
+  readonly lower: Float32Array;
+  readonly upper: Float32Array;
+}
+
+export interface StagedOptions extends BoundOptions {
+  readonly slope: Relaxation["slope"] & string;
+  /** Bytes of the largest tensor of one run. */
+  readonly memoryBudget: number;
+  /** Bound every neuron, also those that interval propagation finds stable: for comparison with papers. */
+  readonly allRows?: boolean;
+}
+
+export interface StagedCrown {
+  /** Lower bounds of the margins, [n, classes − 1], and the boxes of every relaxed operand. */
+  bounds(batch: Batch): Promise<{ margins: Float32Array; layers: readonly LayerBox[] }>;
+  dispose(): Promise<void>;
+}
+
+/** What a run of one graph yields, and how many images or rows fit the memory budget. */
+interface Stage {
+  readonly session: Session;
+  readonly atOnce: number;
+  /** Operands whose boxes it reads. */
+  readonly reads: readonly number[];
+}
+
+type LayerPlan =
+  | { readonly kind: "interval" | "all"; readonly stage: Stage }
+  | {
+      readonly kind: "rows";
+      readonly guess: Stage;
+      readonly rows: Stage;
+      readonly kinks: readonly number[] | undefined;
+      readonly per: number;
+    };
+
+export async function stagedCrown(
+  network: Network,
+  runtime: Pick<Runtime, "compile">,
+  options: StagedOptions,
+): Promise<StagedCrown> {
+  const operands = relaxedOperands(network.logits, new Set([network.input]));
+  const sizes = operands.map((operand) => bindDim(elements(operand.shape.slice(1)), 1));
+  const plan: LayerPlan[] = [];
+  for (const index of operands.keys()) plan.push(await planLayer(network, runtime, options, operands, index));
+  const last = await compileStage(network, runtime, options, operands.length, "margins");
+  return {
+    bounds: (batch) => runStages(plan, last, sizes, network, options, batch),
+    dispose: async () => {
+      const sessions = plan.flatMap((layer) => (layer.kind === "rows" ? [layer.guess, layer.rows] : [layer.stage]));
+      for (const { session } of [...sessions, last]) await session[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function planLayer(
+  network: Network,
+  runtime: Pick<Runtime, "compile">,
+  options: StagedOptions,
+  operands: readonly Value[],
+  index: number,
+): Promise<LayerPlan> {
+  const operand = operands[index]!;
+  const b = builder();
+  if (intervalIsExact(operand, inputSet(b, network, options.threat).domains))
+    return { kind: "interval", stage: await compileStage(network, runtime, options, index, "interval") };
+  const spatial = operand.shape.length > 2;
+  if (spatial) {
+    const graph = stageGraph(network, options, index, "all");
+    if (largestTensor(graph) <= options.memoryBudget)
+      return { kind: "all", stage: await compileStage(network, runtime, options, index, "all") };
+  }
+  const channels = spatial ? (operand.shape[1] as number) : bindDim(elements(operand.shape.slice(1)), 1);
+  return {
+    kind: "rows",
+    guess: await compileStage(network, runtime, options, index, "interval"),
+    rows: await compileStage(network, runtime, options, index, spatial ? "channels" : "elements"),
+    kinks: options.allRows ? undefined : kinksOf(operand, network.logits),
+    per: bindDim(elements(operand.shape.slice(1)), 1) / channels,
+  };
+}
+
+// ---------------------------------------------------------------- graphs
+
+type StageKind = "interval" | "all" | "elements" | "channels" | "margins";
+
+const boxNames = (index: number) => ({ lower: `lower/${index}`, upper: `upper/${index}` });
+
+/** The graph of one stage; row stages are for one image and leave the symbolic size to the rows. */
+function stageGraph(network: Network, options: StagedOptions, index: number, kind: StageKind): Graph {
+  const b = builder();
+  const byRows = kind === "elements" || kind === "channels";
+  const net = byRows ? oneImage(b, network) : network;
+  const { inputs, domains } = inputSet(b, net, options.threat);
+  const operands = relaxedOperands(net.logits, new Set([net.input]));
+  const target = kind === "margins" ? net.logits : operands[index]!;
+  const known = domainBoxes(domains);
+  const boxInputs: InputValue[] = [];
+  for (const read of readsOf(operands, index, target)) {
+    const names = boxNames(read);
+    const box = {
+      lower: b.input(names.lower, operands[read]!.shape),
+      upper: b.input(names.upper, operands[read]!.shape),
+    };
+    boxInputs.push(box.lower, box.upper);
+    known.set(operands[read]!, box);
+  }
+  const boxes = interval(b, [target], known, { arithmetic: options.arithmetic });
+  const { outputs, extra } = stageOutputs(b, kind, net, target, domains, boxes, options);
+  return pruned(simplify(makeGraph([...inputs, ...boxInputs, ...extra], outputs)));
+}
+
+function stageOutputs(
+  b: Builder,
+  kind: StageKind,
+  net: Network,
+  target: Value,
+  domains: Parameters<typeof linearBounds>[3],
+  boxes: Boxes,
+  options: StagedOptions,
+): { outputs: Graph["outputs"]; extra: readonly InputValue[] } {
+  const pair = ({ lower, upper }: Interval) => [
+    { name: "lower", value: lower },
+    { name: "upper", value: upper },
+  ];
+  const bound = (rows: Rows, twoSided = false) =>
+    linearBounds(b, target, rows, domains, boxes, { twoSided, slope: options.slope, arithmetic: options.arithmetic });
+  switch (kind) {
+    case "interval":
+      return { outputs: pair(boxes.get(target)!), extra: [] };
+    case "all": {
+      const { lower, upper } = bound({ kind: "all" }, true);
+      return { outputs: pair({ lower, upper: upper! }), extra: [] };
+    }
+    case "margins": {
+      const spec = b.input(SPEC, [net.input.shape[0]!, net.classes - 1, net.classes]);
+      return { outputs: [{ name: "margins", value: bound({ kind: "spec", matrix: spec }).lower }], extra: [spec] };
+    }
+    default: {
+      const [indices, signs] = [b.input("indices", ["N"], "int"), b.input("signs", ["N"])];
+      return { outputs: [{ name: "rows", value: bound({ kind, indices, signs }).lower }], extra: [indices, signs] };
+    }
+  }
+}
+
+const readsOf = (operands: readonly Value[], index: number, target: Value): number[] => {
+  const needed = new Set(topological([target]));
+  return operands.flatMap((operand, i) => (i < index && needed.has(operand) ? [i] : []));
+};
+
+function oneImage(b: Builder, network: Network): Network {
+  const graph = bindBatch(b, network.graph, 1);
+  return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
+}
+
+/** Without the inputs that nothing reads: a session refuses to be fed what it has not. */
+function pruned(graph: Graph): Graph {
+  const used = new Set(topological(graph.outputs.map((output) => output.value)));
+  return makeGraph(
+    graph.inputs.filter((input) => used.has(input)),
+    graph.outputs,
+  );
+}
+
+/** Bytes of the largest float32 tensor for one image or row. */
+function largestTensor(graph: Graph): number {
+  const values = topological(graph.outputs.map((output) => output.value)).filter((value) => value.kind === "node");
+  return 4 * Math.max(1, ...values.map((value) => bindDim(elements(value.shape), 1)));
+}
+
+async function compileStage(
+  network: Network,
+  runtime: Pick<Runtime, "compile">,
+  options: StagedOptions,
+  index: number,
+  kind: StageKind,
+): Promise<Stage> {
+  const graph = stageGraph(network, options, index, kind);
+  const session = await runtime.compile(graph, { float: "float32", name: `crown/${kind}/${index}` });
+  const fixedBatch = typeof network.input.shape[0] === "number" && kind !== "elements" && kind !== "channels";
+  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / largestTensor(graph)));
+  const reads = graph.inputs.flatMap(({ name }) => (name.startsWith("lower/") ? [Number(name.slice(6))] : []));
+  return { session, atOnce, reads };
+}
+
+// ---------------------------------------------------------------- runs
+
+async function runStages(
+  plan: readonly LayerPlan[],
+  last: Stage,
+  sizes: readonly number[],
+  network: Network,
+  options: StagedOptions,
+  batch: Batch,
+) {
+  const run: Run = { batch, options, layers: [], sizes, count: batch.labels.length };
+  for (const [index, layer] of plan.entries()) {
+    const size = sizes[index]!;
+    if (layer.kind === "rows") {
+      const guess = await boxStage(run, layer.guess, size);
+      run.layers.push(await refineRows(run, layer, guess, size));
+    } else run.layers.push(await boxStage(run, layer.stage, size));
+  }
+  const margins = new Float32Array(run.count * (network.classes - 1));
+  const spec = marginSpec(batch.labels, network.classes);
+  await inChunks(run, last, async (from, to, feeds) => {
+    const per = (network.classes - 1) * network.classes;
+    const rows = float32Tensor(
+      [to - from, network.classes - 1, network.classes],
+      (spec.data as Float32Array).subarray(from * per, to * per),
+    );
+    const { margins: part } = await last.session.run(select(last, { ...feeds, [SPEC]: rows }));
+    margins.set(part!.data as Float32Array, from * (network.classes - 1));
+  });
+  return { margins, layers: run.layers };
+}
+
+interface Run {
+  readonly batch: Batch;
+  readonly options: StagedOptions;
+  readonly layers: LayerBox[];
+  readonly sizes: readonly number[];
+  readonly count: number;
+}
+
+async function boxStage(run: Run, stage: Stage, size: number): Promise<LayerBox> {
+  const box: LayerBox = { lower: new Float32Array(run.count * size), upper: new Float32Array(run.count * size) };
+  await inChunks(run, stage, async (from, _, feeds) => {
+    const { lower, upper } = await stage.session.run(select(stage, feeds));
+    box.lower.set(lower!.data as Float32Array, from * size);
+    box.upper.set(upper!.data as Float32Array, from * size);
+  });
+  return box;
+}
+
+/** Runs a stage over the batch, as many images at a time as fit. */
+async function inChunks(
+  run: Run,
+  stage: Stage,
+  visit: (from: number, to: number, feeds: Record<string, Tensor>) => Promise<void>,
+): Promise<void> {
+  for (let from = 0; from < run.count; from += stage.atOnce) {
+    const to = Math.min(run.count, from + stage.atOnce);
+    await visit(from, to, feedsOf(run, stage, from, to));
+  }
+}
+
+function feedsOf(
+  { batch, options, layers, sizes }: Run,
+  stage: Stage,
+  from: number,
+  to: number,
+): Record<string, Tensor> {
+  const { shape, data } = batch.images;
+  const per = data.length / batch.labels.length;
+  const images = float32Tensor([to - from, ...shape.slice(1)], (data as Float32Array).subarray(from * per, to * per));
+  const feeds = inputFeeds({ images, labels: batch.labels.subarray(from, to) }, options.threat);
+  for (const read of stage.reads) {
+    const port = stage.session.inputs.find(({ name }) => name === boxNames(read).lower)!;
+    const dims = [to - from, ...(port.shape.slice(1) as number[])];
+    const part = (values: Float32Array) => float32Tensor(dims, values.subarray(from * sizes[read]!, to * sizes[read]!));
+    feeds[boxNames(read).lower] = part(layers[read]!.lower);
+    feeds[boxNames(read).upper] = part(layers[read]!.upper);
+  }
+  return feeds;
+}
+
+/** Only what the session takes: a later layer may not depend on the input directly. */
+const select = ({ session }: Stage, feeds: Record<string, Tensor>): Record<string, Tensor> =>
+  Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!]));
+
+/** Replaces the interval bounds of the undecided neurons by backward ones, image by image. */
+async function refineRows(
+  run: Run,
+  layer: LayerPlan & { kind: "rows" },
+  guess: LayerBox,
+  size: number,
+): Promise<LayerBox> {
+  const { rows, kinks, per } = layer;
+  for (let image = 0; image < run.count; image++) {
+    const lower = guess.lower.subarray(image * size, (image + 1) * size);
+    const upper = guess.upper.subarray(image * size, (image + 1) * size);
+    const chosen = undecided(lower, upper, kinks, per);
+    if (chosen.length === 0) continue;
+    const feeds = feedsOf(run, rows, image, image + 1);
+    const total = 2 * chosen.length;
+    for (let from = 0; from < total; from += rows.atOnce) {
+      const to = Math.min(total, from + rows.atOnce);
+      const index = (r: number) => chosen[r < chosen.length ? r : r - chosen.length]!;
+      const picks = Array.from({ length: to - from }, (_, r) => index(from + r));
+      const signs = Float32Array.from({ length: to - from }, (_, r) => (from + r < chosen.length ? 1 : -1));
+      const asked = { ...feeds, indices: intTensor([to - from], picks), signs: float32Tensor([to - from], signs) };
+      const found = (await rows.session.run(select(rows, asked)))["rows"]!.data;
+      picks.forEach((pick, r) => {
+        const target = signs[r]! > 0 ? lower : upper;
+        for (let k = 0; k < per; k++) target[pick * per + k] = signs[r]! * found[r * per + k]!;
+      });
+    }
+  }
+  return guess;
+}
+
+/** Channels (of `per` elements) with a kink strictly inside some box; all of them where the activation bends everywhere. */
+function undecided(
+  lower: Float32Array,
+  upper: Float32Array,
+  kinks: readonly number[] | undefined,
+  per: number,
+): number[] {
+  const chosen: number[] = [];
+  for (let channel = 0; channel < lower.length / per; channel++) {
+    let open = kinks === undefined;
+    for (let i = channel * per; !open && i < (channel + 1) * per; i++)
+      open = kinks!.some((kink) => lower[i]! < kink && upper[i]! > kink);
+    if (open) chosen.push(channel);
+  }
+  return chosen;
+}
