@@ -1,4 +1,4 @@
-import betaQuantile from "@stdlib/stats-base-dists-beta-quantile";
+import { betaQuantile } from "./beta.ts";
 import { normalQuantile } from "./normal.ts";
 
 /** A rate that was counted, with its interval: what every printed rate is made of. */
@@ -70,10 +70,10 @@ export function wilson(successes: number, trials: number, confidence = 0.95): Pr
 }
 
 const lowerAt = (successes: number, trials: number, tail: number): number =>
-  successes === 0 ? 0 : betaQuantile(tail, successes, trials - successes + 1);
+  successes === 0 ? 0 : betaQuantile(tail, successes, trials - successes + 1)[0];
 
 const upperAt = (successes: number, trials: number, tail: number): number =>
-  successes === trials ? 1 : betaQuantile(1 - tail, successes + 1, trials - successes);
+  successes === trials ? 1 : betaQuantile(1 - tail, successes + 1, trials - successes)[1];
 
 function check(successes: number, trials: number, confidence: number): void {
   if (!Number.isSafeInteger(trials) || !Number.isSafeInteger(successes) || successes < 0 || successes > trials) {

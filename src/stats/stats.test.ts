@@ -1,4 +1,6 @@
+import stdlibBetaQuantile from "@stdlib/stats-base-dists-beta-quantile";
 import { describe, expect, test } from "vitest";
+import { betaDistribution, betaQuantile } from "./beta.ts";
 import { normalQuantile } from "./normal.ts";
 import { proportion, proportionLower, proportionUpper, wilson } from "./proportion.ts";
 import { mean, median, quantiles, std } from "./summary.ts";
@@ -35,6 +37,43 @@ describe("normalQuantile", () => {
 
   test("refuses what is no probability", () => {
     for (const bad of [-0.1, 1.1, Number.NaN]) expect(() => normalQuantile(bad)).toThrow(/probability/);
+  });
+});
+
+describe("beta distribution", () => {
+  const shapes = [
+    [1, 1],
+    [1, 20],
+    [0.5, 0.5],
+    [3, 98],
+    [98, 3],
+    [451, 550],
+    [99_990, 11],
+    [11, 99_990],
+    [50_000, 50_001],
+    [1, 1_000_000],
+  ] as const;
+
+  test("agrees with another implementation of its quantiles", () => {
+    for (const [a, b] of shapes) {
+      for (const p of [1e-6, 0.0005, 0.025, 0.5, 0.975, 0.999]) {
+        const [below, above] = betaQuantile(p, a, b);
+        expect(above - below).toBeLessThanOrEqual(2 ** -53);
+        expect(Math.abs(below / stdlibBetaQuantile(p, a, b) - 1)).toBeLessThan(1e-11);
+      }
+    }
+  });
+
+  test("is the binomial tail, by enumeration", () => {
+    // P(at least k of n) = I_p(k, n − k + 1)
+    const [n, p] = [12, 0.3];
+    const choose = (k: number): number => (k === 0 ? 1 : (choose(k - 1) * (n - k + 1)) / k);
+    for (let k = 1; k <= n; k++) {
+      let tail = 0;
+      for (let j = k; j <= n; j++) tail += choose(j) * p ** j * (1 - p) ** (n - j);
+      expect(Math.abs(betaDistribution(p, k, n - k + 1) / tail - 1)).toBeLessThan(1e-12);
+    }
+    expect([betaDistribution(0, 2, 3), betaDistribution(1, 2, 3)]).toEqual([0, 1]);
   });
 });
 
