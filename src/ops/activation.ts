@@ -66,6 +66,7 @@ export const LeakyRelu = defineOp<"LeakyRelu">({
       ? point(b.emit("LeakyRelu", [x!.lower], { alpha }))
       : leakyInterval(b, x!, (v) => b.emit("LeakyRelu", [v], { alpha }), alpha >= 0),
   relax: (b, [x], { alpha }, rule) => leakyBounds(b, x!, b.constant(alpha), rule),
+  kinks: () => [0],
   // the product, and α itself
   rounding: { kind: "elementwise", ulps: 2 },
 });
@@ -138,6 +139,7 @@ export const Clip = defineOp<"Clip">({
     lower: linear(clipLine(b, x!, low, high, rule, "lower")),
     upper: linear(clipLine(b, x!, low, high, rule, "upper")),
   }),
+  kinks: ({ min: low, max: high }) => [low, high].filter(Number.isFinite),
   rounding: { kind: "exact" },
 });
 

@@ -64,6 +64,7 @@ export const Abs = defineOp<"Abs">({
       upper: { slopes: [sub(b, scale(b, upper.slopes[0]!, 2), one)], offset: scale(b, upper.offset!, 2) },
     };
   },
+  kinks: () => [0],
   rounding: exact,
 });
 

@@ -187,8 +187,8 @@ export const MaxPool = defineOp<"MaxPool">({
   interval: increasing("MaxPool"),
   relax: unsupported("the largest of each window: ReduceMax over Unfold"),
   expand: (b, [x], attrs) => {
-    const windows = inWindows(b, x!, attrs);
-    return b.emit("ReduceMax", [windows], { axes: [2], keepdims: false });
+    const largest = b.emit("ReduceMax", [inWindows(b, x!, attrs)], { axes: [2], keepdims: true });
+    return reshape(b, largest, largest.shape.toSpliced(2, 1));
   },
   rounding: exact,
   fanOut: (_, { kernel }) => sizeOf(kernel),

@@ -9,6 +9,9 @@ import { abs, add, div, max, min, mul, neg, reshape, scale, sub } from "./rules.
 /** Widths below this share of the ends' size are rounding; a wider one is used to place γ, which is sound anywhere. */
 const NARROWEST = 1e-6;
 
+/** Where in the box, from its lower corner, the plane is compared with the constant. */
+const PLANE_AT = 0.75;
+
 /**
  * Below: the operand with the largest lower end (ties: their mean). Above: Σ aᵢ·(xᵢ − lᵢ) + γ over the operands that can
  * win, aᵢ = (uᵢ − γ)/(uᵢ − lᵢ), sound for every γ between the largest lower and the least such upper end; when one
@@ -42,9 +45,14 @@ export function maxPlanes(
   const above = select(b, canWin, min(b, max(b, share, zero), one), zero);
 
   const offset = sub(b, gamma, over("ReduceSum", mul(b, above, l)));
+
+  // many operands raise the plane above the constant: then the constant, unless the plane is one operand itself
+  const top = over("ReduceMax", u);
+  const spread = over("ReduceSum", mul(b, above, width));
+  const flat = less(b, top, add(b, gamma, scale(b, spread, PLANE_AT)));
   const shape = b.emit("ReduceMax", [l], { axes, keepdims }).shape;
   return {
     lower: { slopes: [below], offset: undefined },
-    upper: { slopes: [above], offset: reshape(b, offset, shape) },
+    upper: { slopes: [select(b, flat, zero, above)], offset: reshape(b, select(b, flat, top, offset), shape) },
   };
 }
