@@ -13,7 +13,7 @@ export class OnnxError extends Error {
   readonly fact: string;
 
   constructor(fact: string, { file, node }: OnnxPlace = {}, options?: ErrorOptions) {
-    const place = [file, node].filter((part) => part !== undefined).map(printable);
+    const place = [file, node].filter((part) => part !== undefined).map((part) => printable(part));
     super(`${place.length > 0 ? `${place.join(": ")}: ` : ""}${printable(fact, 2000)}`, options);
     this.file = file;
     this.node = node;

@@ -188,6 +188,8 @@ function guard<T>(run: () => T, place: string): T {
     return run();
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    throw new OnnxError(error.message, { node: place }, { cause: error });
+    // the builder's own place is that of an op of this program, not of the file
+    const inner = error.cause instanceof ShapeError ? error.cause.message : "";
+    throw new OnnxError(error.message.slice(error.message.indexOf(inner)), { node: place }, { cause: error });
   }
 }

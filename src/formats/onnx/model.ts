@@ -13,7 +13,8 @@ import {
   type ValueInfoProto,
 } from "./proto.ts";
 
-export const OLDEST_OPSET = 7;
+/** Opset 6, of the first PyTorch exports, differs from 7 in how two operands are aligned. */
+export const OLDEST_OPSET = 6;
 export const NEWEST_OPSET = 21;
 
 /** A dimension as the file declares it: a size, a parameter's name, or nothing. */
@@ -52,7 +53,7 @@ export interface ModelSource {
 
 /**
  * @throws OnnxError for bytes that are no ONNX model, names that do not resolve, cycles
- * @throws UnsupportedError for opsets outside 7 to 21, other domains, sparse weights
+ * @throws UnsupportedError for opsets outside 6 to 21, other domains, sparse weights
  */
 export function readModel(bytes: Uint8Array): ModelSource {
   const proto = decode(bytes);
@@ -91,6 +92,8 @@ function decode(bytes: Uint8Array): ModelProto {
 
 function readOpset({ opsetImport = [] }: ModelProto): number {
   const versions = opsetImport.filter(({ domain }) => isDefaultDomain(domain)).map(({ version }) => version ?? 0);
+  if (versions.length === 0 && opsetImport.length > 0)
+    throw new UnsupportedError(`uses no standard ops, only "${opsetImport[0]!.domain}"; such ops are not supported`);
   if (versions.length === 0) throw new OnnxError("names no ONNX opset; export the model again");
   const opset = Math.max(...versions);
   if (!(opset >= OLDEST_OPSET && opset <= NEWEST_OPSET))

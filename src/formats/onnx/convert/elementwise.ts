@@ -1,8 +1,8 @@
 /** @file Element-wise arithmetic, functions, activations, comparisons and logic. */
 
-import type { OpName } from "../../../graph/signatures.ts";
+import type { OpAttrs, OpName } from "../../../graph/signatures.ts";
 import type { Value } from "../../../graph/types.ts";
-import { add, div, mul, neg, scale, sub } from "../../../ops/rules.ts";
+import { add, div, mul, neg, reshape, scale, sub } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import { asDims, combineDims, dimArithmetic, moveDims, type Operand } from "../operand.ts";
 import type { Converter, ConverterTable } from "./types.ts";
@@ -21,7 +21,17 @@ function combine(n: OnnxNode, op: Binary, x: Operand, y: Operand): Operand {
 const binary =
   (op: Binary): Converter =>
   (n) =>
-    combine(n, op, n.operand(0), n.operand(1));
+    combine(n, op, n.operand(0), second(n));
+
+/** The second operand; before opset 7 it is aligned by an attribute, not by its last axis. */
+function second(n: OnnxNode): Operand {
+  const y = n.operand(1);
+  if (n.opset >= 7 || !n.hasAttribute("axis")) return y;
+  const rank = n.operand(0).shape.length;
+  const after = rank - n.axis(n.int("axis"), rank) - y.shape.length;
+  if (after < 0) throw n.error(`its operand [${y.shape}] does not fit at axis ${n.int("axis")}`);
+  return n.move("Reshape", [y], { shape: [...y.shape, ...new Array<number>(after).fill(1)] });
+}
 
 function chain(n: OnnxNode, op: Binary): Operand {
   let result = n.operand(0);
@@ -29,9 +39,7 @@ function chain(n: OnnxNode, op: Binary): Operand {
   return result;
 }
 
-type Unary = {
-  [K in OpName]: keyof import("../../../graph/signatures.ts").OpAttrs[K] extends never ? K : never;
-}[OpName];
+type Unary = { [K in OpName]: keyof OpAttrs[K] extends never ? K : never }[OpName];
 
 const unary =
   (op: Unary): Converter =>
@@ -41,11 +49,16 @@ const unary =
 const comparison =
   (op: "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual"): Converter =>
   (n) =>
-    n.b.emit(op, [n.value(0), n.value(1)]);
+    n.b.emit(op, [n.value(0), n.toValue(second(n))]);
+
+const logical =
+  (op: "And" | "Or"): Converter =>
+  (n) =>
+    n.b.emit(op, [n.value(0), n.toValue(second(n))]);
 
 /** A batch size differs from every fixed number that a model may compare it with. */
 function equal(n: OnnxNode): Operand {
-  const [x, y] = [n.operand(0), n.operand(1)];
+  const [x, y] = [n.operand(0), second(n)];
   const [p, q] = [asDims(x), asDims(y)];
   if ((x.kind === "dims" || y.kind === "dims") && p && q) {
     const same = combineDims(p, q, (a, b) => (a === b ? 1 : 0));
@@ -67,7 +80,7 @@ const toFloat = (n: OnnxNode, x: Value): Value => (x.dtype === "float" ? x : n.b
 /** x^y; the common constant exponents become ops that every transform knows well. */
 function pow(n: OnnxNode): Value {
   const base = n.value(0);
-  const [x, y] = [toFloat(n, base), toFloat(n, n.value(1))];
+  const [x, y] = [toFloat(n, base), toFloat(n, n.toValue(second(n)))];
   const exponent = n.b.constantOf(y);
   const simple =
     exponent?.data.length === 1 && y.shape.length <= x.shape.length ? simplePower(n, x, exponent.data[0]!) : undefined;
@@ -108,6 +121,13 @@ function clip(n: OnnxNode): Value {
 
 /** Constants of Klambauer et al. 2017 (arXiv:1706.02515), as float32 as ONNX gives them. */
 const SELU = { alpha: 1.6732631921768188, gamma: 1.0507010221481323 } as const;
+
+/** Before opset 7 a slope per channel has one axis. */
+function prelu(n: OnnxNode): Value {
+  const [x, slope] = [n.value(0), n.value(1)];
+  if (n.opset >= 7 || slope.shape.length !== 1 || slope.shape[0] === 1) return n.b.emit("PRelu", [x, slope]);
+  return n.b.emit("PRelu", [x, reshape(n.b, slope, [slope.shape[0]!, ...x.shape.slice(2).map(() => 1)])]);
+}
 
 function shrink(n: OnnxNode): Value {
   const x = n.value(0);
@@ -168,7 +188,7 @@ export const elementwise: ConverterTable = {
     return x.dtype === "int" ? n.b.emit("Max", [x, n.b.ints([0], [])]) : n.b.emit("Relu", [x]);
   },
   LeakyRelu: (n) => n.b.emit("LeakyRelu", [n.value(0)], { alpha: n.float("alpha", 0.01) }),
-  PRelu: (n) => n.b.emit("PRelu", [n.value(0), n.value(1)]),
+  PRelu: prelu,
   Elu: (n) => n.b.emit("Elu", [n.value(0)], { alpha: n.float("alpha", 1) }),
   Selu: (n) => {
     const elu = n.b.emit("Elu", [n.value(0)], { alpha: n.float("alpha", SELU.alpha) });
@@ -196,8 +216,8 @@ export const elementwise: ConverterTable = {
   Mish: (n) => mul(n.b, n.value(0), n.b.emit("Tanh", [n.b.emit("Softplus", [n.value(0)])])),
   Equal: equal,
   Where: where,
-  And: (n) => n.b.emit("And", [n.value(0), n.value(1)]),
-  Or: (n) => n.b.emit("Or", [n.value(0), n.value(1)]),
+  And: logical("And"),
+  Or: logical("Or"),
   Not: (n) => n.b.emit("Not", [n.value(0)]),
   Xor: (n) => {
     const [x, y] = [n.value(0), n.value(1)];

@@ -67,7 +67,7 @@ function convTranspose(n: OnnxNode): Value {
   const [x, w] = [n.value(0), n.value(1)];
   const window = readWindow(n, x.shape, kernelOf(n, w));
   const { kernel, sizes, strides, dilations } = window;
-  const outputPadding = n.ints(
+  let outputPadding = n.ints(
     "output_padding",
     kernel.map(() => 0),
   );
@@ -77,18 +77,19 @@ function convTranspose(n: OnnxNode): Value {
   const same = auto === "SAME_UPPER" || auto === "SAME_LOWER";
   let { pads } = window;
   if (same || n.hasAttribute("output_shape")) {
-    // ONNX: the output's size is given, and the pads follow
+    // ONNX: the output's size is given, and the pads follow; what the windows do not reach is behind them
     const wanted = n.ints(
       "output_shape",
       sizes.map((size, i) => size * strides[i]!),
     );
+    if (wanted.length < sizes.length) throw n.error(`its output_shape [${wanted}] does not fit`);
     const totals = sizes.map((size, i) => {
       const full = strides[i]! * (size - 1) + outputPadding[i]! + dilations[i]! * (kernel[i]! - 1) + 1;
-      return full - (wanted.slice(-sizes.length)[i] ?? Number.NaN);
+      return full - wanted.slice(-sizes.length)[i]!;
     });
-    if (totals.some((total) => !(total >= 0)))
-      throw n.unsupported(`its output_shape [${wanted}] is larger than its windows reach`);
-    pads = sharePads(totals, auto === "SAME_UPPER" ? "SAME_UPPER" : "SAME_LOWER");
+    const given = totals.map((total) => Math.max(0, total));
+    pads = sharePads(given, auto === "SAME_UPPER" ? "SAME_UPPER" : "SAME_LOWER");
+    outputPadding = outputPadding.map((pad, i) => pad + given[i]! - totals[i]!);
   }
   const attrs = { strides, dilations, pads, outputPadding, group: groupOf(n) };
   return addBias(n, n.b.emit("ConvTranspose", [x, w], attrs));

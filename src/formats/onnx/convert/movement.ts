@@ -230,6 +230,19 @@ function transpose(n: OnnxNode): Operand {
   return perm.every((axis, i) => axis === i) && perm.length === x.shape.length ? x : n.move("Transpose", [x], { perm });
 }
 
+/** x times a matrix along one axis. */
+export function multiplyAxis(n: OnnxNode, x: Value, axis: number, matrix: Value): Value {
+  const last = x.shape.length - 1;
+  if (last === 0) {
+    const row = n.b.emit("Reshape", [x], { shape: [1, x.shape[0]!] });
+    return n.b.emit("Reshape", [n.b.emit("MatMul", [row, matrix])], { shape: [matrix.shape[1]!] });
+  }
+  if (axis === last) return n.b.emit("MatMul", [x, matrix]);
+  const perm = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+  const product = n.b.emit("MatMul", [n.b.emit("Transpose", [x], { perm }), matrix]);
+  return n.b.emit("Transpose", [product], { perm });
+}
+
 /** [N, C, H, W] with C and a block of b×b exchanged, through six axes. */
 function blocks(n: OnnxNode, apart: (sizes: Sizes) => Shape, perm: readonly number[], joined: (sizes: Sizes) => Shape) {
   const x = n.value(0);

@@ -18,7 +18,8 @@ const perChannel = (n: OnnxNode, x: Value, rank: number): Value => {
 
 /** Inference: x·a + c with a = scale/√(var + ε), c = bias − mean·a, in double. */
 function batchNormalization(n: OnnxNode): Value {
-  if (n.int("training_mode", 0) !== 0 || [1, 2, 3, 4].some((output) => n.wants(output)))
+  const training = n.opset < 7 ? n.int("is_test", 0) === 0 : n.int("training_mode", 0) !== 0;
+  if (training || [1, 2, 3, 4].some((output) => n.wants(output)))
     throw n.unsupported("is in training mode; export the model for inference");
   if (n.int("spatial", 1) !== 1) throw n.unsupported("spatial = 0 is not supported");
   const x = n.value(0);

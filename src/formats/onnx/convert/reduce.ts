@@ -6,6 +6,7 @@ import { abs, add, mul, neg, reshape, scale, sub } from "../../../ops/rules.ts";
 import { doubles } from "../fold.ts";
 import type { OnnxNode } from "../node.ts";
 import { asDims, dimArithmetic, dims, type Operand } from "../operand.ts";
+import { multiplyAxis, takeAxis } from "./movement.ts";
 import type { Converter, ConverterTable } from "./types.ts";
 import { padsFor, readWindow, type Window, windowCounts } from "./window.ts";
 
@@ -60,15 +61,38 @@ function reduceProd(n: OnnxNode): Operand {
   return dims([product], n.int("keepdims", 1) !== 0 ? known.shape.map(() => 1) : []);
 }
 
-/** The first largest (or smallest) element's place. */
+/** The place of the first largest (or smallest) element; of the last one by looking from the other end. */
 const arg =
   (prepare: (n: OnnxNode, x: Value) => Value): Converter =>
   (n) => {
-    if (n.int("select_last_index", 0) !== 0) throw n.unsupported("select_last_index is not supported");
-    const x = n.value(0);
+    const x = prepare(n, n.value(0));
     const axis = n.axis(n.int("axis", 0), x.shape.length);
-    return n.b.emit("ArgMax", [prepare(n, x)], { axis, keepdims: n.int("keepdims", 1) !== 0 });
+    const keepdims = n.int("keepdims", 1) !== 0;
+    if (n.int("select_last_index", 0) === 0) return n.b.emit("ArgMax", [x], { axis, keepdims });
+    const size = n.fixed(x.shape, axis);
+    const backwards = takeAxis(
+      n,
+      x,
+      axis,
+      Array.from({ length: size }, (_, i) => size - 1 - i),
+    );
+    return sub(n.b, n.b.ints([size - 1], []), n.b.emit("ArgMax", [n.toValue(backwards)], { axis, keepdims }));
   };
+
+/** Running sums along an axis: a product with a triangle of ones. */
+function cumSum(n: OnnxNode): Value {
+  const x = n.value(0);
+  const axis = n.axis(n.scalar(1), x.shape.length);
+  const size = n.fixed(x.shape, axis);
+  const [exclusive, reverse] = [n.int("exclusive", 0) !== 0, n.int("reverse", 0) !== 0];
+  n.b.check([size, size]);
+  const triangle = Float64Array.from({ length: size * size }, (_, at) => {
+    const [from, to] = [Math.floor(at / size), at % size];
+    const distance = reverse ? from - to : to - from;
+    return distance > 0 || (distance === 0 && !exclusive) ? 1 : 0;
+  });
+  return multiplyAxis(n, x, axis, n.b.constant(doubles([size, size], triangle)));
+}
 
 // ---------------------------------------------------------------- pools
 
@@ -145,6 +169,7 @@ export const reductions: ConverterTable = {
   ReduceLogSum: reducing((n, r) => n.b.emit("Log", [reduce(n, "ReduceSum", r)])),
   ReduceLogSumExp: reducing(logSumExp),
   ReduceProd: reduceProd,
+  CumSum: cumSum,
   ArgMax: arg((_, x) => x),
   ArgMin: arg((n, x) => neg(n.b, x)),
   MaxPool: maxPool,

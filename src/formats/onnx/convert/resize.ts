@@ -4,7 +4,7 @@ import type { Value } from "../../../graph/types.ts";
 import { doubles } from "../fold.ts";
 import type { OnnxNode } from "../node.ts";
 import type { Operand } from "../operand.ts";
-import { takeAxis } from "./movement.ts";
+import { multiplyAxis, takeAxis } from "./movement.ts";
 import type { ConverterTable } from "./types.ts";
 
 interface AxisPlan {
@@ -38,7 +38,12 @@ function coordinate(n: OnnxNode, { from, to, scale, roi }: AxisPlan, i: number, 
     case "pytorch_half_pixel":
       return to > 1 ? (i + 0.5) / scale - 0.5 : 0;
     case "align_corners":
+      // the standard divides by the unrounded size, ONNX Runtime by the rounded one
+      if (Math.abs(scale * from - to) > 1e-6 * to)
+        throw n.unsupported("aligns corners at a scale that gives no whole size: runtimes disagree on it");
       return to > 1 ? (i * (from - 1)) / (to - 1) : 0;
+    case "tf_half_pixel_for_nn":
+      return (i + 0.5) / scale;
     case "asymmetric":
       return i / scale;
     case "tf_crop_and_resize":
@@ -105,15 +110,6 @@ function resizeAxis(n: OnnxNode, x: Operand, plan: AxisPlan, style: Style): Oper
     for (const [at, weight] of taps(place, from, style)) matrix[at * to + i]! += weight;
   });
   return multiplyAxis(n, n.toValue(x), axis, n.b.constant(doubles([from, to], matrix)));
-}
-
-/** x times a matrix along one axis. */
-function multiplyAxis(n: OnnxNode, x: Value, axis: number, matrix: Value): Value {
-  const last = x.shape.length - 1;
-  if (axis === last) return n.b.emit("MatMul", [x, matrix]);
-  const perm = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
-  const product = n.b.emit("MatMul", [n.b.emit("Transpose", [x], { perm }), matrix]);
-  return n.b.emit("Transpose", [product], { perm });
 }
 
 function readStyle(n: OnnxNode): Style {

@@ -181,6 +181,8 @@ function cast(n: OnnxNode): Operand {
 
 /** Inference: the identity. */
 function dropout(n: OnnxNode): Operand {
+  if (n.opset < 7 && n.int("is_test", 0) === 0)
+    throw n.unsupported("is in training mode; export the model for inference");
   if (n.wants(1)) throw n.unsupported("its mask is used; only inference is supported");
   if (n.opset >= 12 && n.has(2) && n.scalar(2) !== 0 && (!n.has(1) || n.scalar(1) !== 0))
     throw n.unsupported("is in training mode; export the model for inference");
