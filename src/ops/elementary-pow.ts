@@ -57,7 +57,9 @@ export const Pow = defineOp<"Pow">({
   infer: inferBroadcast("float"),
   evaluate: mapElements((x, y) => x ** y),
   vjp: (b, { inputs: [x, y], output, wanted }, dy) => [
-    wanted[0] ? unbroadcast(b, mul(b, dy, mul(b, y!, lowerPower(b, x!, y!))), x!.shape) : undefined,
+    wanted[0] && uniformExponent(y!) !== 0
+      ? unbroadcast(b, mul(b, dy, mul(b, y!, lowerPower(b, x!, y!))), x!.shape)
+      : undefined,
     wanted[1] ? unbroadcast(b, mul(b, dy, mul(b, output, b.emit("Log", [x!]))), y!.shape) : undefined,
   ],
   linearity: neverLinear,

@@ -155,28 +155,36 @@ export const Reciprocal = defineOp<"Reciprocal">({
   linearity: neverLinear,
   interval: (b, [x]) => reciprocalInterval(b, x!),
   relax: (b, [x]) => {
-    const span = spanOf(b, reciprocal, x!, reciprocalInterval(b, x!));
-    const oneSign = less(b, b.constant(0), b.emit("Mul", [b.emit("Sign", [x!.lower]), b.emit("Sign", [x!.upper])]));
+    const through = containsZero(b, x!);
+    const box = awayFromZero(b, x!, through);
+    const span = spanOf(b, reciprocal, box, reciprocalInterval(b, x!));
     const curve = { at: reciprocal, slope: (at: Builder, _: Value, y: Value) => neg(at, mul(at, y, y)) };
-    const touch = tangent(b, curve, middle(b, x!));
-    const positive = less(b, b.constant(0), x!.lower);
+    const touch = tangent(b, curve, middle(b, box));
+    const positive = less(b, b.constant(0), box.lower);
     const lower = selectLine(b, positive, touch, throughEnds(b, span, span.chord, "lower"));
     const upper = selectLine(b, positive, throughEnds(b, span, span.chord, "upper"), touch);
-    return guarded(b, { ...span, wide: b.emit("And", [span.wide, oneSign]) }, lower, upper);
+    return guarded(b, { ...span, wide: b.emit("And", [span.wide, b.emit("Not", [through])]) }, lower, upper);
   },
   rounding: KERNEL.Reciprocal,
+});
+
+const containsZero = (b: Builder, { lower, upper }: Interval): Value =>
+  b.emit("LessOrEqual", [mul(b, b.emit("Sign", [lower]), b.emit("Sign", [upper])), b.constant(0)]);
+
+/** The box, or [1, 1] in place of one that contains 0, so that what is then not chosen is finite in its gradient too. */
+const awayFromZero = (b: Builder, { lower, upper }: Interval, through: Value): Interval => ({
+  lower: select(b, through, b.constant(1), lower),
+  upper: select(b, through, b.constant(1), upper),
 });
 
 /** Everything where the box contains 0. */
 export function reciprocalInterval(b: Builder, x: Interval): Interval {
   if (isPoint(x)) return point(reciprocal(b, x.lower));
-  const throughZero = b.emit("LessOrEqual", [
-    b.emit("Mul", [b.emit("Sign", [x.lower]), b.emit("Sign", [x.upper])]),
-    b.constant(0),
-  ]);
+  const through = containsZero(b, x);
+  const box = awayFromZero(b, x, through);
   return {
-    lower: select(b, throughZero, b.constant(-Infinity), reciprocal(b, x.upper)),
-    upper: select(b, throughZero, b.constant(Infinity), reciprocal(b, x.lower)),
+    lower: select(b, through, b.constant(-Infinity), reciprocal(b, box.upper)),
+    upper: select(b, through, b.constant(Infinity), reciprocal(b, box.lower)),
   };
 }
 

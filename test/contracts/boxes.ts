@@ -26,7 +26,15 @@ const kinds: readonly ((rng: Rng, huge: number) => Box)[] = [
   (r) => (r.uniform() < 0.5 ? [-50 * r.uniform(), 3 * r.uniform()] : [-3 * r.uniform(), 50 * r.uniform()]),
   (r) => around(0, 1e-30 * r.uniform()),
   (r) => around(4 * r.normal(), 3 * r.uniform()),
+  // far to one side and wide: where the tails of a function are stretched
+  (r, huge) => oneSided(r, Math.min(huge, 1e3)),
+  (r, huge) => [-huge * r.uniform(), huge * r.uniform()],
 ];
+
+function oneSided(r: Rng, size: number): Box {
+  const [near, far] = [5 * r.uniform(), size * r.uniform() + 5];
+  return r.uniform() < 0.5 ? [near, far] : [-far, -near];
+}
 
 const around = (centre: number, radius: number): Box => [centre - radius, centre + radius];
 
