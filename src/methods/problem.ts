@@ -19,6 +19,19 @@ export interface Batch {
   readonly images: Tensor;
   /** Length n. */
   readonly labels: Int32Array;
+  /** Boxes of its own instead of the threat's, in the network's input: each of the images' length. */
+  readonly box?: { readonly lower: Float32Array; readonly upper: Float32Array };
+}
+
+/** Images from … to − 1 of a batch. */
+export function sliceBatch({ images, labels, box }: Batch, from: number, to: number): Batch {
+  const per = images.data.length / labels.length;
+  const part = <T extends Tensor["data"]>(data: T): T => data.subarray(from * per, to * per) as T;
+  return {
+    images: { ...images, shape: [to - from, ...images.shape.slice(1)], data: part(images.data) },
+    labels: labels.subarray(from, to),
+    ...(box && { box: { lower: part(box.lower), upper: part(box.upper) } }),
+  };
 }
 
 /** The next float32 below (or above) a double that float32 may not hold: ends of boxes are rounded outward. */

@@ -30,9 +30,9 @@ export function inputSet(b: Builder, network: Network, threat: Threat): InputSet
 const domainsOf = (input: Value, domain: Domain): Domains => new Map([[input, domain]]);
 
 /** What to feed for a batch. Ends are rounded outward, so that the box contains the set. */
-export function inputFeeds({ images }: Batch, threat: Threat): Record<string, Tensor> {
+export function inputFeeds({ images, box }: Batch, threat: Threat): Record<string, Tensor> {
   const data = images.data as Float32Array | Float64Array;
-  const { lower, upper } = boxOf(data, threat);
+  const { lower, upper } = box ?? boxOf(data, threat);
   const feeds: Record<string, Tensor> = {
     [LOWER]: float32Tensor(images.shape, lower),
     [UPPER]: float32Tensor(images.shape, upper),

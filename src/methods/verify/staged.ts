@@ -1,18 +1,17 @@
 /**
  * @file CROWN layer by layer: each layer's boxes are computed, then only the rows that matter of the next.
  *
- * Convolutional layers are bounded all at once for a batch of images (their rows are small patches). Of dense layers,
- * interval propagation decides which neurons are stable; the others' rows run image by image, as many as there are,
- * which wastes nothing on padding. Memory stays below a budget: fewer images, then fewer rows, at a time.
+ * Interval propagation decides which neurons are stable, for a batch of images at once; the others' rows run image by
+ * image, as many as there are, which wastes nothing on padding. A row of a convolution is a small patch. Memory stays
+ * below a budget: fewer images, or fewer rows, at a time.
  */
 
 import { bindBatch } from "../../graph/bind.ts";
 import { bindDim, elements } from "../../graph/dims.ts";
-import { float32Tensor, intTensor } from "../../graph/tensor.ts";
+import { float32Tensor } from "../../graph/tensor.ts";
 import { makeGraph, outputOf, topological } from "../../graph/traverse.ts";
 import type { Builder, Graph, InputValue, Tensor, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
-import type { Interval } from "../../ops/op.ts";
 import { simplify } from "../../ops/simplify.ts";
 import type { Runtime, Session } from "../../runtime/session.ts";
 import { interval } from "../../transforms/interval.ts";
@@ -26,9 +25,10 @@ import {
   relaxedOperands,
 } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
-import type { Batch } from "../problem.ts";
+import { type Batch, sliceBatch } from "../problem.ts";
 import type { BoundOptions, Relaxation } from "./bound-graphs.ts";
 import { inputFeeds, inputSet, marginSpec, SPEC } from "./input-set.ts";
+import { largestTensor } from "./one-graph.ts";
 
 /** Boxes of one relaxed operand for a batch of images. */
 export interface LayerBox {
@@ -42,6 +42,7 @@ export interface StagedOptions extends BoundOptions {
   readonly memoryBudget: number;
   /** Bound every neuron, also those that interval propagation finds stable: for comparison with papers. */
   readonly allRows?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface StagedCrown {
@@ -58,15 +59,14 @@ interface Stage {
   readonly reads: readonly number[];
 }
 
-type LayerPlan =
-  | { readonly kind: "interval" | "all"; readonly stage: Stage }
-  | {
-      readonly kind: "rows";
-      readonly guess: Stage;
-      readonly rows: Stage;
-      readonly kinks: readonly number[] | undefined;
-      readonly per: number;
-    };
+/** A layer whose interval box is exact needs no rows. */
+interface LayerPlan {
+  readonly guess: Stage;
+  readonly rows?: Stage;
+  readonly kinks?: readonly number[] | undefined;
+  /** Elements a channel. */
+  readonly per: number;
+}
 
 export async function stagedCrown(
   network: Network,
@@ -81,8 +81,8 @@ export async function stagedCrown(
   return {
     bounds: (batch) => runStages(plan, last, sizes, network, options, batch),
     dispose: async () => {
-      const sessions = plan.flatMap((layer) => (layer.kind === "rows" ? [layer.guess, layer.rows] : [layer.stage]));
-      for (const { session } of [...sessions, last]) await session[Symbol.asyncDispose]();
+      const stages = plan.flatMap(({ guess, rows }) => (rows ? [guess, rows] : [guess]));
+      for (const { session } of [...stages, last]) await session[Symbol.asyncDispose]();
     },
   };
 }
@@ -95,36 +95,23 @@ async function planLayer(
   index: number,
 ): Promise<LayerPlan> {
   const operand = operands[index]!;
-  const b = builder();
-  if (intervalIsExact(operand, inputSet(b, network, options.threat).domains))
-    return { kind: "interval", stage: await compileStage(network, runtime, options, index, "interval") };
-  const spatial = operand.shape.length > 2;
-  if (spatial) {
-    const graph = stageGraph(network, options, index, "all");
-    if (largestTensor(graph) <= options.memoryBudget)
-      return { kind: "all", stage: await compileStage(network, runtime, options, index, "all") };
-  }
-  const channels = spatial ? (operand.shape[1] as number) : bindDim(elements(operand.shape.slice(1)), 1);
-  return {
-    kind: "rows",
-    guess: await compileStage(network, runtime, options, index, "interval"),
-    rows: await compileStage(network, runtime, options, index, spatial ? "channels" : "elements"),
-    kinks: options.allRows ? undefined : kinksOf(operand, network.logits),
-    per: bindDim(elements(operand.shape.slice(1)), 1) / channels,
-  };
+  const per = bindDim(elements(operand.shape.slice(2)), 1);
+  const guess = await compileStage(network, runtime, options, index, "interval");
+  if (intervalIsExact(operand, inputSet(builder(), network, options.threat).domains)) return { guess, per };
+  const rows = await compileStage(network, runtime, options, index, "elements");
+  return { guess, rows, per, kinks: options.allRows ? undefined : kinksOf(operand, network.logits) };
 }
 
 // ---------------------------------------------------------------- graphs
 
-type StageKind = "interval" | "all" | "elements" | "channels" | "margins";
+type StageKind = "interval" | "elements" | "margins";
 
 const boxNames = (index: number) => ({ lower: `lower/${index}`, upper: `upper/${index}` });
 
 /** The graph of one stage; row stages are for one image and leave the symbolic size to the rows. */
 function stageGraph(network: Network, options: StagedOptions, index: number, kind: StageKind): Graph {
   const b = builder();
-  const byRows = kind === "elements" || kind === "channels";
-  const net = byRows ? oneImage(b, network) : network;
+  const net = kind === "elements" ? oneImage(b, network) : network;
   const { inputs, domains } = inputSet(b, net, options.threat);
   const operands = relaxedOperands(net.logits, new Set([net.input]));
   const target = kind === "margins" ? net.logits : operands[index]!;
@@ -153,26 +140,28 @@ function stageOutputs(
   boxes: Boxes,
   options: StagedOptions,
 ): { outputs: Graph["outputs"]; extra: readonly InputValue[] } {
-  const pair = ({ lower, upper }: Interval) => [
-    { name: "lower", value: lower },
-    { name: "upper", value: upper },
-  ];
-  const bound = (rows: Rows, twoSided = false) =>
-    linearBounds(b, target, rows, domains, boxes, { twoSided, slope: options.slope, arithmetic: options.arithmetic });
+  const bound = (rows: Rows) =>
+    linearBounds(b, target, rows, domains, boxes, { slope: options.slope, arithmetic: options.arithmetic }).lower;
   switch (kind) {
-    case "interval":
-      return { outputs: pair(boxes.get(target)!), extra: [] };
-    case "all": {
-      const { lower, upper } = bound({ kind: "all" }, true);
-      return { outputs: pair({ lower, upper: upper! }), extra: [] };
+    case "interval": {
+      const { lower, upper } = boxes.get(target)!;
+      return {
+        outputs: [
+          { name: "lower", value: lower },
+          { name: "upper", value: upper },
+        ],
+        extra: [],
+      };
     }
     case "margins": {
       const spec = b.input(SPEC, [net.input.shape[0]!, net.classes - 1, net.classes]);
-      return { outputs: [{ name: "margins", value: bound({ kind: "spec", matrix: spec }).lower }], extra: [spec] };
+      return { outputs: [{ name: "margins", value: bound({ kind: "spec", matrix: spec }) }], extra: [spec] };
     }
-    default: {
+    case "elements": {
       const [indices, signs] = [b.input("indices", ["N"], "int"), b.input("signs", ["N"])];
-      return { outputs: [{ name: "rows", value: bound({ kind, indices, signs }).lower }], extra: [indices, signs] };
+      const [channels, positions] = [b.input("channels", ["N"], "int"), b.input("positions", ["N"], "int")];
+      const value = bound({ kind, indices, signs, channels, positions });
+      return { outputs: [{ name: "rows", value }], extra: [indices, signs, channels, positions] };
     }
   }
 }
@@ -196,12 +185,6 @@ function pruned(graph: Graph): Graph {
   );
 }
 
-/** Bytes of the largest float32 tensor for one image or row. */
-function largestTensor(graph: Graph): number {
-  const values = topological(graph.outputs.map((output) => output.value)).filter((value) => value.kind === "node");
-  return 4 * Math.max(1, ...values.map((value) => bindDim(elements(value.shape), 1)));
-}
-
 async function compileStage(
   network: Network,
   runtime: Pick<Runtime, "compile">,
@@ -211,7 +194,7 @@ async function compileStage(
 ): Promise<Stage> {
   const graph = stageGraph(network, options, index, kind);
   const session = await runtime.compile(graph, { float: "float32", name: `crown/${kind}/${index}` });
-  const fixedBatch = typeof network.input.shape[0] === "number" && kind !== "elements" && kind !== "channels";
+  const fixedBatch = typeof network.input.shape[0] === "number" && kind !== "elements";
   const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / largestTensor(graph)));
   const reads = graph.inputs.flatMap(({ name }) => (name.startsWith("lower/") ? [Number(name.slice(6))] : []));
   return { session, atOnce, reads };
@@ -229,11 +212,8 @@ async function runStages(
 ) {
   const run: Run = { batch, options, layers: [], sizes, count: batch.labels.length };
   for (const [index, layer] of plan.entries()) {
-    const size = sizes[index]!;
-    if (layer.kind === "rows") {
-      const guess = await boxStage(run, layer.guess, size);
-      run.layers.push(await refineRows(run, layer, guess, size));
-    } else run.layers.push(await boxStage(run, layer.stage, size));
+    const guess = await boxStage(run, layer.guess, sizes[index]!);
+    run.layers.push(layer.rows ? await refineRows(run, layer.rows, layer, guess, sizes[index]!) : guess);
   }
   const margins = new Float32Array(run.count * (network.classes - 1));
   const spec = marginSpec(batch.labels, network.classes);
@@ -285,10 +265,7 @@ function feedsOf(
   from: number,
   to: number,
 ): Record<string, Tensor> {
-  const { shape, data } = batch.images;
-  const per = data.length / batch.labels.length;
-  const images = float32Tensor([to - from, ...shape.slice(1)], (data as Float32Array).subarray(from * per, to * per));
-  const feeds = inputFeeds({ images, labels: batch.labels.subarray(from, to) }, options.threat);
+  const feeds = inputFeeds(sliceBatch(batch, from, to), options.threat);
   for (const read of stage.reads) {
     const port = stage.session.inputs.find(({ name }) => name === boxNames(read).lower)!;
     const dims = [to - from, ...(port.shape.slice(1) as number[])];
@@ -306,47 +283,46 @@ const select = ({ session }: Stage, feeds: Record<string, Tensor>): Record<strin
 /** Replaces the interval bounds of the undecided neurons by backward ones, image by image. */
 async function refineRows(
   run: Run,
-  layer: LayerPlan & { kind: "rows" },
+  rows: Stage,
+  { kinks, per }: LayerPlan,
   guess: LayerBox,
   size: number,
 ): Promise<LayerBox> {
-  const { rows, kinks, per } = layer;
   for (let image = 0; image < run.count; image++) {
+    run.options.signal?.throwIfAborted();
     const lower = guess.lower.subarray(image * size, (image + 1) * size);
     const upper = guess.upper.subarray(image * size, (image + 1) * size);
-    const chosen = undecided(lower, upper, kinks, per);
+    const chosen = undecided(lower, upper, kinks);
     if (chosen.length === 0) continue;
     const feeds = feedsOf(run, rows, image, image + 1);
     const total = 2 * chosen.length;
     for (let from = 0; from < total; from += rows.atOnce) {
-      const to = Math.min(total, from + rows.atOnce);
-      const index = (r: number) => chosen[r < chosen.length ? r : r - chosen.length]!;
-      const picks = Array.from({ length: to - from }, (_, r) => index(from + r));
-      const signs = Float32Array.from({ length: to - from }, (_, r) => (from + r < chosen.length ? 1 : -1));
-      const asked = { ...feeds, indices: intTensor([to - from], picks), signs: float32Tensor([to - from], signs) };
-      const found = (await rows.session.run(select(rows, asked)))["rows"]!.data;
-      picks.forEach((pick, r) => {
-        const target = signs[r]! > 0 ? lower : upper;
-        for (let k = 0; k < per; k++) target[pick * per + k] = signs[r]! * found[r * per + k]!;
-      });
+      const count = Math.min(total - from, rows.atOnce);
+      const signs = new Float32Array(count).map((_, r) => (from + r < chosen.length ? 1 : -1));
+      const indices = new Int32Array(count).map((_, r) => chosen[(from + r) % chosen.length]!);
+      const found = (await rows.session.run(select(rows, { ...feeds, ...rowFeeds(indices, signs, per) })))["rows"]!
+        .data;
+      for (let r = 0; r < count; r++) (signs[r]! > 0 ? lower : upper)[indices[r]!] = signs[r]! * found[r]!;
     }
   }
   return guess;
 }
 
-/** Channels (of `per` elements) with a kink strictly inside some box; all of them where the activation bends everywhere. */
-function undecided(
-  lower: Float32Array,
-  upper: Float32Array,
-  kinks: readonly number[] | undefined,
-  per: number,
-): number[] {
+const rowFeeds = (indices: Int32Array, signs: Float32Array, per: number): Record<string, Tensor> => {
+  const shape = [indices.length];
+  const ints = (data: Int32Array): Tensor => ({ dtype: "int", shape, data });
+  return {
+    indices: ints(indices),
+    channels: ints(indices.map((index) => Math.floor(index / per))),
+    positions: ints(indices.map((index) => index % per)),
+    signs: float32Tensor(shape, signs),
+  };
+};
+
+/** Neurons with a kink strictly inside their box; all of them where an activation bends everywhere. */
+function undecided(lower: Float32Array, upper: Float32Array, kinks: readonly number[] | undefined): number[] {
   const chosen: number[] = [];
-  for (let channel = 0; channel < lower.length / per; channel++) {
-    let open = kinks === undefined;
-    for (let i = channel * per; !open && i < (channel + 1) * per; i++)
-      open = kinks!.some((kink) => lower[i]! < kink && upper[i]! > kink);
-    if (open) chosen.push(channel);
-  }
+  for (let i = 0; i < lower.length; i++)
+    if (!kinks || kinks.some((kink) => lower[i]! < kink && upper[i]! > kink)) chosen.push(i);
   return chosen;
 }

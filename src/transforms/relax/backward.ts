@@ -26,7 +26,7 @@ import {
   type Rows,
   type RowsContext,
   sampleElements,
-  windowsOf,
+  windowRows,
 } from "./coefficients.ts";
 import { affineError, lineError } from "./error.ts";
 import { identityShortcuts, patchShortcuts } from "./shortcuts.ts";
@@ -205,10 +205,9 @@ const difference = (b: Builder, x: Value | undefined, y: Value | undefined): Val
   x === y ? undefined : x && y ? sub(b, x, y) : x ? x : scale(b, y!, -1);
 
 function timesFactor(b: Builder, a: Dense | Patches, factor: Value, z: Value): Value {
-  if (a.kind === "dense") return mul(b, a.value, perRow(b, factor, z.shape.length));
-  const windows = windowsOf(b, factor, z, a.window);
-  const [n, p, size] = windows.shape as [Dim, Dim, Dim];
-  return mul(b, a.value, reshape(b, windows, [n, p, 1, size]));
+  return a.kind === "dense"
+    ? mul(b, a.value, perRow(b, factor, z.shape.length))
+    : mul(b, a.value, windowRows(b, a, factor, z));
 }
 
 /** Sums rows over the axes along which an operand was broadcast. */
@@ -227,8 +226,7 @@ export function dot({ b, context }: Pick<Pass, "b" | "context">, a: Coefficients
     case "dense":
       return { layout: "dense", value: denseDot(b, a.value, fullSample(b, v, z), sampleElements(z)) };
     case "patches": {
-      const windows = windowsOf(b, v, z, a.window);
-      return { layout: "patches", value: patchDot(b, a.value, windows) };
+      return { layout: "patches", value: patchDot(b, a, windowRows(b, a, v, z)) };
     }
     default:
       throw new Error(`unreachable: ${a satisfies never} ${context}`);
@@ -254,13 +252,17 @@ function denseDot(b: Builder, a: Value, v: Value, size: number): Value {
   return reshape(b, product, [n, s]);
 }
 
-/** [n, P|1, R, K]·[m, P, K] → [n, P, R]. */
-function patchDot(b: Builder, a: Value, windows: Value): Value {
+/** Each row with its window, [n, P, R]; windows are [m, P, 1, K], or [1, 1, R, K] at positions of their own. */
+function patchDot(b: Builder, { value: a, positions: own }: Patches, windows: Value): Value {
   const [n, p, r, size] = a.shape as [Dim, Dim, Dim, number];
-  const [lead, positions] = windows.shape as [Dim, number];
+  const [lead, positions] = windows.shape as [Dim, Dim];
+  if (own) {
+    const product = b.emit("MatMul", [reshape(b, a, [r, 1, size]), reshape(b, windows, [r, size, 1])]);
+    return reshape(b, product, [1, 1, r]);
+  }
   if (n === 1 && p === 1) {
     const columns = b.emit("Transpose", [reshape(b, a, [r, size])], { perm: [1, 0] });
-    return b.emit("MatMul", [windows, columns]);
+    return b.emit("MatMul", [reshape(b, windows, [lead, positions, size]), columns]);
   }
   const product = b.emit("MatMul", [a, reshape(b, windows, [lead, positions, size, 1])]);
   return reshape(b, product, [product.shape[0]!, product.shape[1]!, r]);

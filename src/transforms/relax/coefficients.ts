@@ -35,9 +35,11 @@ export interface Dense {
 
 export interface Patches {
   readonly kind: "patches";
-  /** [n, P or 1, R, C·kernel], windows numbered row-major. */
+  /** [n, P or 1, R, C·kernel], positions numbered row-major. */
   readonly value: Value;
   readonly window: Window;
+  /** Rows at positions of their own, [R]; P is then 1. Absent: every row at every position. */
+  readonly positions?: Value | undefined;
   /** Zero outside z already (padding), so that an op may be pulled through. */
   readonly masked: boolean;
 }
@@ -50,10 +52,18 @@ export type Rows =
   | { readonly kind: "spec"; readonly matrix: Value }
   /** Every element of the target. */
   | { readonly kind: "all" }
-  /** ± some elements of the target of a one-sample network: indices and signs [R], R symbolic. */
-  | { readonly kind: "elements"; readonly indices: Value; readonly signs: Value }
-  /** ± some channels of the target of a one-sample network, at every position. */
-  | { readonly kind: "channels"; readonly indices: Value; readonly signs: Value };
+  /** ± some elements of the target of a one-sample network. */
+  | ({ readonly kind: "elements" } & ElementRows);
+
+/** Which element each row is, and its sign: all [R], R symbolic. */
+export interface ElementRows {
+  /** Into the flattened target. */
+  readonly indices: Value;
+  readonly signs: Value;
+  /** For a target [1, C, …]: `indices` taken apart into channel and position. */
+  readonly channels?: Value;
+  readonly positions?: Value;
+}
 
 /** Where the backward pass stands apart from A: the same for all nodes. */
 export interface RowsContext {
@@ -84,29 +94,14 @@ export function fullSample(b: Builder, value: Value, z: Value): Value {
 
 /** Of rows for every element of the target, the same for all samples [1, S, …], those asked for, with both signs. */
 export function chooseRows(b: Builder, all: Value, context: RowsContext): Dense {
-  const { rows, target } = context;
-  const rest = all.shape.slice(2);
-  switch (rows.kind) {
-    case "elements": {
-      const picked = pickSigned(b, reshape(b, all, all.shape.slice(1)), rows);
-      return { kind: "dense", value: reshape(b, picked, [1, ...picked.shape]) };
-    }
-    case "channels": {
-      const [channels, ...positions] = sampleShape(target) as number[];
-      const open = reshape(b, all, [channels!, sizeOf(positions), ...rest]);
-      const picked = pickSigned(b, open, rows);
-      return {
-        kind: "dense",
-        value: reshape(b, picked, [1, multiplyDims(picked.shape[0]!, sizeOf(positions)), ...rest]),
-      };
-    }
-    default:
-      return { kind: "dense", value: bothSides(b, all, 1, context) };
-  }
+  const { rows } = context;
+  if (rows.kind !== "elements") return { kind: "dense", value: bothSides(b, all, 1, context) };
+  const picked = pickSigned(b, reshape(b, all, all.shape.slice(1)), rows.indices, rows.signs);
+  return { kind: "dense", value: reshape(b, picked, [1, ...picked.shape]) };
 }
 
 /** Chosen entries of axis 0, times their signs. */
-export function pickSigned(b: Builder, value: Value, { indices, signs }: { indices: Value; signs: Value }): Value {
+export function pickSigned(b: Builder, value: Value, indices: Value, signs: Value): Value {
   const picked = b.emit("Gather", [value, indices], { axis: 0 });
   return mul(b, picked, reshape(b, signs, [signs.shape[0]!, ...value.shape.slice(1).map(() => 1)]));
 }
@@ -132,6 +127,15 @@ export function windowsOf(b: Builder, value: Value, z: Value, window: Window): V
   return b.emit("Transpose", [rows], { perm: [0, 2, 1] });
 }
 
+/** The windows that each row of the patches meets: [n, P, 1, C·kernel], or [1, 1, R, C·kernel] at positions of their own. */
+export function windowRows(b: Builder, a: Patches, value: Value, z: Value): Value {
+  const windows = windowsOf(b, value, z, a.window);
+  const [n, positions, size] = windows.shape as [Dim, Dim, Dim];
+  if (!a.positions) return reshape(b, windows, [n, positions, 1, size]);
+  const picked = b.emit("Gather", [reshape(b, windows, [positions, size]), a.positions], { axis: 0 });
+  return reshape(b, picked, [1, 1, ...picked.shape]);
+}
+
 /** Unfold's attributes for a window; pads at the ends chosen so that exactly the counted windows fit. */
 export function unfoldAttrs({ kernel, strides, pads, counts }: Window, z: { readonly shape: Shape }) {
   const ends = counts.map((count, i) => {
@@ -150,21 +154,29 @@ export const windowFits = ({ kernel, strides, pads, counts }: Window, z: { reado
   });
 
 /** Patches written out as rows over all of z, rows ordered (r, p) like a convolution's output. */
-export function toDense(b: Builder, { value, window }: Patches, z: Value): Dense {
+export function toDense(b: Builder, { value, window, positions: own }: Patches, z: Value): Dense {
   const positions = sizeOf(window.counts);
   const [n, , r, size] = value.shape as [Dim, Dim, Dim, number];
   const eye = new Float64Array(positions * positions);
   for (let p = 0; p < positions; p++) eye[p * positions + p] = 1;
-  // [n, R, P, C·K, 1] × [1, 1, P, 1, P']: each row's window at its own position
-  const full = broadcastTo(b, value, [n, positions, r, size]);
-  const turned = reshape(b, b.emit("Transpose", [full], { perm: [0, 2, 1, 3] }), [n, r, positions, size, 1]);
-  const placed = mul(b, turned, b.constant(floatTensor([1, 1, positions, 1, positions], eye)));
-  const channels = fixed(z.shape[1], "channels");
-  const rows = multiplyDims(r, positions);
+  const at = b.constant(floatTensor([positions, positions], eye));
+  let rows: Dim;
+  let placed: Value;
+  if (own) {
+    // [R, C·K, 1] × [R, 1, P]: each row's window at its own position
+    rows = r;
+    const chosen = b.emit("Gather", [at, own], { axis: 0 });
+    placed = mul(b, reshape(b, value, [r, size, 1]), reshape(b, chosen, [r, 1, positions]));
+  } else {
+    // [n, R, P, C·K, 1] × [1, 1, P, 1, P′]
+    rows = multiplyDims(r, positions);
+    const full = broadcastTo(b, value, [n, positions, r, size]);
+    const turned = reshape(b, b.emit("Transpose", [full], { perm: [0, 2, 1, 3] }), [n, r, positions, size, 1]);
+    placed = mul(b, turned, reshape(b, at, [1, 1, positions, 1, positions]));
+  }
   const lead = multiplyDims(n, rows);
-  const attrs = unfoldAttrs(window, z);
-  const windows = reshape(b, placed, [lead, channels, sizeOf(window.kernel), ...window.counts]);
-  const folded = foldWindows(b, windows, [lead, ...sampleShape(z)], attrs);
+  const windows = reshape(b, placed, [lead, fixed(z.shape[1], "channels"), sizeOf(window.kernel), ...window.counts]);
+  const folded = foldWindows(b, windows, [lead, ...sampleShape(z)], unfoldAttrs(window, z));
   return { kind: "dense", value: reshape(b, folded, [n, rows, ...sampleShape(z)]) };
 }
 
@@ -236,5 +248,5 @@ function align(b: Builder, x: Patches, y: Patches, z: Value): Patches | undefine
     const padded = b.emit("Pad", [open], { pads: [0, 0, 0, 0, ...before, 0, 0, 0, 0, ...after], value: 0 });
     return reshape(b, padded, [...lead, channels * sizeOf(kernel)]);
   };
-  return { kind: "patches", window, value: add(b, grow(x), grow(y)), masked: x.masked && y.masked };
+  return { ...x, window, value: add(b, grow(x), grow(y)), masked: x.masked && y.masked };
 }

@@ -127,12 +127,13 @@ function asRows(b: Builder, { layout, value, unsigned }: Errors, context: RowsCo
 /** A per-element term of the target as rows [n, S]: those asked for, with their signs unless it is an error. */
 function elementRows(b: Builder, value: Value, unsigned: boolean, { target, rows, twoSided }: RowsContext): Value {
   const full = fullSample(b, value, target);
-  if (rows.kind === "elements" || rows.kind === "channels") {
+  if (rows.kind === "elements") {
     // one sample: the rows are along axis 0 of what is picked
-    const [first, ...rest] = rows.kind === "elements" ? [sampleElements(target)] : (target.shape.slice(1) as number[]);
-    const open = reshape(b, full, [first!, ...rest]);
-    const picked = unsigned ? b.emit("Gather", [open, rows.indices], { axis: 0 }) : pickSigned(b, open, rows);
-    return reshape(b, picked, [1, multiplyDims(picked.shape[0]!, sizeOf(rest))]);
+    const flat = reshape(b, full, [sampleElements(target)]);
+    const picked = unsigned
+      ? b.emit("Gather", [flat, rows.indices], { axis: 0 })
+      : pickSigned(b, flat, rows.indices, rows.signs);
+    return reshape(b, picked, [1, picked.shape[0]!]);
   }
   const flat = reshape(b, full, [full.shape[0]!, sampleElements(target)]);
   if (!twoSided) return flat;

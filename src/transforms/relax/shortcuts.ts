@@ -18,7 +18,7 @@ import {
   type RowsContext,
   type Window,
   windowFits,
-  windowsOf,
+  windowRows,
 } from "./coefficients.ts";
 
 /** Coefficients on operand `i` of the node from those on its result; undefined where only the dense way is open. */
@@ -74,11 +74,11 @@ export const identityShortcuts: Partial<Record<OpName, Shortcut<Identity>>> = {
       if (!perChannel) return undefined;
       rows = mul(b, rows, perChannel);
     }
-    if (context.rows.kind === "elements") return undefined;
-    if (context.rows.kind === "channels") rows = pickSigned(b, rows, context.rows);
+    const elementRows = context.rows.kind === "elements" ? context.rows : undefined;
+    if (elementRows) rows = pickSigned(b, rows, elementRows.channels!, elementRows.signs);
     const open = reshape(b, rows, [1, 1, ...rows.shape]);
-    const value = context.rows.kind === "channels" ? open : bothSides(b, open, 2, context);
-    return { kind: "patches", value, window, masked: false };
+    if (elementRows) return { kind: "patches", value: open, window, positions: elementRows.positions, masked: false };
+    return { kind: "patches", value: bothSides(b, open, 2, context), window, masked: false };
   },
 };
 
@@ -93,11 +93,11 @@ function channelFactor(b: Builder, factor: Value, node: NodeValue): Value | unde
 }
 
 /** Patches times a per-element factor of z; the windows of z are zero outside, so the result is masked. */
-export const scalePatches = (b: Builder, a: Patches, factor: Value, z: Value): Patches => {
-  const windows = windowsOf(b, factor, z, a.window);
-  const [n, p, size] = windows.shape as [Dim, Dim, Dim];
-  return { ...a, value: mul(b, a.value, reshape(b, windows, [n, p, 1, size])), masked: true };
-};
+export const scalePatches = (b: Builder, a: Patches, factor: Value, z: Value): Patches => ({
+  ...a,
+  value: mul(b, a.value, windowRows(b, a, factor, z)),
+  masked: true,
+});
 
 export const patchShortcuts: Partial<Record<OpName, Shortcut<Patches>>> = {
   Add: (_, node, a, i) => (keepsShape(node, i) ? a : undefined),
@@ -120,7 +120,7 @@ export const patchShortcuts: Partial<Record<OpName, Shortcut<Patches>>> = {
     };
     if (!windowFits(window, x)) return undefined;
     const masked = a.masked ? a : scalePatches(b, a, b.constant(1), node);
-    const [n, p, r] = masked.value.shape as [Dim, Dim, Dim, number];
+    const [n, p, r] = masked.value.shape as [Dim, Dim, Dim];
     const lead = multiplyDims(multiplyDims(n, p), r);
     const flat = reshape(b, masked.value, [lead, fixed(node.shape[1], "channels"), ...kernel]);
     const zeros = kernel.map(() => 0);
@@ -132,6 +132,6 @@ export const patchShortcuts: Partial<Record<OpName, Shortcut<Patches>>> = {
       outputPadding: zeros,
     });
     const size = fixed(x.shape[1], "channels") * sizeOf(window.kernel);
-    return { kind: "patches", window, value: reshape(b, through, [n, p, r, size]), masked: false };
+    return { ...a, window, value: reshape(b, through, [n, p, r, size]), masked: false };
   },
 };
