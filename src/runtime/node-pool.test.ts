@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { table } from "../../test/runtime/jobs.ts";
 import type { Job, JobProgress, Outcome } from "./jobs.ts";
@@ -33,7 +36,8 @@ test("the main thread stays responsive while jobs compute", async () => {
   delay.enable();
   await Promise.all(Array.from({ length: 6 }, (_, i) => pool.run(job("spin", { ms: 60 }, `spin ${i}`))));
   delay.disable();
-  expect(delay.max / 1e6).toBeLessThan(50);
+  // nine ticks in ten, for the operating system may pause anyone; a thread that computed would miss them all
+  expect(delay.percentile(90) / 1e6).toBeLessThan(50);
 });
 
 test("a job reports its progress", async () => {
@@ -105,6 +109,19 @@ test("aborting ends running and waiting jobs at once, and what was done stays do
   for (const outcome of await Promise.all([running, ...others])) expect(outcome).toEqual({ kind: "aborted" });
   expect((await unrelated).kind).toBe("done");
   expect(await pool.run(job("spin", { ms: 1 }), { signal })).toEqual({ kind: "aborted" });
+});
+
+test("a process lives on when it gives up threads in the middle of native calls, and ends in order during one", async () => {
+  const script = fileURLToPath(new URL("../../test/runtime/give-up.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let printed = "";
+  child.stdout.on("data", (chunk) => {
+    printed += chunk;
+  });
+  expect(await once(child, "close")).toEqual([7, null]);
+  expect(printed).toBe("aborted, then done, then closed\n");
 });
 
 test("closing a pool aborts what it still holds", async () => {

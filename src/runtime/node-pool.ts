@@ -4,9 +4,11 @@
  * A job's result does not depend on the worker that runs it: workers share nothing and sessions use one thread.
  */
 
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Job, JobProgress, Outcome, PlainRecord } from "./jobs.ts";
+import { createGuard, type Guard, requestStop, waitUntilStopped } from "./node-guard.ts";
 
 export interface PoolOptions {
   /** URL of the module that exports the job table; such a module gives its own `import.meta.url`. */
@@ -32,6 +34,7 @@ export interface Pool extends AsyncDisposable {
 
 export interface WorkerSetup {
   readonly table: string;
+  readonly guard: Guard;
 }
 
 export interface ToWorker {
@@ -53,6 +56,7 @@ interface Task {
 
 interface Slot {
   readonly worker: Worker;
+  readonly guard: Guard;
   task: Task | undefined;
   timer: NodeJS.Timeout | undefined;
 }
@@ -61,7 +65,8 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers must be at least 1, got ${workers}`);
   const slots = new Set<Slot>();
   const queue: Task[] = [];
-  const ending = new Set<Promise<unknown>>();
+  /** Threads that were given up and have not ended yet. */
+  const ending = new Map<Slot, Promise<unknown>>();
   const watched = new WeakSet<AbortSignal>();
   let closed = false;
 
@@ -69,16 +74,18 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
   function retire(slot: Slot): void {
     clearTimeout(slot.timer);
     slots.delete(slot);
-    const end = slot.worker.terminate();
-    ending.add(end);
-    void end.finally(() => ending.delete(end));
+    const end = requestStop(slot.guard) ? slot.worker.terminate() : once(slot.worker, "exit");
+    ending.set(
+      slot,
+      end.finally(() => ending.delete(slot)),
+    );
   }
 
   function settle(slot: Slot, outcome: Outcome): void {
     clearTimeout(slot.timer);
     const task = slot.task;
     slot.task = undefined;
-    slot.worker.unref(); // an idle worker does not keep the process alive
+    if (slots.has(slot)) slot.worker.unref(); // an idle worker does not keep the process alive
     task?.finish(outcome);
     pump();
   }
@@ -111,8 +118,9 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
   }
 
   function start(): Slot {
-    const worker = launch({ table });
-    const slot: Slot = { worker, task: undefined, timer: undefined };
+    const guard = createGuard();
+    const worker = launch({ table, guard });
+    const slot: Slot = { worker, guard, task: undefined, timer: undefined };
     const crash = (fact: string) => {
       if (!slots.has(slot)) return;
       lose(slot, slot.task ? failed(slot.task.job, `its worker crashed: ${fact}`) : { kind: "aborted" });
@@ -167,6 +175,11 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     });
   }
 
+  const leave = () => {
+    for (const { guard } of [...slots, ...ending.keys()]) waitUntilStopped(guard);
+  };
+  process.on("exit", leave);
+
   return {
     workers,
     run,
@@ -174,7 +187,8 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
       closed = true;
       abort(() => true);
       for (const slot of [...slots]) retire(slot);
-      await Promise.all(ending);
+      await Promise.all(ending.values());
+      process.off("exit", leave);
     },
   };
 }

@@ -2,9 +2,11 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { JobFunction, JobTable, PlainArray } from "./jobs.ts";
+import { adoptGuard } from "./node-guard.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./node-pool.ts";
 
-const { table } = workerData as WorkerSetup;
+const { table, guard } = workerData as WorkerSetup;
+adoptGuard(guard);
 const port = parentPort!;
 const post = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 

@@ -10,6 +10,7 @@ import type { DType, Graph, Tensor } from "../graph/types.ts";
 import { createCache, type Weighed } from "./cache.ts";
 import { hashGraph } from "./hash.ts";
 import { nodeDigest } from "./node-digest.ts";
+import { inNative } from "./node-guard.ts";
 import {
   type Compile,
   type CompileOptions,
@@ -56,7 +57,7 @@ interface TypedPort extends Port {
 let loading: Promise<Ort> | undefined;
 
 function loadOrt(): Promise<Ort> {
-  loading ??= import("onnxruntime-node").then((ort) => {
+  loading ??= inNative(() => import("onnxruntime-node")).then((ort) => {
     ort.env.logLevel = "fatal"; // failures are thrown as well; warnings would land in the middle of our stderr
     return ort;
   });
@@ -83,7 +84,7 @@ export function createRuntime({
   cacheBytes = DEFAULT_CACHE_BYTES,
   warn = (line) => process.stderr.write(`${line}\n`),
 }: NodeRuntimeOptions = {}): Runtime {
-  const cache = createCache<InferenceSession>(cacheBytes, (session) => session.release());
+  const cache = createCache<InferenceSession>(cacheBytes, (session) => inNative(() => session.release()));
   let usable: Promise<Device> | undefined;
 
   const deviceFor = (float: CompileOptions["float"]): Promise<Device> | Device => {
@@ -107,7 +108,7 @@ export function createRuntime({
       device: target,
       inputs: portsOf(graph.inputs).map(typed),
       outputs: outputPorts(graph).map(typed),
-      run: (feeds) => cache.use(key, make, (session) => session.run(feeds)),
+      run: (feeds) => cache.use(key, make, (session) => inNative(() => session.run(feeds))),
       dispose: async () => {},
     });
   }
@@ -120,12 +121,11 @@ async function probe(device: Device): Promise<string | undefined> {
   const x = { kind: "input", name: "x", shape: ["N"], dtype: "float" } as const;
   const graph: Graph = { inputs: [x], outputs: [{ name: "y", value: x }] };
   try {
-    const ort = await loadOrt();
-    const session = await ort.InferenceSession.create(exportOnnx(graph, { float: "float32" }), sessionOptions(device));
-    await session.release();
+    const { value } = await makeSession(exportOnnx(graph, { float: "float32" }), sessionOptions(device), device);
+    await inNative(() => value.release());
     return undefined;
   } catch (error) {
-    return briefly(error);
+    return briefly((error as Error).cause ?? error);
   }
 }
 
@@ -142,8 +142,8 @@ export async function openModel(
     device: "cpu",
     inputs: session.inputMetadata.map((meta) => fileport(meta, `${name}: input`)),
     outputs: session.outputMetadata.map((meta) => fileport(meta, `${name}: output`)),
-    run: (feeds) => session.run(feeds),
-    dispose: () => session.release(),
+    run: (feeds) => inNative(() => session.run(feeds)),
+    dispose: () => inNative(() => session.release()),
   });
 }
 
@@ -154,7 +154,7 @@ async function makeSession(
 ): Promise<Weighed<InferenceSession>> {
   const ort = await loadOrt();
   try {
-    const value = await ort.InferenceSession.create(bytes, options);
+    const value = await inNative(() => ort.InferenceSession.create(bytes, options));
     return { value, bytes: estimateBytes(bytes.length) };
   } catch (error) {
     throw new RunError(`${name}: ONNX Runtime refuses the model: ${briefly(error)}`, { cause: error });

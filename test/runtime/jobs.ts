@@ -1,7 +1,7 @@
 /** @file Jobs for the tests of the worker pool and the store, some of them badly behaved. */
 
 import { appendFileSync } from "node:fs";
-import type { Graph, Tensor } from "../../src/graph/types.ts";
+import type { Graph, Tensor, Value } from "../../src/graph/types.ts";
 import { builder } from "../../src/ops/index.ts";
 import type { JobContext, JobTable, PlainRecord } from "../../src/runtime/jobs.ts";
 import { compile } from "../../src/runtime/node.ts";
@@ -52,6 +52,21 @@ function spin({ ms }: { ms: number }, context: JobContext): PlainRecord[] {
   return [{ ms }];
 }
 
+/** About a second inside one native call, announced when it begins. */
+async function native(_: unknown, context: JobContext): Promise<PlainRecord[]> {
+  const b = builder();
+  const x = b.input("x", ["N", 1024]);
+  const w = b.constant({ dtype: "float", shape: [1024, 1024], data: numbers(1 << 20, 5) });
+  let h: Value = x;
+  for (let i = 0; i < 12; i++) h = b.emit("MatMul", [h, w]);
+  const session = await compile({ inputs: [x], outputs: [{ name: "y", value: h }] }, { float: "float32" });
+  const feeds = { x: { dtype: "float", shape: [2048, 1024], data: numbers(1 << 21, 6) } } as const;
+  context.progress({ done: 0, total: 1 });
+  await session.run(feeds);
+  context.progress({ done: 1, total: 1 });
+  return [];
+}
+
 /** Writes its index to a log when it computes, so that a test can count. */
 async function logged({ log, index, ms }: { log: string; index: number; ms: number }, context: JobContext) {
   spin({ ms }, context);
@@ -63,6 +78,7 @@ export const jobs: JobTable = {
   forward: async () => forward,
   logged: async () => logged,
   spin: async () => spin,
+  native: async () => native,
   echo: async () => (input: { records: PlainRecord[] }) => input.records,
   give: async () => (_: unknown, context: JobContext) => {
     const values = Float32Array.of(1, 2, 3);
