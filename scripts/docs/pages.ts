@@ -1,0 +1,6 @@
+import { opsPage } from "./ops.ts";
+
+/** Every generated page by its path. */
+export const pages: Readonly<Record<string, () => string>> = {
+  "docs/ops.md": opsPage,
+};
