@@ -30,7 +30,7 @@ const conv = (filters: number, kernel: number, stride: number, pad: number): Lay
 const dense = (units: number): Layer => ({ kind: "dense", units });
 
 /**
- * Hidden layers, a ReLU after each; the last dense layer, one unit a class, is added by `modelOf`.
+ * Hidden layers, a ReLU after each; `buildModel` adds the last dense layer, one unit a class.
  * @source SoK: Certified Robustness for Deep Neural Networks (arXiv:2009.04131), table of architectures
  */
 export const ARCHITECTURES = {
@@ -93,6 +93,7 @@ export class ArchitectureError extends Error {
 }
 
 /**
+ * One of the seven.
  * @param inputShape of one sample, channels first
  * @throws ArchitectureError when the name is unknown or a window does not fit the input
  */
@@ -104,16 +105,27 @@ export function modelOf(
 ): Model {
   if (!Object.hasOwn(ARCHITECTURES, name))
     throw new ArchitectureError(`unknown architecture "${name}"; known: ${ARCHITECTURE_NAMES.join(", ")}`);
-  const layers: readonly Layer[] = [...ARCHITECTURES[name as ArchitectureName], dense(classes)];
+  return buildModel(name, ARCHITECTURES[name as ArchitectureName], inputShape, classes, normalisation);
+}
+
+/** A network of these hidden layers. */
+export function buildModel(
+  name: string,
+  hidden: readonly Layer[],
+  inputShape: readonly number[],
+  classes: number,
+  normalisation?: InputNormalisation,
+): Model {
+  const layers = [...hidden, dense(classes)];
   const parameters: Parameter[] = [];
   const blocks: Block[] = [];
   let [shape, offset, neurons] = [inputShape, 0, 0];
   layers.forEach((layer, i) => {
-    const last = i === layers.length - 1;
     const input = layer.kind === "dense" ? [sizeOf(shape)] : shape;
     const weights = weightShape(layer, input, name);
     const fanIn = layer.kind === "dense" ? input[0]! : sizeOf(weights.slice(1));
     const declare = (role: "weight" | "bias", of: readonly number[]): Parameter => {
+      const last = i === layers.length - 1;
       const parameter = {
         name: `${layer.kind}${i + 1}.${role}`,
         role,
