@@ -16,12 +16,11 @@ export function difference(
   return undefined;
 }
 
-/** Largest |got − expected|, relative to the largest |expected|. */
+/** Largest |got − expected|, relative to the largest |expected|; NaN if there is one. */
 export function relativeError(got: Tensor, expected: Tensor): number {
   let [worst, scale] = [0, 0];
   expected.data.forEach((value, i) => {
-    const error = Math.abs(value - got.data[i]!);
-    if (!(error <= worst)) worst = error;
+    worst = Math.max(worst, Math.abs(value - got.data[i]!));
     scale = Math.max(scale, Math.abs(value));
   });
   return worst === 0 ? 0 : worst / scale;

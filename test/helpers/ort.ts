@@ -5,17 +5,33 @@ import type { DType, Tensor } from "../../src/graph/types.ts";
 
 export type FloatType = "float32" | "float64";
 
-/** @returns every output of the model by name */
+export interface OrtModel {
+  /** @returns every output of the model by name */
+  run(feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+export async function openOnnx(model: Uint8Array, float: FloatType = "float32"): Promise<OrtModel> {
+  const session = await InferenceSession.create(model, { logSeverityLevel: 3, intraOpNumThreads: 1 });
+  return {
+    run: async (feeds) => {
+      const inputs = Object.fromEntries(session.inputNames.map((name) => [name, toOrt(feeds.get(name)!, float)]));
+      const outputs = await session.run(inputs);
+      return new Map(session.outputNames.map((name) => [name, fromOrt(outputs[name]!)]));
+    },
+    release: () => session.release(),
+  };
+}
+
+/** One run of a model. */
 export async function runOnnx(
   model: Uint8Array,
   feeds: ReadonlyMap<string, Tensor>,
   float: FloatType = "float32",
 ): Promise<Map<string, Tensor>> {
-  const session = await InferenceSession.create(model, { logSeverityLevel: 3, intraOpNumThreads: 1 });
+  const session = await openOnnx(model, float);
   try {
-    const inputs = Object.fromEntries(session.inputNames.map((name) => [name, toOrt(feeds.get(name)!, float)]));
-    const outputs = await session.run(inputs);
-    return new Map(session.outputNames.map((name) => [name, fromOrt(outputs[name]!)]));
+    return await session.run(feeds);
   } finally {
     await session.release();
   }

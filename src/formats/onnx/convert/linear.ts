@@ -4,7 +4,7 @@ import type { Dim, Value } from "../../../graph/types.ts";
 import { add, reshape, scale } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import type { ConverterTable } from "./types.ts";
-import { readWindow, sharePads } from "./window.ts";
+import { planar, readWindow, sharePads } from "./window.ts";
 
 const transposeMatrix = (n: OnnxNode, x: Value): Value => n.b.emit("Transpose", [x], { perm: [1, 0] });
 
@@ -59,13 +59,16 @@ function groupOf(n: OnnxNode): number {
 
 function conv(n: OnnxNode): Value {
   const [x, w] = [n.value(0), n.value(1)];
-  const { strides, dilations, pads } = readWindow(n, x.shape, kernelOf(n, w));
+  const window = readWindow(n, x.shape, kernelOf(n, w));
+  planar(n, window);
+  const { strides, dilations, pads } = window;
   return addBias(n, n.b.emit("Conv", [x, w], { strides, dilations, pads, group: groupOf(n) }));
 }
 
 function convTranspose(n: OnnxNode): Value {
   const [x, w] = [n.value(0), n.value(1)];
   const window = readWindow(n, x.shape, kernelOf(n, w));
+  planar(n, window);
   const { kernel, sizes, strides, dilations } = window;
   let outputPadding = n.ints(
     "output_padding",

@@ -8,7 +8,7 @@ import type { OnnxNode } from "../node.ts";
 import { asDims, dimArithmetic, dims, type Operand } from "../operand.ts";
 import { multiplyAxis, takeAxis } from "./movement.ts";
 import type { Converter, ConverterTable } from "./types.ts";
-import { padsFor, readWindow, type Window, windowCounts } from "./window.ts";
+import { padsFor, planar, readWindow, type Window, windowCounts } from "./window.ts";
 
 // ---------------------------------------------------------------- reductions
 
@@ -122,6 +122,7 @@ function averagePool(n: OnnxNode): Value {
   const pads = padsFor(window, counts);
   if (pads.every((pad) => pad === 0) && kernel.every((size, i) => size === sizes[i]))
     return mean(n, { x, axes: spatialAxes(x), keepdims: true });
+  planar(n, window);
   const group = n.fixed(x.shape, 1, "its channel axis");
   const weights = share(n, window, counts);
   const uniform = weights.data.every((value) => value === weights.data[0]);

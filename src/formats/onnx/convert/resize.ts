@@ -40,7 +40,9 @@ function coordinate(n: OnnxNode, { from, to, scale, roi }: AxisPlan, i: number, 
     case "align_corners":
       // the standard divides by the unrounded size, ONNX Runtime by the rounded one
       if (Math.abs(scale * from - to) > 1e-6 * to)
-        throw n.unsupported("aligns corners at a scale that gives no whole size: runtimes disagree on it");
+        throw n.unsupported(
+          "aligns corners at a scale that gives no whole size: runtimes disagree on it; export it with sizes",
+        );
       return to > 1 ? (i * (from - 1)) / (to - 1) : 0;
     case "tf_half_pixel_for_nn":
       return (i + 0.5) / scale;

@@ -20,7 +20,6 @@ function positive(n: OnnxNode, name: string, values: readonly number[], count: n
 export function readWindow(n: OnnxNode, shape: Shape, kernel: readonly number[]): Window {
   const count = shape.length - 2;
   if (count < 1) throw n.error(`needs an input with channels and spatial axes, got [${shape}]`);
-  if (count > 2) throw n.unsupported(`goes over ${count} spatial axes; 1 or 2 are supported`);
   const sizes = Array.from({ length: count }, (_, i) => n.fixed(shape, i + 2, "its spatial axis"));
   const ones = new Array<number>(count).fill(1);
   positive(n, "kernel sizes", kernel, count);
@@ -28,6 +27,11 @@ export function readWindow(n: OnnxNode, shape: Shape, kernel: readonly number[])
   const dilations = positive(n, "dilations", n.ints("dilations", ones), count);
   const window = { kernel, sizes, strides, dilations };
   return { ...window, pads: readPads(n, window) };
+}
+
+/** Convolutions, and what becomes one, know one or two spatial axes. */
+export function planar(n: OnnxNode, { sizes }: Window): void {
+  if (sizes.length > 2) throw n.unsupported(`goes over ${sizes.length} spatial axes; 1 or 2 are supported`);
 }
 
 const spanOf = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
