@@ -1,7 +1,7 @@
-/** A value and its weight in bytes. */
+/** A value and its weight in bytes, which may grow while the value is in use. */
 export interface Weighed<T> {
   readonly value: T;
-  readonly bytes: number;
+  bytes: number;
 }
 
 export interface Cache<T> {
@@ -9,7 +9,7 @@ export interface Cache<T> {
    * Runs `action` on the value of `key`, making it first where it is absent; it is not released meanwhile.
    * Concurrent calls make it once. A failure to make it is not remembered.
    */
-  use<R>(key: string, make: () => Promise<Weighed<T>>, action: (value: T) => R | Promise<R>): Promise<R>;
+  use<R>(key: string, make: () => Promise<Weighed<T>>, action: (weighed: Weighed<T>) => R | Promise<R>): Promise<R>;
   /** Releases everything that is not in use. */
   clear(): Promise<void>;
 }
@@ -53,15 +53,17 @@ export function createCache<T>(maxBytes: number, release: (value: T) => Promise<
       entries.delete(key);
       entries.set(key, entry);
       entry.users++;
+      let weight: number | undefined;
       try {
         entry.weighed ??= await entry.made.catch((error: unknown) => {
           if (entries.get(key) === entry) entries.delete(key);
           throw error;
         });
-        return await action(entry.weighed.value);
+        weight = entry.weighed.bytes;
+        return await action(entry.weighed);
       } finally {
         entry.users--;
-        if (absent) await evict(maxBytes);
+        if (absent || entry.weighed?.bytes !== weight) await evict(maxBytes);
       }
     },
     clear: () => evict(-1),

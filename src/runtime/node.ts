@@ -9,6 +9,7 @@ import { exportOnnx } from "../formats/onnx/export.ts";
 import type { DType, Graph, Tensor } from "../graph/types.ts";
 import { createCache, type Weighed } from "./cache.ts";
 import { hashGraph } from "./hash.ts";
+import { peakBytes } from "./memory.ts";
 import { nodeDigest } from "./node-digest.ts";
 import { inNative } from "./node-guard.ts";
 import {
@@ -29,7 +30,7 @@ import {
 export interface NodeRuntimeOptions {
   /** "webgpu" falls back to "cpu", with one line to `warn`, where it cannot start; float64 always runs on the CPU. */
   readonly device?: Device;
-  /** Bound on the memory of cached sessions, estimated from their models' sizes. */
+  /** Bound on the memory of cached sessions, estimated from their models' sizes and largest runs. */
   readonly cacheBytes?: number;
   readonly warn?: (line: string) => void;
 }
@@ -75,16 +76,24 @@ const sessionOptions = (device: Device): InferenceSession.SessionOptions => ({
 });
 
 /** ONNX Runtime keeps the weights, often a second time in packed form, and some memory per session. */
-const estimateBytes = (modelBytes: number): number => 2 * modelBytes + (1 << 17);
+const heldBytes = (modelBytes: number): number => 2 * modelBytes + (1 << 17);
 
-export const DEFAULT_CACHE_BYTES = 1 << 29;
+/** A gigabyte: several large bounding graphs, each of which keeps the memory of its largest run. */
+const DEFAULT_CACHE_BYTES = 1 << 30;
+
+interface Cached {
+  readonly session: InferenceSession;
+  readonly modelBytes: number;
+  /** A session keeps the memory of its largest run, for the next: giving it back costs up to a third of the time. */
+  largestBatch: number;
+}
 
 export function createRuntime({
   device = "cpu",
   cacheBytes = DEFAULT_CACHE_BYTES,
   warn = (line) => process.stderr.write(`${line}\n`),
 }: NodeRuntimeOptions = {}): Runtime {
-  const cache = createCache<InferenceSession>(cacheBytes, (session) => inNative(() => session.release()));
+  const cache = createCache<Cached>(cacheBytes, ({ session }) => inNative(() => session.release()));
   let usable: Promise<Device> | undefined;
 
   const deviceFor = (float: CompileOptions["float"]): Promise<Device> | Device => {
@@ -101,14 +110,26 @@ export function createRuntime({
     const target = await deviceFor(float);
     const key = `${target} ${float} ${hashGraph(graph, nodeDigest)}`;
     const typed = (port: Port): TypedPort => ({ ...port, element: graphElement(port.dtype, float) });
-    const make = () => makeSession(exportOnnx(graph, { float }), sessionOptions(target), name);
+    const make = async (): Promise<Weighed<Cached>> => {
+      const model = exportOnnx(graph, { float });
+      const session = await makeSession(model, sessionOptions(target), name);
+      const bytes = heldBytes(model.length);
+      return { value: { session, modelBytes: bytes, largestBatch: 0 }, bytes };
+    };
     await cache.use(key, make, () => undefined);
     return wrap({
       name,
       device: target,
       inputs: portsOf(graph.inputs).map(typed),
       outputs: outputPorts(graph).map(typed),
-      run: (feeds) => cache.use(key, make, (session) => inNative(() => session.run(feeds))),
+      run: (feeds, batch) =>
+        cache.use(key, make, (kept) => {
+          if (batch > kept.value.largestBatch) {
+            kept.value.largestBatch = batch;
+            kept.bytes = kept.value.modelBytes + peakBytes(graph, batch, float);
+          }
+          return inNative(() => kept.value.session.run(feeds));
+        }),
       dispose: async () => {},
     });
   }
@@ -121,8 +142,8 @@ async function probe(device: Device): Promise<string | undefined> {
   const x = { kind: "input", name: "x", shape: ["N"], dtype: "float" } as const;
   const graph: Graph = { inputs: [x], outputs: [{ name: "y", value: x }] };
   try {
-    const { value } = await makeSession(exportOnnx(graph, { float: "float32" }), sessionOptions(device), device);
-    await inNative(() => value.release());
+    const session = await makeSession(exportOnnx(graph, { float: "float32" }), sessionOptions(device), device);
+    await inNative(() => session.release());
     return undefined;
   } catch (error) {
     return briefly((error as Error).cause ?? error);
@@ -136,7 +157,7 @@ export async function openModel(
 ): Promise<Session> {
   const external = externalData.map((file) => ({ path: file.path, data: file.bytes }));
   const options = { ...sessionOptions("cpu"), ...(external.length > 0 ? { externalData: external } : {}) };
-  const { value: session } = await makeSession(bytes, options, name);
+  const session = await makeSession(bytes, options, name);
   return wrap({
     name,
     device: "cpu",
@@ -151,11 +172,10 @@ async function makeSession(
   bytes: Uint8Array,
   options: InferenceSession.SessionOptions,
   name: string,
-): Promise<Weighed<InferenceSession>> {
+): Promise<InferenceSession> {
   const ort = await loadOrt();
   try {
-    const value = await inNative(() => ort.InferenceSession.create(bytes, options));
-    return { value, bytes: estimateBytes(bytes.length) };
+    return await inNative(() => ort.InferenceSession.create(bytes, options));
   } catch (error) {
     throw new RunError(`${name}: ONNX Runtime refuses the model: ${briefly(error)}`, { cause: error });
   }
@@ -188,7 +208,7 @@ interface Native {
   readonly device: Device;
   readonly inputs: readonly TypedPort[];
   readonly outputs: readonly TypedPort[];
-  readonly run: (feeds: OrtTensors) => Promise<InferenceSession.ReturnType>;
+  readonly run: (feeds: OrtTensors, batch: number) => Promise<InferenceSession.ReturnType>;
   readonly dispose: () => Promise<void>;
 }
 
@@ -201,8 +221,8 @@ async function wrap({ name, device, inputs, outputs, run, dispose }: Native): Pr
     device,
     async run(feeds) {
       if (disposed) throw new RunError(`${name}: the session is closed`);
-      checkFeeds(inputs, feeds, name);
-      const results = await run(toOrt(ort, inputs, feeds)).catch((error: unknown) => {
+      const batch = checkFeeds(inputs, feeds, name);
+      const results = await run(toOrt(ort, inputs, feeds), batch).catch((error: unknown) => {
         if (error instanceof RunError) throw error;
         throw new RunError(`${name}: ONNX Runtime failed: ${briefly(error)}`, { cause: error });
       });

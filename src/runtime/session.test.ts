@@ -35,6 +35,8 @@ const problem = (feeds: Feeds): string => {
 test("feeds of the right names, types and shapes pass, with infinities", () => {
   expect(problem(good)).toBe("none");
   expect(problem({ ...good, x: floats([4, 2], -Infinity) })).toBe("none");
+  expect(checkFeeds(ports, good, "net")).toBe(4);
+  expect(checkFeeds([ports[3]!], { mask: good.mask }, "net")).toBe(1);
 });
 
 test.for([

@@ -69,9 +69,10 @@ export const outputPorts = (graph: Graph): Port[] =>
  * Does every input have exactly one tensor of its type and shape, free of NaN, all of one batch size?
  * Infinities pass: bounds use them.
  *
+ * @returns the batch size, 1 where no input has one
  * @throws RunError naming `what`, the input and the fact
  */
-export function checkFeeds(ports: readonly Port[], feeds: Feeds, what: string): void {
+export function checkFeeds(ports: readonly Port[], feeds: Feeds, what: string): number {
   for (const name of Object.keys(feeds)) {
     if (ports.some((port) => port.name === name)) continue;
     const names = ports.map((port) => `"${port.name}"`).join(", ");
@@ -91,6 +92,7 @@ export function checkFeeds(ports: readonly Port[], feeds: Feeds, what: string): 
     if (size !== undefined) batch ??= { size, name: port.name };
     checkNumbers(tensor, place);
   }
+  return batch?.size ?? 1;
 }
 
 const storage = {
