@@ -154,6 +154,8 @@ function reason(error: unknown): string {
       return "permission denied";
     case "EROFS":
       return "the file system is read-only";
+    case "ENOENT":
+      return "its folder cannot be made or is gone";
     case "ENOTDIR":
     case "EEXIST":
       return "a file is in the way";
