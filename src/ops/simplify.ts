@@ -1,7 +1,7 @@
 /** @file The rewrite passes, run together to a fixed point. Dead code goes because nothing refers to it any more. */
 
 import { makeConstant } from "../graph/builder.ts";
-import { sizeOf } from "../graph/dims.ts";
+import { isBatched, sizeOf } from "../graph/dims.ts";
 import { canonicalForm } from "../graph/passes/canonical.ts";
 import { foldAffine } from "../graph/passes/fold-affine.ts";
 import { rewriteGraph } from "../graph/traverse.ts";
@@ -61,6 +61,8 @@ const foldable = (node: NodeValue): boolean =>
 
 function fold(node: NodeValue): ConstantValue | undefined {
   if (node.inputs.length === 0 || !node.inputs.every(isConstant)) return undefined;
+  // a constant expanded to the batch is no constant: its size is not known
+  if (isBatched(node.shape)) return undefined;
   const tensors = node.inputs.map((input) => (input as ConstantValue).tensor);
   const size = sizeOf(node.shape as number[]);
   const source = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);

@@ -2,7 +2,7 @@
 
 import type { Builder, Value } from "../../graph/types.ts";
 import type { Interval } from "../../ops/op.ts";
-import { abs, add, mul, neg, reshape, sub } from "../../ops/rules.ts";
+import { add, mul, neg, reshape, sub } from "../../ops/rules.ts";
 import { interval } from "../../transforms/interval.ts";
 import { features, type Model, type ParameterValues } from "./architectures.ts";
 
@@ -46,7 +46,6 @@ export function marginLowerBounds(
   target: Value,
 ): Value {
   const hidden = features(b, model, values, box.at);
-  const { lower, upper } = interval(b, [hidden], new Map([[box.at, box.of]]), { arithmetic: "real" }).get(hidden)!;
   const { weight, bias } = model.blocks.at(-1)!;
   const [w, c] = [values.get(weight)!, values.get(bias)!];
   const [units, classes] = weight.shape as [number, number];
@@ -54,11 +53,9 @@ export function marginLowerBounds(
   const own = b.emit("MatMul", [target, b.emit("Transpose", [w], { perm: [1, 0] })]);
   const difference = sub(b, reshape(b, own, ["N", units, 1]), reshape(b, w, [1, units, classes]));
   const offset = sub(b, b.emit("MatMul", [target, reshape(b, c, [classes, 1])]), reshape(b, c, [1, classes]));
-  const row = (value: Value) => reshape(b, value, ["N", 1, units]);
-  const half = b.constant(0.5);
-  const centre = b.emit("MatMul", [row(mul(b, add(b, upper, lower), half)), difference]);
-  const spread = b.emit("MatMul", [row(mul(b, sub(b, upper, lower), half)), abs(b, difference)]);
-  return add(b, reshape(b, sub(b, centre, spread), ["N", classes]), offset);
+  const products = b.emit("MatMul", [reshape(b, hidden, ["N", 1, units]), difference]);
+  const margins = add(b, reshape(b, products, ["N", classes]), offset);
+  return interval(b, [margins], new Map([[box.at, box.of]]), { arithmetic: "real" }).get(margins)!.lower;
 }
 
 /**

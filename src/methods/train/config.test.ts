@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { parseTrainConfig } from "./config.ts";
+
+const minimal = { architecture: "CNNa", epochs: 2 };
+
+test("defaults are filled in", () => {
+  const config = parseTrainConfig(minimal);
+  expect(config).toMatchObject({
+    data: "mnist:train",
+    batch: 128,
+    method: { kind: "plain" },
+    optimiser: { kind: "adam", beta1: 0.9, weightDecay: 0 },
+    seed: 0,
+  });
+});
+
+test("epsilon may be a fraction", () => {
+  const { method } = parseTrainConfig({ ...minimal, method: { kind: "ibp", epsilon: "8/255" } });
+  expect(method).toMatchObject({ epsilon: 8 / 255, kappa: 0.5 });
+});
+
+test.for([
+  [{ ...minimal, epoch: 3 }, /options: unknown "epoch"; known are name, architecture/],
+  [{ ...minimal, architecture: "CNNz" }, /architecture: .*FCNNa/],
+  [{ ...minimal, epochs: 0 }, /epochs: /],
+  [{ architecture: "CNNa" }, /epochs: /],
+  [{ ...minimal, method: { kind: "ibp" } }, /method\.epsilon: /],
+  [{ ...minimal, method: { kind: "ibp", epsilon: -0.1 } }, /method\.epsilon: /],
+  [{ ...minimal, method: { kind: "ibp", epsilon: "8/0" } }, /method\.epsilon: must be finite/],
+  [{ ...minimal, method: { kind: "magic" } }, /method\.kind: /],
+  [{ ...minimal, method: { kind: "ibp", epsilon: 0.1, ramp: { start: 5, end: 2 } } }, /a ramp ends after it starts/],
+  [{ ...minimal, poison: { kind: "patch", sise: 3 } }, /poison: unknown "sise"; known are kind, size, margin/],
+  [{ ...minimal, seed: 1.5 }, /seed: /],
+  ["CNNa", /options: /],
+] as const)("wrong options are refused in one line that names the place: %j", ([raw, message]) => {
+  expect(() => parseTrainConfig(raw)).toThrow(message);
+  try {
+    parseTrainConfig(raw);
+  } catch (error) {
+    expect((error as Error).message).not.toContain("\n");
+  }
+});
