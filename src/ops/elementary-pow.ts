@@ -2,21 +2,11 @@
 
 import { floatTensor } from "../graph/tensor.ts";
 import type { Builder, Value } from "../graph/types.ts";
-import { absInterval, reciprocalInterval } from "./elementary.ts";
+import { absInterval, onDomain, reciprocalInterval } from "./elementary.ts";
 import { KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isConstant, isPoint, type LinearBounds, point } from "./op.ts";
 import { type Curve, concaveLines, convexLines, negated, select, sShapedLines } from "./relax-lines.ts";
-import {
-  constantBounds,
-  hull,
-  inferBroadcast,
-  mapElements,
-  max,
-  mul,
-  neverLinear,
-  scale,
-  unbroadcast,
-} from "./rules.ts";
+import { constantBounds, hull, inferBroadcast, mapElements, mul, neverLinear, scale, unbroadcast } from "./rules.ts";
 
 const pow = (b: Builder, x: Value, exponent: Value): Value => b.emit("Pow", [x, exponent]);
 
@@ -83,8 +73,7 @@ function powInterval(b: Builder, x: Interval, y: Interval): Interval {
   });
   if (p === 0) return point(pow(b, x.lower, y.lower));
   if (!Number.isInteger(p)) {
-    const zero = b.constant(0);
-    const ends = at({ lower: max(b, x.lower, zero), upper: max(b, x.upper, zero) });
+    const ends = at(onDomain(b, x));
     return p > 0 ? ends : { lower: ends.upper, upper: ends.lower };
   }
   if (p > 0) return at(p % 2 === 0 ? absInterval(b, x) : x);
@@ -132,7 +121,6 @@ function powLines(b: Builder, x: Interval, exponent: Value): LinearBounds | unde
     return negated(b, sShapedLines(b, mirrored, x, flipped));
   }
   if (Number.isInteger(p)) return undefined;
-  const zero = b.constant(0);
-  const domain = { lower: max(b, x.lower, zero), upper: max(b, x.upper, zero) };
+  const domain = onDomain(b, x);
   return p > 0 && p < 1 ? concaveLines(b, curve, domain, image) : convexLines(b, curve, domain, image);
 }

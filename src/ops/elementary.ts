@@ -94,9 +94,15 @@ export const Floor = step("Floor", Math.floor);
 export const Ceil = step("Ceil", Math.ceil);
 export const Round = step("Round", roundHalfEven);
 
-/** Functions of x ≥ 0: what lies below 0 in a box cannot be reached, or the network would compute NaN. */
-const onDomain = (b: Builder, { lower, upper }: Interval): Interval =>
-  lower === upper ? point(lower) : { lower: max(b, lower, b.constant(0)), upper: max(b, upper, b.constant(0)) };
+/**
+ * Functions of x ≥ 0: what lies below 0 in a box cannot be reached, or the network would compute NaN. A choice rather
+ * than a maximum, so that an infinite slope at 0 is dropped from a gradient, not multiplied by 0.
+ */
+export const onDomain = (b: Builder, { lower, upper }: Interval): Interval => {
+  const zero = b.constant(0);
+  const clamp = (end: Value): Value => select(b, less(b, zero, end), end, zero);
+  return lower === upper ? point(lower) : { lower: clamp(lower), upper: clamp(upper) };
+};
 
 const sqrtInterval = (b: Builder, [x]: readonly Interval[]): Interval => increasing("Sqrt")(b, [onDomain(b, x!)], {});
 const sqrtSlope = (b: Builder, _: Value, y: Value) => div(b, b.constant(0.5), y);

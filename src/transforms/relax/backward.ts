@@ -7,12 +7,12 @@
  * @source Zhang et al. 2018, arXiv:1811.00866 (CROWN); verification.md §4.3
  */
 
-import { bindDim, multiplyDims } from "../../graph/dims.ts";
+import { bindDim, isBatched, multiplyDims } from "../../graph/dims.ts";
 import { dependents, topological } from "../../graph/traverse.ts";
 import type { Builder, Dim, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isUnsupported, type LinearBounds, type SlopeRule } from "../../ops/op.ts";
-import { abs, add, min, mul, reemit, reshape, scale, sub, unbroadcast } from "../../ops/rules.ts";
+import { abs, add, broadcastTo, min, mul, reemit, reshape, scale, sub, unbroadcast } from "../../ops/rules.ts";
 import type { Arithmetic } from "../interval.ts";
 import { UnsupportedReading } from "../unsupported.ts";
 import {
@@ -145,21 +145,32 @@ function atZero(b: Builder, node: NodeValue, varies: readonly boolean[]): Value 
 }
 
 /** Dense rows through the vjp, with the rows folded into the batch axis. */
-function transposed({ b }: Pass, node: NodeValue, { value }: Dense, i: number): Dense {
+function transposed({ b }: Pass, node: NodeValue, { value: rows }: Dense, i: number): Dense {
   const { vjp } = recordOf(node.op);
   if (isUnsupported(vjp)) throw new UnsupportedReading(node, "linear bound", vjp.unsupported);
   const pull = vjp as (b: Builder, site: unknown, dy: Value) => readonly (Value | undefined)[];
+  // an operand that does not vary may still differ between samples (a cotangent, a second input)
+  const perSample = node.inputs.some((input, k) => k !== i && isBatched(input.shape));
+  const value = perSample ? broadcastTo(b, rows, [node.shape[0]!, ...rows.shape.slice(1)]) : rows;
   const [n, s] = value.shape as [Dim, Dim];
   const lead = multiplyDims(n, s);
   const operand = node.inputs[i]!;
   // the rule reads only shapes of what varies: a stand-in with the rows in the batch axis
   const standIn = b.input("rows", [lead, ...operand.shape.slice(1)]);
-  const inputs = node.inputs.map((input, k) => (k === i ? standIn : input));
+  const inputs = node.inputs.map((input, k) => (k === i ? standIn : forEveryRow(b, input, s)));
   const output = b.input("rows", [lead, ...node.shape.slice(1)]);
   const dy = reshape(b, value, output.shape);
   const wanted = node.inputs.map((_, k) => k === i);
   const dx = pull(b, { inputs, output, attrs: node.attrs, wanted }, dy)[i]!;
   return { kind: "dense", value: reshape(b, dx, [n, s, ...operand.shape.slice(1)]) };
+}
+
+/** A value with a batch axis, repeated for the rows folded into that axis; others broadcast by themselves. */
+function forEveryRow(b: Builder, value: Value, rows: Dim): Value {
+  const [n, ...sample] = value.shape;
+  if (!isBatched(value.shape)) return value;
+  const repeated = broadcastTo(b, reshape(b, value, [n!, 1, ...sample]), [n!, rows, ...sample]);
+  return reshape(b, repeated, [multiplyDims(n!, rows), ...sample]);
 }
 
 // ---------------------------------------------------------------- relaxed ops

@@ -4,7 +4,7 @@ import { dependents, rewriteGraph, topological } from "../../graph/traverse.ts";
 import type { Builder, Graph, NodeValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import { type Interval, isUnsupported, type SlopeRule } from "../../ops/op.ts";
-import { reemit } from "../../ops/rules.ts";
+import { max, min, reemit } from "../../ops/rules.ts";
 import { type Arithmetic, interval } from "../interval.ts";
 import { backward } from "./backward.ts";
 import type { Rows } from "./coefficients.ts";
@@ -125,12 +125,19 @@ export function backwardBoxes(b: Builder, target: Value, domains: Domains, optio
     // a bool or an index has a box, but no linear bounds
     if (operand.dtype !== "float" || intervalIsExact(operand, domains)) known.set(operand, boxes.get(operand)!);
     else {
-      const { lower, upper } = linearBounds(b, operand, { kind: "all" }, domains, boxes, {
-        ...options,
-        twoSided: true,
-      });
-      known.set(operand, { lower, upper: upper! });
+      const bounds = linearBounds(b, operand, { kind: "all" }, domains, boxes, { ...options, twoSided: true });
+      known.set(operand, reachable(b, operand, target, { lower: bounds.lower, upper: bounds.upper! }, boxes));
     }
   }
   return interval(b, [target], known, { arithmetic });
+}
+
+/**
+ * The box found backwards, as the papers have it, where what it is for is piecewise linear. Other ops may be defined on
+ * part of the line alone (√, ln, 1/x), which the interval knows and a line may leave: there, both together.
+ */
+function reachable(b: Builder, operand: Value, target: Value, box: Interval, boxes: Boxes): Interval {
+  const forward = boxes.get(operand);
+  if (!forward || kinksOf(operand, target)) return box;
+  return { lower: max(b, box.lower, forward.lower), upper: min(b, box.upper, forward.upper) };
 }
