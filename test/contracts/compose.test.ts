@@ -13,7 +13,7 @@ import { type Rng, rng } from "../../src/random/rng.ts";
 import { gradient } from "../../src/transforms/gradient.ts";
 import type { Arithmetic } from "../../src/transforms/interval.ts";
 import { backwardBoxes, expandForRelax, intervalBoxes, linearBounds } from "../../src/transforms/relax/index.ts";
-import { inFloat32 } from "./op-bench.ts";
+import { inRuntime } from "./op-bench.ts";
 
 const [INPUTS, HIDDEN, OUTPUTS, BATCH] = [4, 6, 2, 4];
 const EPSILON = 0.25;
@@ -210,10 +210,10 @@ async function checkContains(network: Network, name: string, reading: "interval"
   const values = points.map((feeds) => evaluate([network.x], { y: network.y }, feeds).get("y")!);
   for (const value of values) expectContained(exact, value, 1e-9);
   const sound = boundsOf(network, reading, "float32");
-  const computed = await inFloat32({ lower: sound.lower, upper: sound.upper }, box);
+  const computed = await inRuntime({ lower: sound.lower, upper: sound.upper }, box);
   for (const value of values) expectContained(computed, value, 0);
   for (const feeds of points.slice(0, 4))
-    expectContained(computed, (await inFloat32({ y: network.y }, feeds)).get("y")!, 0);
+    expectContained(computed, (await inRuntime({ y: network.y }, feeds)).get("y")!, 0);
 }
 
 const STEP = 1e-6;

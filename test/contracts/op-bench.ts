@@ -135,6 +135,9 @@ const graphOf = (outputs: Readonly<Record<string, Value>>) => {
 export const inFloat64 = (outputs: Readonly<Record<string, Value>>, feeds: Feeds): Map<string, Tensor> =>
   evaluateGraph(graphOf(outputs), feeds);
 
-/** Outputs by ONNX Runtime in float32. */
-export const inFloat32 = (outputs: Readonly<Record<string, Value>>, feeds: Feeds): Promise<Map<string, Tensor>> =>
-  runOnnx(exportOnnx(graphOf(outputs)), feeds);
+/** Outputs by ONNX Runtime. */
+export const inRuntime = (
+  outputs: Readonly<Record<string, Value>>,
+  feeds: Feeds,
+  float: "float32" | "float64" = "float32",
+): Promise<Map<string, Tensor>> => runOnnx(exportOnnx(graphOf(outputs), { float }), feeds, float);

@@ -159,9 +159,10 @@ export const cases: { readonly [K in OpName]: readonly OpCase<K>[] } = {
   Ceil: unary(),
   Round: unary(),
   Relu: unary(),
+  // an attribute of an ONNX file is a float32 number
   LeakyRelu: [0.1, 0, 0.9, 1, 1.5, -0.4].map((alpha) => ({
     label: `α = ${alpha}`,
-    attrs: { alpha },
+    attrs: { alpha: Math.fround(alpha) },
     operands: [box()],
   })),
   PRelu: [
