@@ -10,8 +10,8 @@ import { MAX_RANK } from "./tensor.ts";
 
 /** Elements of one tensor at batch size 1: float32 of 1 GiB. */
 const MAX_ELEMENTS = 2 ** 28;
-/** What folding may make in all, beside as much as the file itself holds: it bounds time and memory. */
-const MAX_FOLDED_ELEMENTS = 2 ** 24;
+/** Elements that import may make in all, beside as many as the file itself holds: it bounds time and memory. */
+const MAX_MADE_ELEMENTS = 2 ** 24;
 /** A constant that a shape or bound is read from is computed by the slow reference, recursively: this many elements. */
 const MAX_EVALUATED_ELEMENTS = 2000;
 
@@ -29,11 +29,11 @@ export class Emitter implements Builder {
   readonly #builder = builder();
   readonly #constants = new Map<Value, Tensor>();
   readonly #work = new Map<Value, number>();
-  #foldable: number;
+  #budget: number;
 
   constructor({ generalised, stored }: EmitterOptions) {
     this.generalised = generalised;
-    this.#foldable = MAX_FOLDED_ELEMENTS + 4 * stored;
+    this.#budget = MAX_MADE_ELEMENTS + 4 * stored;
   }
 
   /** Typed as a node for the rules that expect a Builder; a folded result is a constant. */
@@ -72,15 +72,25 @@ export class Emitter implements Builder {
     if (shape.length > MAX_RANK) throw new ShapeError(`a tensor of ${shape.length} axes is not supported`);
     const symbolic = shape.filter((dim) => typeof dim !== "number").length;
     if (symbolic > 1) throw new ShapeError(`[${shape}] would have more than one batch axis`);
-    const size = shape.reduce<number>((product, dim) => product * bindDim(dim, 1), 1);
+    const sizes = shape.map((dim) => bindDim(dim, 1));
+    if (sizes.some((size) => !(Number.isSafeInteger(size) && size >= 0)))
+      throw new ShapeError(`the shape [${shape}] is impossible`);
+    const size = bulk(sizes);
     if (!(size <= MAX_ELEMENTS)) throw new ShapeError(`a tensor of ${size} elements is too large`);
+  }
+
+  /** Asks to make a list or constant of this many elements. @throws ShapeError when the file has asked for too many */
+  claim(...sizes: readonly number[]): void {
+    const count = bulk(sizes);
+    if (!(count <= this.#budget)) throw new ShapeError(`a constant of ${count} elements is too large`);
+    this.#budget -= count;
   }
 
   #fold<K extends OpName>(op: K, inputs: readonly Value[], attrs: OpAttrs[K], node: Value): Value | undefined {
     if (!inputs.every((input) => input.kind === "constant")) return undefined;
     const cost = [node, ...inputs].reduce((sum, { shape }) => sum + bindDim(elements(shape), 1), 0);
-    if (isBatched(node.shape) || cost > this.#foldable || !isFoldable(op, inputs, node.dtype)) return undefined;
-    this.#foldable -= cost;
+    if (isBatched(node.shape) || cost > this.#budget || !isFoldable(op, inputs, node.dtype)) return undefined;
+    this.#budget -= cost;
     const tensors = inputs.map((input) => input.tensor);
     return this.constant(evaluateConstant(op, tensors, attrs));
   }
@@ -109,3 +119,6 @@ export class Emitter implements Builder {
     return tensor;
   }
 }
+
+/** Elements, an empty axis counting as 1: beside one, another axis may still claim any size. */
+const bulk = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * Math.max(1, size), 1);

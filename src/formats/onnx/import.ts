@@ -9,7 +9,7 @@ import { OnnxError, printable, UnsupportedError } from "./error.ts";
 import { type Declared, type ModelSource, type NodeSource, readModel } from "./model.ts";
 import { OnnxNode } from "./node.ts";
 import type { Operand } from "./operand.ts";
-import { type ReadExternal, readTensor } from "./tensor.ts";
+import { externalData, type ReadExternal, readTensor } from "./tensor.ts";
 
 export type { Declared, DeclaredDim } from "./model.ts";
 export type { ReadExternal } from "./tensor.ts";
@@ -53,8 +53,9 @@ export function importOnnx(
     const source = readModel(bytes);
     checkOps(source);
     const tensors = new Map(bind);
+    const external = readExternal && externalData(readExternal);
     for (const [name, proto] of source.initializers)
-      if (source.needed.has(name)) tensors.set(name, readTensor(proto, name, readExternal));
+      if (source.needed.has(name)) tensors.set(name, readTensor(proto, name, external));
     const { graph, warnings } = convert(source, tensors, batch);
     const { opset, irVersion, producer, inputs, outputs, nodes } = source;
     return { graph, opset, irVersion, producer, inputs, outputs, nodeNames: nodes.map(({ name }) => name), warnings };
@@ -67,12 +68,17 @@ export function importOnnx(
 
 /** All unsupported ops of the file in one message. */
 function checkOps({ nodes, opset }: ModelSource): void {
-  const missing = new Map<string, NodeSource[]>();
-  for (const node of nodes) if (!converters.has(node.op)) missing.set(node.op, [...(missing.get(node.op) ?? []), node]);
+  const missing = new Map<string, { first: NodeSource; count: number }>();
+  for (const node of nodes) {
+    if (converters.has(node.op)) continue;
+    const known = missing.get(node.op) ?? { first: node, count: 0 };
+    known.count++;
+    missing.set(node.op, known);
+  }
   if (missing.size === 0) return;
-  const list = [...missing].map(([op, [first, ...rest]]) => {
-    const more = rest.length > 0 ? ` and ${rest.length} more` : "";
-    return `${printable(op, 40)} (${printable(first!.name, 60)}${more})`;
+  const list = [...missing].map(([op, { first, count }]) => {
+    const more = count > 1 ? ` and ${count - 1} more` : "";
+    return `${printable(op, 40)} (${printable(first.name, 60)}${more})`;
   });
   throw new UnsupportedError(
     `uses ops of opset ${opset} that are not supported: ${list.slice(0, 12).join(", ")}${list.length > 12 ? ", …" : ""}; replace them before export`,

@@ -17,6 +17,9 @@ import {
 export const OLDEST_OPSET = 6;
 export const NEWEST_OPSET = 21;
 
+/** The largest networks in use have a few ten thousand. */
+const MAX_NODES = 100_000;
+
 /** A dimension as the file declares it: a size, a parameter's name, or nothing. */
 export type DeclaredDim = number | string | undefined;
 
@@ -61,8 +64,10 @@ export function readModel(bytes: Uint8Array): ModelSource {
   if (!graph) throw new OnnxError("holds no graph: it is not an ONNX model");
   if (!graph.output?.length) throw new OnnxError("its graph has no outputs: it is not a complete ONNX model");
   const outputNames = graph.output.map((output) => output.name ?? "");
-  const repeated = outputNames.find((name, i) => name === "" || outputNames.indexOf(name) !== i);
-  if (repeated !== undefined) throw new OnnxError(`has an output without a name, or two named "${repeated}"`);
+  if (outputNames.includes("") || new Set(outputNames).size !== outputNames.length)
+    throw new OnnxError("has an output without a name, or two of one name");
+  const count = graph.node?.length ?? 0;
+  if (count > MAX_NODES) throw new UnsupportedError(`has ${count} nodes; at most ${MAX_NODES} are read`);
   const opset = readOpset(proto);
   const initializers = readInitializers(graph);
   const inputs = (graph.input ?? []).filter((input) => !initializers.has(input.name ?? "")).map(declare);
@@ -145,10 +150,9 @@ function declare({ name = "", type }: ValueInfoProto): Declared {
   const shape = tensor.shape?.dim?.map((dim) =>
     dim.value === "dimValue" ? dim.dimValue : dim.value === "dimParam" && dim.dimParam ? dim.dimParam : undefined,
   );
-  const impossible = shape?.find((dim) => typeof dim === "number" && !(Number.isSafeInteger(dim) && dim >= 0));
   // some exporters write −1 for an unknown size
-  if (impossible !== undefined && impossible !== -1)
-    throw new OnnxError(`"${name}" has the impossible size ${impossible}`);
+  const impossible = shape?.find((dim) => typeof dim === "number" && !(Number.isSafeInteger(dim) && dim >= -1));
+  if (impossible !== undefined) throw new OnnxError(`"${name}" has the impossible size ${impossible}`);
   return { name, dtype, shape: shape?.map((dim) => (dim === -1 ? undefined : dim)) };
 }
 

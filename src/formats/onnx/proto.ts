@@ -108,12 +108,12 @@ export const dataTypeName = (type: number | undefined): string =>
 /** AttributeProto.AttributeType, those that Assay writes. */
 export const ATTRIBUTE_TYPE = { FLOAT: 1, INT: 2, STRING: 3, TENSOR: 4, FLOATS: 6, INTS: 7 } as const;
 
-/** A file of a million nodes has about 20 million fields; each becomes at most a few hundred bytes of objects. */
-export const MAX_FIELDS = 20_000_000;
-/** Messages and strings: what a field of two bytes can turn into hundreds. */
-export const MAX_MESSAGES = 5_000_000;
+/** A node has about 20 fields, so this is room for 200,000 nodes. */
+export const MAX_FIELDS = 4_000_000;
+/** Messages and strings: a field of two bytes becomes hundreds of bytes of objects. */
+export const MAX_MESSAGES = 2_000_000;
 /** 64-bit integers outside raw data: shapes, attributes, small tensors. */
-export const MAX_INTEGERS = 50_000_000;
+export const MAX_INTEGERS = 20_000_000;
 
 /** Reads 64-bit integers as numbers, and stops at a file whose decoded form would be far larger than the file. */
 class BoundedReader extends protobuf.Reader {
@@ -162,4 +162,10 @@ export const decodeModel = (bytes: Uint8Array): ModelProto =>
 export const decodeTensor = (bytes: Uint8Array): TensorProto =>
   schema("TensorProto").decode(new BoundedReader(bytes)) as TensorProto;
 
-export const encodeModel = (model: ModelProto): Uint8Array => schema("ModelProto").encode(model).finish();
+/** @returns bytes with a buffer of their own, so that they can be sent to a worker */
+export function encodeModel(model: ModelProto): Uint8Array {
+  const { buffer, byteOffset, byteLength } = schema("ModelProto").encode(model).finish();
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  // small messages come from a pool
+  return byteLength === buffer.byteLength ? bytes : bytes.slice();
+}

@@ -7,6 +7,33 @@ import { DATA_TYPE, dataTypeName, type TensorProto } from "./proto.ts";
 /** Reads a file that a model names, relative to the model's folder. */
 export type ReadExternal = (path: string) => Uint8Array;
 
+/** The external files of one model, and how much of them its tensors claim. */
+export interface ExternalData {
+  read(path: string): Uint8Array;
+  claim(bytes: number, tensor: string): void;
+}
+
+/** Tied weights may be listed more than once, but not without end. */
+const MAX_CLAIMS_PER_BYTE = 4;
+
+export function externalData(read: ReadExternal): ExternalData {
+  const known = new Set<string>();
+  let [present, claimed] = [0, 0];
+  return {
+    read: (path) => {
+      const bytes = read(path);
+      if (!known.has(path)) present += bytes.length;
+      known.add(path);
+      return bytes;
+    },
+    claim: (bytes, tensor) => {
+      claimed += bytes;
+      if (claimed > MAX_CLAIMS_PER_BYTE * present)
+        throw new OnnxError(`tensor "${tensor}" overlaps others in its file: the file is damaged`);
+    },
+  };
+}
+
 /** float32 elements of 4 GiB: what ONNX Runtime itself could hold. */
 const MAX_TENSOR_ELEMENTS = 2 ** 30;
 
@@ -22,11 +49,11 @@ const saturate = (value: number): number => Math.max(-(2 ** 31), Math.min(2 ** 3
  * @throws UnsupportedError for float16, quantised, string and complex elements
  * @throws OnnxError when shape and bytes differ, or a value is not finite (one ±∞ alone is a bound, and passes)
  */
-export function readTensor(proto: TensorProto, name: string, readExternal?: ReadExternal): Tensor {
+export function readTensor(proto: TensorProto, name: string, external?: ExternalData): Tensor {
   const shape = readShape(proto.dims ?? [], name);
   const count = shape.reduce((a, b) => a * b, 1);
   if (proto.segment) throw new UnsupportedError(`tensor "${name}" is stored in segments; save the model in one piece`);
-  const raw = proto.dataLocation === 1 ? readExternalData(proto, name, readExternal) : proto.rawData;
+  const raw = proto.dataLocation === 1 ? readExternalData(proto, name, external) : proto.rawData;
   const bytes = raw && (raw.length > 0 || count === 0 || proto.dataLocation === 1) ? raw : undefined;
   switch (proto.dataType) {
     case DATA_TYPE.FLOAT:
@@ -125,18 +152,19 @@ function listed<T>(
 const integers = (values: readonly number[] = [], count: number, name: string): Int32Array =>
   listed(values, count, name, { from: (list) => Int32Array.from(list, saturate) });
 
-function readExternalData(proto: TensorProto, name: string, readExternal?: ReadExternal): Uint8Array {
+function readExternalData(proto: TensorProto, name: string, external?: ExternalData): Uint8Array {
   const entries = new Map((proto.externalData ?? []).map(({ key, value }) => [key, value ?? ""]));
   const path = safeExternalPath(entries.get("location") ?? "", name);
-  if (!readExternal)
+  if (!external)
     throw new OnnxError(`tensor "${name}" is stored in the file "${path}"; load the model from a path, not from bytes`);
-  const file = readExternal(path);
+  const file = external.read(path);
   const offset = byteCount(entries.get("offset"), 0, name);
   const length = byteCount(entries.get("length"), file.length - offset, name);
   if (length < 0 || offset + length > file.length)
     throw new OnnxError(
       `tensor "${name}" lies outside its file "${path}" of ${file.length} bytes: the file is damaged`,
     );
+  external.claim(length, name);
   return file.subarray(offset, offset + length);
 }
 

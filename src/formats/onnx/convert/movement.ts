@@ -28,13 +28,26 @@ export function takeAxis(n: OnnxNode, x: Operand, axis: number, indices: readonl
   return n.b.emit("Gather", [x, n.b.constant(places)], { axis });
 }
 
-/** ONNX's clamping of starts and ends. */
-function slicePlaces(size: number, start: number, end: number, step: number): number[] {
+/** One axis of a Slice, with ONNX's clamping of starts and ends. */
+function cutAxis(
+  n: OnnxNode,
+  x: Operand,
+  axis: number,
+  [start, end, step]: readonly [number, number, number],
+): Operand {
+  const size = n.fixed(x.shape, axis);
   const clamp = (at: number, low: number, high: number) => Math.max(low, Math.min(high, at < 0 ? at + size : at));
-  const places: number[] = [];
-  if (step > 0) for (let i = clamp(start, 0, size); i < clamp(end, 0, size); i += step) places.push(i);
-  else for (let i = clamp(start, 0, size - 1); i > clamp(end, -1, size - 1); i += step) places.push(i);
-  return places;
+  const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
+  const from = clamp(start, Math.max(0, low), high);
+  const count = Math.max(0, Math.ceil((clamp(end, low, high) - from) / step));
+  if (step > 0 && count > 0) return sliceAxis(n, x, axis, from, count, step);
+  n.b.claim(count);
+  return takeAxis(
+    n,
+    x,
+    axis,
+    Array.from({ length: count }, (_, i) => from + i * step),
+  );
 }
 
 function slice(n: OnnxNode): Operand {
@@ -63,7 +76,7 @@ function slice(n: OnnxNode): Operand {
       continue;
     }
     if (typeof end !== "number") throw n.unsupported("the end of its slice depends on the batch size");
-    x = takeAxis(n, x, axis, slicePlaces(size, start, end, step));
+    x = cutAxis(n, x, axis, [start, end, step]);
   }
   return x;
 }
@@ -205,7 +218,7 @@ function padByIndex(n: OnnxNode, x: Value, begin: readonly number[], end: readon
     const size = n.fixed(x.shape, axis, "its padded axis");
     const count = size + low + high;
     if (count < 1 || size < 1) throw n.error(`its pads leave nothing of axis ${axis}`);
-    n.b.check([count]);
+    n.b.claim(count);
     const places = Array.from({ length: count }, (_, i) => paddedIndex(i - low, size, mode));
     result = takeAxis(n, result, axis, places);
   });
@@ -298,7 +311,7 @@ function trilu(n: OnnxNode): Value {
   const [rows, columns] = [n.fixed(x.shape, rank - 2), n.fixed(x.shape, rank - 1)];
   const upper = n.int("upper", 1) === 1;
   const shift = n.has(1) ? n.scalar(1) : 0;
-  n.b.check([rows, columns]);
+  n.b.claim(rows, columns);
   const data = Uint8Array.from({ length: rows * columns }, (_, i) => {
     const diagonal = (i % columns) - Math.floor(i / columns);
     return (upper ? diagonal >= shift : diagonal <= shift) ? 1 : 0;

@@ -10,6 +10,11 @@ import type { ConverterTable } from "./types.ts";
 
 const ones = (count: number): number[] => new Array<number>(count).fill(1);
 
+function channelled(n: OnnxNode, x: Value): Value {
+  if (x.shape.length < 2) throw n.error(`needs an input with channels, got [${x.shape}]`);
+  return x;
+}
+
 /** [C] as [C, 1, …], beside [N, C, …]. */
 const perChannel = (n: OnnxNode, x: Value, rank: number): Value => {
   if (x.shape.length !== 1) throw n.error(`a parameter of shape [${x.shape}] should have one axis`);
@@ -22,8 +27,7 @@ function batchNormalization(n: OnnxNode): Value {
   if (training || [1, 2, 3, 4].some((output) => n.wants(output)))
     throw n.unsupported("is in training mode; export the model for inference");
   if (n.int("spatial", 1) !== 1) throw n.unsupported("spatial = 0 is not supported");
-  const x = n.value(0);
-  if (x.shape.length < 2) throw n.error(`needs an input with channels, got [${x.shape}]`);
+  const x = channelled(n, n.value(0));
   const channels = n.fixed(x.shape, 1, "its channel axis");
   const parameters = [1, 2, 3, 4].map((index) => n.b.constantOf(n.value(index)));
   if (parameters.some((parameter) => parameter === undefined)) return normalizeByValues(n, x);
@@ -60,7 +64,7 @@ function standardize(n: OnnxNode, x: Value, axes: readonly number[], epsilon: nu
 const spatialAxes = (x: Value, from = 2): number[] => x.shape.slice(from).map((_, i) => i + from);
 
 function instanceNormalization(n: OnnxNode): Value {
-  const x = n.value(0);
+  const x = channelled(n, n.value(0));
   const { result } = standardize(n, x, spatialAxes(x), n.float("epsilon", 1e-5));
   const [gain, bias] = [perChannel(n, n.value(1), x.shape.length), perChannel(n, n.value(2), x.shape.length)];
   return add(n.b, mul(n.b, result, gain), bias);
@@ -76,7 +80,7 @@ function layerNormalization(n: OnnxNode): Operand[] {
 
 /** Opset 18 gives scale and bias per group, 21 per channel. */
 function groupNormalization(n: OnnxNode): Value {
-  const x = n.value(0);
+  const x = channelled(n, n.value(0));
   const [groups, channels] = [n.int("num_groups"), n.fixed(x.shape, 1, "its channel axis")];
   if (groups < 1 || channels % groups !== 0) throw n.error(`${channels} channels do not divide into ${groups} groups`);
   const grouped = reshape(n.b, x, [x.shape[0]!, groups, channels / groups, ...x.shape.slice(2)]);
@@ -100,11 +104,11 @@ function meanVarianceNormalization(n: OnnxNode): Value {
 
 /** x / (bias + α/size · Σ x²)^β over neighbouring channels; the sum is a product with a band matrix. */
 function localResponseNormalization(n: OnnxNode): Value {
-  const x = n.value(0);
+  const x = channelled(n, n.value(0));
   const channels = n.fixed(x.shape, 1, "its channel axis");
   const size = n.int("size");
   if (size < 1) throw n.error(`its size ${size} is impossible`);
-  n.b.check([channels, channels]);
+  n.b.claim(channels, channels);
   const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
   const weight = n.float("alpha", 1e-4) / size;
   const band = new Float64Array(channels * channels);

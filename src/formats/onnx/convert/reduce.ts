@@ -70,6 +70,7 @@ const arg =
     const keepdims = n.int("keepdims", 1) !== 0;
     if (n.int("select_last_index", 0) === 0) return n.b.emit("ArgMax", [x], { axis, keepdims });
     const size = n.fixed(x.shape, axis);
+    n.b.claim(size);
     const backwards = takeAxis(
       n,
       x,
@@ -85,7 +86,7 @@ function cumSum(n: OnnxNode): Value {
   const axis = n.axis(n.scalar(1), x.shape.length);
   const size = n.fixed(x.shape, axis);
   const [exclusive, reverse] = [n.int("exclusive", 0) !== 0, n.int("reverse", 0) !== 0];
-  n.b.check([size, size]);
+  n.b.claim(size, size);
   const triangle = Float64Array.from({ length: size * size }, (_, at) => {
     const [from, to] = [Math.floor(at / size), at % size];
     const distance = reverse ? from - to : to - from;
@@ -127,7 +128,7 @@ function averagePool(n: OnnxNode): Value {
   const weights = share(n, window, counts);
   const uniform = weights.data.every((value) => value === weights.data[0]);
   const kernelShape = [group, 1, ...kernel];
-  n.b.check(kernelShape);
+  n.b.claim(...kernelShape);
   const ones = doubles(kernelShape, new Float64Array(sizeOf(kernelShape)).fill(uniform ? weights.data[0]! : 1));
   const sums = n.b.emit("Conv", [x, n.b.constant(ones)], { strides, dilations, pads, group });
   return uniform ? sums : mul(n.b, sums, n.b.constant(weights));
@@ -136,7 +137,7 @@ function averagePool(n: OnnxNode): Value {
 /** 1 / the number of elements that a window at each place averages; padding counts where the node says so. */
 function share(n: OnnxNode, { kernel, sizes, strides, dilations, pads }: Window, counts: readonly number[]): Tensor {
   const includePad = n.int("count_include_pad", 0) !== 0;
-  n.b.check(counts);
+  n.b.claim(...counts);
   const perAxis = counts.map((windows, i) => {
     const low = includePad ? -pads[i]! : 0;
     const high = sizes[i]! + (includePad ? pads[i + sizes.length]! : 0);

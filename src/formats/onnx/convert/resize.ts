@@ -101,12 +101,13 @@ function taps(x: number, size: number, style: Style): [number, number][] {
 
 function resizeAxis(n: OnnxNode, x: Operand, plan: AxisPlan, style: Style): Operand {
   const { axis, from, to } = plan;
-  n.b.check([from, to]);
+  n.b.claim(to);
   const places = Array.from({ length: to }, (_, i) => coordinate(n, plan, i, style.coordinates));
   if (style.mode === "nearest") {
     const indices = places.map((place) => Math.max(0, Math.min(from - 1, nearestIndex(n, place, style.nearest))));
     return takeAxis(n, x, axis, indices);
   }
+  n.b.claim(from, to);
   const matrix = new Float64Array(from * to);
   places.forEach((place, i) => {
     for (const [at, weight] of taps(place, from, style)) matrix[at * to + i]! += weight;
@@ -180,6 +181,7 @@ function resize(n: OnnxNode): Operand {
 /** What lies outside the input takes a fixed value. */
 function extrapolate(n: OnnxNode, x: Value, plans: readonly AxisPlan[], style: Style): Value {
   return plans.reduce((result, plan) => {
+    n.b.claim(plan.to);
     const inside = Uint8Array.from({ length: plan.to }, (_, i) => {
       const at = coordinate(n, plan, i, style.coordinates);
       return at >= 0 && at <= plan.from - 1 ? 1 : 0;

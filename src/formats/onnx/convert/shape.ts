@@ -145,7 +145,7 @@ function range(n: OnnxNode): Operand {
   const [start, limit, delta] = [n.scalar(0), n.scalar(1), n.scalar(2)];
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   if (!Number.isFinite(count)) throw n.error(`a range from ${start} to ${limit} by ${delta} has no end`);
-  n.b.check([count]);
+  n.b.claim(count);
   const values = Array.from({ length: count }, (_, i) => start + i * delta);
   return n.value(0).dtype === "int" ? n.b.ints(values) : n.b.constant(floatTensor([count], values));
 }
@@ -155,7 +155,7 @@ function eyeLike(n: OnnxNode): Value {
   const { shape } = n.operand(0);
   if (shape.length !== 2) throw n.error("needs a matrix");
   const [rows, columns] = [n.fixed(shape, 0), n.fixed(shape, 1)];
-  n.b.check(shape);
+  n.b.claim(rows, columns);
   const data = new Float64Array(rows * columns);
   const shift = n.int("k", 0);
   for (let i = 0; i < rows; i++) if (i + shift >= 0 && i + shift < columns) data[i * columns + i + shift] = 1;

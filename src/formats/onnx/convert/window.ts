@@ -10,8 +10,14 @@ export interface Window extends WindowAttrs {
   readonly sizes: readonly number[];
 }
 
+/** Kernels, strides, dilations and pads beyond this belong to no network. */
+const MAX_WINDOW = 2 ** 16;
+
 function positive(n: OnnxNode, name: string, values: readonly number[], count: number): readonly number[] {
-  if (values.length !== count || values.some((value) => !Number.isSafeInteger(value) || value < 1))
+  if (
+    values.length !== count ||
+    values.some((value) => !(Number.isSafeInteger(value) && value >= 1 && value <= MAX_WINDOW))
+  )
     throw n.error(`its ${name} [${values}] do not fit ${count} spatial axes`);
   return values;
 }
@@ -23,6 +29,7 @@ export function readWindow(n: OnnxNode, shape: Shape, kernel: readonly number[])
   const sizes = Array.from({ length: count }, (_, i) => n.fixed(shape, i + 2, "its spatial axis"));
   const ones = new Array<number>(count).fill(1);
   positive(n, "kernel sizes", kernel, count);
+  n.b.check(kernel);
   const strides = positive(n, "strides", n.ints("strides", ones), count);
   const dilations = positive(n, "dilations", n.ints("dilations", ones), count);
   const window = { kernel, sizes, strides, dilations };
@@ -43,7 +50,7 @@ function readPads(n: OnnxNode, { kernel, sizes, strides, dilations }: Omit<Windo
     case "NOTSET":
     case "": {
       const pads = n.ints("pads", zeros);
-      if (pads.length !== zeros.length || pads.some((pad) => pad < 0 || !Number.isSafeInteger(pad)))
+      if (pads.length !== zeros.length || pads.some((pad) => !(pad >= 0 && pad <= MAX_WINDOW)))
         throw n.error(`its pads [${pads}] do not fit ${kernel.length} spatial axes`);
       return pads;
     }
