@@ -34,7 +34,7 @@ export function makeBuilder(infer: Infer): Builder {
 
   return {
     emit(op, inputs, attrs = {} as never, name = undefined as never) {
-      const key = `${op} ${inputs.map(numberOf).join(",")} ${JSON.stringify(attrs)}`;
+      const key = `${op} ${inputs.map(numberOf).join(",")} ${JSON.stringify(attrs, exactly)}`;
       const known = nodes.get(key);
       if (known) return known as never;
       const node = makeNode(infer, op, inputs, attrs as never, name);
@@ -79,6 +79,12 @@ function makeNode<K extends OpName>(
   }
   return Object.freeze({ kind: "node", op, inputs, attrs, ...type, name });
 }
+
+/** JSON has no infinities, no NaN and no −0, and would make different attributes one key. */
+const exactly = (_: string, attr: unknown): unknown =>
+  typeof attr === "number" && (!Number.isFinite(attr) || Object.is(attr, -0))
+    ? `number ${Object.is(attr, -0) ? "-0" : attr}`
+    : attr;
 
 /** Small constants are shared by content. */
 const SHARED_CONSTANT_ELEMENTS = 16;

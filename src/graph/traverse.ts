@@ -30,9 +30,17 @@ export function topological(roots: readonly Value[]): Value[] {
 export const nodesOf = (graph: Graph): NodeValue[] =>
   topological(graph.outputs.map((output) => output.value)).filter((value) => value.kind === "node");
 
-/** A graph of these outputs; its inputs are those that the outputs need, in the order `inputs` gives (unused dropped). */
 export function makeGraph(inputs: readonly InputValue[], outputs: readonly Output[]): Graph {
   return Object.freeze({ inputs, outputs });
+}
+
+/** The graph without the inputs that no output needs. */
+export function pruneInputs({ inputs, outputs }: Graph): Graph {
+  const used = new Set(topological(outputs.map((output) => output.value)));
+  return makeGraph(
+    inputs.filter((input) => used.has(input)),
+    outputs,
+  );
 }
 
 /** The one output of a graph that has one, or the one of that name. */

@@ -13,6 +13,8 @@ export interface Threat {
   readonly domain: readonly [low: number, high: number] | undefined;
 }
 
+export type FloatArray = Float32Array | Float64Array;
+
 /** Labelled inputs in the network's layout. */
 export interface Batch {
   /** float, [n, …input]. */
@@ -20,7 +22,7 @@ export interface Batch {
   /** Length n. */
   readonly labels: Int32Array;
   /** Boxes of its own instead of the threat's, in the network's input: each of the images' length. */
-  readonly box?: { readonly lower: Float32Array; readonly upper: Float32Array };
+  readonly box?: { readonly lower: FloatArray; readonly upper: FloatArray };
 }
 
 /** Images from … to − 1 of a batch. */

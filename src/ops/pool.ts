@@ -86,7 +86,7 @@ export const Unfold = defineOp<"Unfold">({
 });
 
 /** The adjoint of Unfold: every window element is added back to its place. */
-function foldWindows(b: Builder, dy: Value, shape: Shape, attrs: PoolAttrs): Value {
+export function foldWindows(b: Builder, dy: Value, shape: Shape, attrs: PoolAttrs): Value {
   const { kernel, strides, dilations, pads } = attrs;
   const [sizes, counts] = [spatial(shape), spatial(dy.shape.slice(1))];
   const outputPadding = sizes.map((size, i) => {

@@ -1,9 +1,9 @@
 /** @file The bound graphs of the linear-relaxation verifiers: each is one composition of transforms. */
 
-import { dependents, makeGraph, topological } from "../../graph/traverse.ts";
-import type { Builder, Graph, Value } from "../../graph/types.ts";
+import { dependents, makeGraph, outputOf, pruneInputs, topological } from "../../graph/traverse.ts";
+import type { Builder, Graph, InputValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
-import type { SlopeRule } from "../../ops/op.ts";
+import type { Interval, SlopeRule } from "../../ops/op.ts";
 import { simplify } from "../../ops/simplify.ts";
 import { type Arithmetic, interval } from "../../transforms/interval.ts";
 import {
@@ -11,6 +11,7 @@ import {
   backwardBoxes,
   type Domains,
   domainBoxes,
+  expandForRelax,
   linearBounds,
   type Rows,
   relaxedOperands,
@@ -22,6 +23,8 @@ import { inputSet, SPEC } from "./input-set.ts";
 export interface BoundOptions {
   readonly threat: Threat;
   readonly arithmetic: Arithmetic;
+  /** Activations' operands whose boxes were found otherwise and are fed, by their place in execution order. */
+  readonly given?: readonly number[];
 }
 
 /** Where the boxes of the activations' operands come from, and with which lower line. */
@@ -30,61 +33,109 @@ export interface Relaxation {
   readonly slope: SlopeRule;
 }
 
-/** Inputs: the set and the specification [N, S, K]. Output `margins`: lower bounds [N, S]. */
-export function relaxedMarginGraph(
-  network: Network,
-  { threat, arithmetic }: BoundOptions,
-  { intermediate, slope }: Relaxation,
-): Graph {
-  const b = builder();
+/** The names under which the k-th operand's box is fed or fetched. */
+export const boxNames = (k: number) => ({ lower: `lower/${k}`, upper: `upper/${k}` });
+
+/**
+ * The network as the transforms want it: ops without linear bounds written in others; for real arithmetic also with
+ * normalisations folded into the weights (in floating point that would be another network).
+ */
+export function boundable(network: Network, arithmetic: Arithmetic): Network {
+  const folded = simplify(network.graph, { foldAffine: arithmetic === "real" });
+  const graph = simplify(expandForRelax(folded));
+  return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
+}
+
+interface Setting {
+  readonly network: Network;
+  readonly inputs: readonly InputValue[];
+  readonly domains: Domains;
+  /** Boxes of the inputs and of the given operands. */
+  readonly known: ReadonlyMap<Value, Interval>;
+}
+
+function settingOf(b: Builder, whole: Network, { threat, arithmetic, given = [] }: BoundOptions): Setting {
+  const network = boundable(whole, arithmetic);
   const { inputs, domains } = inputSet(b, network, threat);
-  return marginGraph(b, network, inputs, (rows) => {
+  const known = domainBoxes(domains);
+  const operands = relaxedOperands(network.logits, new Set([network.input]));
+  const fed = given.flatMap((k) => {
+    const names = boxNames(k);
+    const box = { lower: b.input(names.lower, operands[k]!.shape), upper: b.input(names.upper, operands[k]!.shape) };
+    known.set(operands[k]!, box);
+    return [box.lower, box.upper];
+  });
+  return { network, inputs: [...inputs, ...fed], domains, known };
+}
+
+/** Inputs: the set and the specification [N, S, K]. Output `margins`: lower bounds [N, S]. */
+export function relaxedMarginGraph(whole: Network, options: BoundOptions, { intermediate, slope }: Relaxation): Graph {
+  const b = builder();
+  const { arithmetic } = options;
+  const setting = settingOf(b, whole, options);
+  const { network, domains } = setting;
+  return marginGraph(b, setting, (rows) => {
     const boxes =
       intermediate === "backward"
         ? backwardBoxes(b, network.logits, domains, { slope, arithmetic })
-        : ibpBoxes(b, network.logits, domains, arithmetic);
+        : ibpBoxes(b, setting, arithmetic);
     return linearBounds(b, network.logits, rows, domains, boxes, { slope, arithmetic }).lower;
   });
 }
 
 /** Interval bound propagation with the specification merged into the last affine layers (elision). */
-export function ibpMarginGraph(network: Network, { threat, arithmetic }: BoundOptions): Graph {
+export function ibpMarginGraph(whole: Network, options: BoundOptions): Graph {
   const b = builder();
-  const { inputs, domains } = inputSet(b, network, threat);
-  return marginGraph(b, network, inputs, (rows) => {
-    const boxes = ibpBoxes(b, network.logits, domains, arithmetic);
+  const setting = settingOf(b, whole, options);
+  const { network, domains } = setting;
+  return marginGraph(b, setting, (rows) => {
+    const boxes = ibpBoxes(b, setting, options.arithmetic);
     const frontier = new Map(
       lastBoxes(network.logits, domains).map((value) => [value, domains.get(value) ?? { box: boxes.get(value)! }]),
     );
-    return linearBounds(b, network.logits, rows, frontier, boxes, { arithmetic }).lower;
+    return linearBounds(b, network.logits, rows, frontier, boxes, { arithmetic: options.arithmetic }).lower;
   });
 }
 
-function marginGraph(b: Builder, network: Network, inputs: Graph["inputs"], bound: (rows: Rows) => Value): Graph {
+/** Outputs `lower/k` and `upper/k`: the interval boxes of the k-th operand of an activation, in execution order. */
+export function relaxedOperandBoxes(whole: Network, options: BoundOptions): Graph {
+  const b = builder();
+  const setting = settingOf(b, whole, options);
+  const boxes = ibpBoxes(b, setting, options.arithmetic);
+  const { logits, input } = setting.network;
+  const outputs = relaxedOperands(logits, new Set([input])).flatMap((operand, k) => {
+    const [{ lower, upper }, names] = [boxes.get(operand)!, boxNames(k)];
+    return [
+      { name: names.lower, value: lower },
+      { name: names.upper, value: upper },
+    ];
+  });
+  return pruneInputs(simplify(makeGraph(setting.inputs, outputs)));
+}
+
+function marginGraph(b: Builder, { network, inputs }: Setting, bound: (rows: Rows) => Value): Graph {
   const spec = b.input(SPEC, [network.input.shape[0]!, network.classes - 1, network.classes]);
   const value = bound({ kind: "spec", matrix: spec });
-  return simplify(makeGraph([...inputs, spec], [{ name: "margins", value }]));
+  return pruneInputs(simplify(makeGraph([...inputs, spec], [{ name: "margins", value }])));
 }
 
 /**
  * Interval boxes; where the set is a ball, the first layer's by the dual norm (exact for one affine layer).
  * @source Gowal et al. 2018, arXiv:1810.12715; verification.md §1 for l1 and l2
  */
-export function ibpBoxes(b: Builder, target: Value, domains: Domains, arithmetic: Arithmetic): Boxes {
-  const known = domainBoxes(domains);
+function ibpBoxes(b: Builder, { network, domains, known: given }: Setting, arithmetic: Arithmetic): Boxes {
+  const known = new Map(given);
   if ([...domains.values()].some((domain) => domain.ball)) {
     const inputs = new Set(domains.keys());
-    for (const operand of relaxedOperands(target, inputs)) {
-      if (relaxedOperands(operand, inputs).length > 0) continue;
+    for (const operand of relaxedOperands(network.logits, inputs)) {
+      if (known.has(operand) || relaxedOperands(operand, inputs).length > 0) continue;
       const boxes = interval(b, [operand], known, { arithmetic });
-      const { lower, upper } = linearBounds(b, operand, { kind: "all" }, domains, boxes, {
-        twoSided: true,
-        arithmetic,
-      });
+      const rows: Rows = { kind: "all" };
+      const { lower, upper } = linearBounds(b, operand, rows, domains, boxes, { twoSided: true, arithmetic });
       known.set(operand, { lower, upper: upper! });
     }
   }
-  return interval(b, [target], known, { arithmetic });
+  return interval(b, [network.logits], known, { arithmetic });
 }
 
 /** The values nearest to `target` that are not affine functions of others: results of activations, or the inputs. */

@@ -1,6 +1,6 @@
 /** @file The perturbation set as graph inputs, and the specification rows, shared by all linear-relaxation verifiers. */
 
-import { float32Tensor } from "../../graph/tensor.ts";
+import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
 import type { Builder, InputValue, Tensor, Value } from "../../graph/types.ts";
 import type { Domain, Domains } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
@@ -34,16 +34,15 @@ export function inputFeeds({ images, box }: Batch, threat: Threat): Record<strin
   const data = images.data as Float32Array | Float64Array;
   const { lower, upper } = box ?? boxOf(data, threat);
   const feeds: Record<string, Tensor> = {
-    [LOWER]: float32Tensor(images.shape, lower),
-    [UPPER]: float32Tensor(images.shape, upper),
+    [LOWER]: { dtype: "float", shape: images.shape, data: lower },
+    [UPPER]: { dtype: "float", shape: images.shape, data: upper },
   };
   if (threat.norm === "linf") return feeds;
-  const radius = Float32Array.of(roundUp(threat.epsilon));
-  return {
-    ...feeds,
-    [CENTRE]: float32Tensor(images.shape, Float32Array.from(data)),
-    [RADIUS]: float32Tensor([], radius),
-  };
+  const radius: Tensor =
+    data instanceof Float64Array
+      ? floatTensor([], [threat.epsilon])
+      : float32Tensor([], Float32Array.of(roundUp(threat.epsilon)));
+  return { ...feeds, [CENTRE]: images, [RADIUS]: radius };
 }
 
 export const SPEC = "spec";

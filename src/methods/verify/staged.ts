@@ -9,11 +9,11 @@
 import { bindBatch } from "../../graph/bind.ts";
 import { bindDim, elements } from "../../graph/dims.ts";
 import { float32Tensor } from "../../graph/tensor.ts";
-import { makeGraph, outputOf, topological } from "../../graph/traverse.ts";
+import { makeGraph, outputOf, pruneInputs, topological } from "../../graph/traverse.ts";
 import type { Builder, Graph, InputValue, Tensor, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { simplify } from "../../ops/simplify.ts";
-import type { Runtime, Session } from "../../runtime/session.ts";
+import type { Float, Runtime, Session } from "../../runtime/session.ts";
 import { interval } from "../../transforms/interval.ts";
 import {
   type Boxes,
@@ -25,15 +25,15 @@ import {
   relaxedOperands,
 } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
-import { type Batch, sliceBatch } from "../problem.ts";
-import type { BoundOptions, Relaxation } from "./bound-graphs.ts";
+import { type Batch, type FloatArray, sliceBatch } from "../problem.ts";
+import { type BoundOptions, boundable, boxNames, type Relaxation } from "./bound-graphs.ts";
 import { inputFeeds, inputSet, marginSpec, SPEC } from "./input-set.ts";
 import { largestTensor } from "./one-graph.ts";
 
 /** Boxes of one relaxed operand for a batch of images. */
 export interface LayerBox {
-  readonly lower: Float32Array;
-  readonly upper: Float32Array;
+  readonly lower: FloatArray;
+  readonly upper: FloatArray;
 }
 
 export interface StagedOptions extends BoundOptions {
@@ -42,12 +42,17 @@ export interface StagedOptions extends BoundOptions {
   readonly memoryBudget: number;
   /** Bound every neuron, also those that interval propagation finds stable: for comparison with papers. */
   readonly allRows?: boolean;
+  /** What the bounds are computed in; float64 is slow, and for comparisons. */
+  readonly float?: Float;
   readonly signal?: AbortSignal;
 }
 
 export interface StagedCrown {
-  /** Lower bounds of the margins, [n, classes − 1], and the boxes of every relaxed operand. */
-  bounds(batch: Batch): Promise<{ margins: Float32Array; layers: readonly LayerBox[] }>;
+  /** Lower bounds of the margins, [n, classes − 1], and the boxes of every relaxed operand; `given` ones are taken as they are. */
+  bounds(
+    batch: Batch,
+    given?: ReadonlyMap<number, LayerBox>,
+  ): Promise<{ margins: FloatArray; layers: readonly LayerBox[] }>;
   dispose(): Promise<void>;
 }
 
@@ -69,17 +74,18 @@ interface LayerPlan {
 }
 
 export async function stagedCrown(
-  network: Network,
+  whole: Network,
   runtime: Pick<Runtime, "compile">,
   options: StagedOptions,
 ): Promise<StagedCrown> {
+  const network = boundable(whole, options.arithmetic);
   const operands = relaxedOperands(network.logits, new Set([network.input]));
   const sizes = operands.map((operand) => bindDim(elements(operand.shape.slice(1)), 1));
   const plan: LayerPlan[] = [];
   for (const index of operands.keys()) plan.push(await planLayer(network, runtime, options, operands, index));
   const last = await compileStage(network, runtime, options, operands.length, "margins");
   return {
-    bounds: (batch) => runStages(plan, last, sizes, network, options, batch),
+    bounds: (batch, given) => runStages(plan, last, sizes, network, options, batch, given),
     dispose: async () => {
       const stages = plan.flatMap(({ guess, rows }) => (rows ? [guess, rows] : [guess]));
       for (const { session } of [...stages, last]) await session[Symbol.asyncDispose]();
@@ -106,8 +112,6 @@ async function planLayer(
 
 type StageKind = "interval" | "elements" | "margins";
 
-const boxNames = (index: number) => ({ lower: `lower/${index}`, upper: `upper/${index}` });
-
 /** The graph of one stage; row stages are for one image and leave the symbolic size to the rows. */
 function stageGraph(network: Network, options: StagedOptions, index: number, kind: StageKind): Graph {
   const b = builder();
@@ -128,7 +132,7 @@ function stageGraph(network: Network, options: StagedOptions, index: number, kin
   }
   const boxes = interval(b, [target], known, { arithmetic: options.arithmetic });
   const { outputs, extra } = stageOutputs(b, kind, net, target, domains, boxes, options);
-  return pruned(simplify(makeGraph([...inputs, ...boxInputs, ...extra], outputs)));
+  return pruneInputs(simplify(makeGraph([...inputs, ...boxInputs, ...extra], outputs)));
 }
 
 function stageOutputs(
@@ -176,15 +180,6 @@ function oneImage(b: Builder, network: Network): Network {
   return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
 }
 
-/** Without the inputs that nothing reads: a session refuses to be fed what it has not. */
-function pruned(graph: Graph): Graph {
-  const used = new Set(topological(graph.outputs.map((output) => output.value)));
-  return makeGraph(
-    graph.inputs.filter((input) => used.has(input)),
-    graph.outputs,
-  );
-}
-
 async function compileStage(
   network: Network,
   runtime: Pick<Runtime, "compile">,
@@ -193,7 +188,7 @@ async function compileStage(
   kind: StageKind,
 ): Promise<Stage> {
   const graph = stageGraph(network, options, index, kind);
-  const session = await runtime.compile(graph, { float: "float32", name: `crown/${kind}/${index}` });
+  const session = await runtime.compile(graph, { float: options.float ?? "float32", name: `crown/${kind}/${index}` });
   const fixedBatch = typeof network.input.shape[0] === "number" && kind !== "elements";
   const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / largestTensor(graph)));
   const reads = graph.inputs.flatMap(({ name }) => (name.startsWith("lower/") ? [Number(name.slice(6))] : []));
@@ -209,13 +204,19 @@ async function runStages(
   network: Network,
   options: StagedOptions,
   batch: Batch,
+  given: ReadonlyMap<number, LayerBox> = new Map(),
 ) {
   const run: Run = { batch, options, layers: [], sizes, count: batch.labels.length };
   for (const [index, layer] of plan.entries()) {
+    const known = given.get(index);
+    if (known) {
+      run.layers.push(known);
+      continue;
+    }
     const guess = await boxStage(run, layer.guess, sizes[index]!);
     run.layers.push(layer.rows ? await refineRows(run, layer.rows, layer, guess, sizes[index]!) : guess);
   }
-  const margins = new Float32Array(run.count * (network.classes - 1));
+  const margins = allocateFloats(options, run.count * (network.classes - 1));
   const spec = marginSpec(batch.labels, network.classes);
   await inChunks(run, last, async (from, to, feeds) => {
     const per = (network.classes - 1) * network.classes;
@@ -224,7 +225,7 @@ async function runStages(
       (spec.data as Float32Array).subarray(from * per, to * per),
     );
     const { margins: part } = await last.session.run(select(last, { ...feeds, [SPEC]: rows }));
-    margins.set(part!.data as Float32Array, from * (network.classes - 1));
+    margins.set(part!.data, from * (network.classes - 1));
   });
   return { margins, layers: run.layers };
 }
@@ -237,12 +238,18 @@ interface Run {
   readonly count: number;
 }
 
+const allocateFloats = ({ float }: StagedOptions, size: number): FloatArray =>
+  float === "float64" ? new Float64Array(size) : new Float32Array(size);
+
 async function boxStage(run: Run, stage: Stage, size: number): Promise<LayerBox> {
-  const box: LayerBox = { lower: new Float32Array(run.count * size), upper: new Float32Array(run.count * size) };
+  const box: LayerBox = {
+    lower: allocateFloats(run.options, run.count * size),
+    upper: allocateFloats(run.options, run.count * size),
+  };
   await inChunks(run, stage, async (from, _, feeds) => {
     const { lower, upper } = await stage.session.run(select(stage, feeds));
-    box.lower.set(lower!.data as Float32Array, from * size);
-    box.upper.set(upper!.data as Float32Array, from * size);
+    box.lower.set(lower!.data, from * size);
+    box.upper.set(upper!.data, from * size);
   });
   return box;
 }
@@ -269,7 +276,11 @@ function feedsOf(
   for (const read of stage.reads) {
     const port = stage.session.inputs.find(({ name }) => name === boxNames(read).lower)!;
     const dims = [to - from, ...(port.shape.slice(1) as number[])];
-    const part = (values: Float32Array) => float32Tensor(dims, values.subarray(from * sizes[read]!, to * sizes[read]!));
+    const part = (values: FloatArray): Tensor => ({
+      dtype: "float",
+      shape: dims,
+      data: values.subarray(from * sizes[read]!, to * sizes[read]!),
+    });
     feeds[boxNames(read).lower] = part(layers[read]!.lower);
     feeds[boxNames(read).upper] = part(layers[read]!.upper);
   }
@@ -320,7 +331,7 @@ const rowFeeds = (indices: Int32Array, signs: Float32Array, per: number): Record
 };
 
 /** Neurons with a kink strictly inside their box; all of them where an activation bends everywhere. */
-function undecided(lower: Float32Array, upper: Float32Array, kinks: readonly number[] | undefined): number[] {
+function undecided(lower: FloatArray, upper: FloatArray, kinks: readonly number[] | undefined): number[] {
   const chosen: number[] = [];
   for (let i = 0; i < lower.length; i++)
     if (!kinks || kinks.some((kink) => lower[i]! < kink && upper[i]! > kink)) chosen.push(i);

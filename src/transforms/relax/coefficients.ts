@@ -10,6 +10,7 @@
 import { bindDim, elements, fixed, multiplyDims, sizeOf } from "../../graph/dims.ts";
 import { floatTensor } from "../../graph/tensor.ts";
 import type { Builder, Dim, Shape, Value } from "../../graph/types.ts";
+import { foldWindows } from "../../ops/pool.ts";
 import { add, broadcastTo, mul, neg, reshape } from "../../ops/rules.ts";
 
 /** Windows over [H, W] (or [L]): window p starts at p·strides − pads. */
@@ -178,32 +179,6 @@ export function toDense(b: Builder, { value, window, positions: own }: Patches, 
   const windows = reshape(b, placed, [lead, fixed(z.shape[1], "channels"), sizeOf(window.kernel), ...window.counts]);
   const folded = foldWindows(b, windows, [lead, ...sampleShape(z)], unfoldAttrs(window, z));
   return { kind: "dense", value: reshape(b, folded, [n, rows, ...sampleShape(z)]) };
-}
-
-/** The adjoint of Unfold by a one-hot transposed convolution, [n, C, K, …counts] → [n, C, …]. */
-function foldWindows(
-  b: Builder,
-  windows: Value,
-  shape: Shape,
-  { kernel, strides, pads }: ReturnType<typeof unfoldAttrs>,
-): Value {
-  const taps = sizeOf(kernel);
-  const channels = fixed(shape[1], "channels");
-  const oneHot = new Float64Array(channels * taps * taps);
-  for (let c = 0; c < channels; c++) for (let k = 0; k < taps; k++) oneHot[(c * taps + k) * taps + k] = 1;
-  const counts = windows.shape.slice(3) as number[];
-  const flat = reshape(b, windows, [shape[0]!, channels * taps, ...counts]);
-  const outputPadding = kernel.map((size, i) => {
-    const reached = (counts[i]! - 1) * strides[i]! + size - pads[i]! - pads[i + kernel.length]!;
-    return fixed(shape[i + 2], "spatial axis") - reached;
-  });
-  return b.emit("ConvTranspose", [flat, b.constant(floatTensor([channels * taps, 1, ...kernel], oneHot))], {
-    strides,
-    dilations: kernel.map(() => 1),
-    pads,
-    group: channels,
-    outputPadding,
-  });
 }
 
 /** Two contributions to the coefficients of one node. */

@@ -18,6 +18,7 @@ import {
   type RowsContext,
   sampleElements,
 } from "./coefficients.ts";
+import { scalePatches } from "./shortcuts.ts";
 
 /** Where an input lives: a box, or the points of a box within `radius` of `centre` in an l_p norm. */
 export interface Domain {
@@ -76,7 +77,9 @@ function minimum(
   const middle = dot(pass, a, centre, input);
   const overBox = radius ? subtract(b, middle, absoluteDot(pass, a, radius, input)) : middle;
   if (!ball) return overBox;
-  const spread = mul(b, dualNorm(b, a, ball.norm), radiusRows(b, ball.radius, a));
+  // windows reach into the padding, which does not vary
+  const inside = a.kind === "patches" && !a.masked ? scalePatches(b, a, b.constant(1), input) : a;
+  const spread = mul(b, dualNorm(b, inside, ball.norm), radiusRows(b, ball.radius, a));
   const overBall = sub(b, dot(pass, a, ball.centre, input).value, spread);
   // both hold on the intersection
   return { layout: a.kind, value: max(b, overBox.value, overBall) };
