@@ -11,7 +11,6 @@ import {
   inferBroadcast,
   mapElements,
   max,
-  min,
   mul,
   neg,
   neverLinear,
