@@ -1,0 +1,146 @@
+import type { AttackRecord, Chunk } from "../../methods/examine.ts";
+import type { Threat } from "../../methods/problem.ts";
+import { epsilonText, intervalText, percent, secondsText } from "../../report/format.ts";
+import { proportion } from "../../stats/proportion.ts";
+import { readOptions } from "../config.ts";
+import { type Answer, pick } from "../engine.ts";
+import { usage } from "../errors.ts";
+import type { AttackSettings } from "../job-functions.ts";
+import { chooseMethods } from "../method-names.ts";
+import type { Options } from "../options.ts";
+import { checkOutputFile } from "../output.ts";
+import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
+import { type ExaminationSession, openSession } from "../session.ts";
+import { ATTACK_OPTIONS, type Io } from "../verbs.ts";
+
+type AttackVerbOptions = Options<(typeof ATTACK_OPTIONS)[number]>;
+
+const DEFAULT_METHOD = "pgd";
+
+export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  const options: AttackVerbOptions = readOptions(ATTACK_OPTIONS, raw);
+  const norm = options.norm ?? "linf";
+  const chosen = chooseMethods("attack", options.method ?? [DEFAULT_METHOD], norm);
+  const epsilon = requiredEpsilon(options.epsilon);
+  if (options.out !== undefined) checkOutputFile(options.out);
+  await using session = await openSession(path, options, io);
+  const threat: Threat = { norm, epsilon, domain: session.inputs.domain };
+  const { chunk, correct, network } = session;
+  const { target } = options;
+  if (target !== undefined && target >= network.classes) {
+    throw usage(`--target ${target}: the model has the classes 0 to ${network.classes - 1}`);
+  }
+
+  const best = new Map<number, Answer<AttackRecord>>();
+  const seconds = new Map<number, number>();
+  for (const method of chosen) {
+    const open = correct.filter((i) => !isFalsified(best.get(i)) && chunk.labels[i] !== target);
+    const settings: AttackSettings = {
+      threat,
+      seed: session.seed,
+      steps: options.steps,
+      restarts: options.restarts,
+      loss: options.loss,
+    };
+    const answers = await session.engine.run<AttackRecord>({
+      kind: "attack",
+      what: `attacking with ${method.title}`,
+      method,
+      settings: { ...settings, threat: { ...threat } },
+      inputs: withTarget(pick(chunk, open), target),
+    });
+    for (const [k, answer] of answers.entries()) {
+      const i = open[k]!;
+      best.set(i, better(best.get(i), answer));
+      seconds.set(i, (seconds.get(i) ?? 0) + (answer.kind === "done" ? answer.seconds : 0));
+    }
+  }
+  session.progress.end();
+
+  const file = resultFile(
+    {
+      path,
+      sha256: session.model.sha256,
+      method: chosen.map(({ id }) => id).join("+"),
+      seed: session.seed,
+    },
+    threat,
+    inputResults(session, best, seconds),
+  );
+  warnOfRefuted(session, best);
+  await deliver(file, options, summary(file, session), io);
+  const { inputs, correct: right, falsified } = file.counts;
+  // an attack proves nothing: what it leaves standing may still fall
+  return gateCode(options.gate, { least: 0, most: right - falsified, inputs });
+}
+
+export function requiredEpsilon(epsilon: number | undefined): number {
+  if (epsilon === undefined) throw usage("say with --epsilon how large a change may be, such as 0.1 or 8/255");
+  return epsilon;
+}
+
+const isFalsified = (answer: Answer<AttackRecord> | undefined): boolean =>
+  answer?.kind === "done" && answer.record.falsified;
+
+function better(before: Answer<AttackRecord> | undefined, now: Answer<AttackRecord>): Answer<AttackRecord> {
+  if (before?.kind !== "done") return now;
+  if (now.kind !== "done") return before;
+  const wins = now.record.falsified || now.record.margin < before.record.margin;
+  return wins ? now : before;
+}
+
+const withTarget = (inputs: Chunk, target: number | undefined): Chunk =>
+  target === undefined ? inputs : { ...inputs, targets: new Int32Array(inputs.labels.length).fill(target) };
+
+function inputResults(
+  { chunk, predictions }: ExaminationSession,
+  best: ReadonlyMap<number, Answer<AttackRecord>>,
+  seconds: ReadonlyMap<number, number>,
+): InputResult[] {
+  return predictions.map(({ predicted, margin }, i) => {
+    const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
+    if (predicted !== base.label) return { ...base, verdict: "misclassified", margin: finite(margin), seconds: 0 };
+    const answer = best.get(i);
+    const spent = seconds.get(i) ?? 0;
+    if (answer?.kind !== "done") return { ...base, verdict: "unknown", margin: finite(margin), seconds: spent };
+    const { record } = answer;
+    if (!record.falsified) return { ...base, verdict: "unknown", margin: finite(record.margin), seconds: spent };
+    return {
+      ...base,
+      predicted: record.predicted,
+      verdict: "falsified",
+      margin: finite(record.margin),
+      seconds: spent,
+      witness: floats(record.witness!),
+    };
+  });
+}
+
+function warnOfRefuted({ progress }: ExaminationSession, best: ReadonlyMap<number, Answer<AttackRecord>>): void {
+  const refuted = [...best.values()].filter((answer) => answer.kind === "done" && answer.record.refuted).length;
+  if (refuted > 0) progress.say(`${refuted} witnesses did not hold on the model file and were dropped`);
+}
+
+/** "93.4% (95% interval 89.1–96.3%, 187 of 200)" */
+export function rateText(successes: number, trials: number): string {
+  const rate = proportion(successes, trials);
+  return `${percent(rate.estimate)} (95% interval ${intervalText(rate)}, ${successes} of ${trials})`;
+}
+
+export function threatText({ norm, epsilon }: Pick<ResultFile, "norm" | "epsilon">): string {
+  return `${norm} ${epsilonText(epsilon)}`;
+}
+
+function summary(file: ResultFile, session: ExaminationSession): string[] {
+  const { inputs, correct, falsified } = file.counts;
+  const seconds = file.results.reduce((sum, result) => sum + result.seconds, 0);
+  return [
+    `${file.method} on ${file.model.path}, ${threatText(file)}, ${session.inputs.dataset.name}`,
+    session.labelled
+      ? `clean accuracy     ${rateText(correct, inputs)}, error ${percent(1 - correct / inputs, 2)}`
+      : `inputs             ${inputs}, without labels: the model's own answers are to be kept`,
+    `after the attack   ${rateText(correct - falsified, inputs)}, error ${percent(1 - (correct - falsified) / inputs, 2)}`,
+    `changed answers    ${falsified} of ${correct}, each re-run on the model file`,
+    `compute            ${secondsText(seconds)}`,
+  ];
+}

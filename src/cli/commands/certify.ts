@@ -1,0 +1,180 @@
+import { resolve } from "node:path";
+import type { AttackRecord, BoundRecord } from "../../methods/examine.ts";
+import { attackOf } from "../../methods/index.ts";
+import type { Threat } from "../../methods/problem.ts";
+import type { Verifier } from "../../methods/verify/types.ts";
+import { percent, secondsText } from "../../report/format.ts";
+import { readOptions } from "../config.ts";
+import { type Answer, pick } from "../engine.ts";
+import { CliError, EXIT } from "../errors.ts";
+import type { AttackSettings, BoundSettings } from "../job-functions.ts";
+import { chooseMethods } from "../method-names.ts";
+import type { Options } from "../options.ts";
+import { checkOutputFile, writeWhole } from "../output.ts";
+import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
+import { type ExaminationSession, openSession } from "../session.ts";
+import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
+import { rateText, requiredEpsilon, threatText } from "./attack.ts";
+
+type CertifyOptions = Options<(typeof CERTIFY_OPTIONS)[number]>;
+
+const DEFAULT_METHOD = "crown";
+
+/** The attack against what is proved: quick, for its task is to tell broken from unknown. */
+const QUICK_ATTACK = { steps: 20, restarts: 1 } as const;
+
+interface Proof {
+  readonly method: string;
+  readonly verified: boolean;
+  readonly lower: number;
+}
+
+export async function certify(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  const options: CertifyOptions = readOptions(CERTIFY_OPTIONS, raw);
+  const norm = options.norm ?? "linf";
+  const verifiers = chooseMethods("verify", options.method ?? [DEFAULT_METHOD], norm);
+  const epsilon = requiredEpsilon(options.epsilon);
+  if (options.out !== undefined) checkOutputFile(options.out);
+  await using session = await openSession(path, options, io);
+  const threat: Threat = { norm, epsilon, domain: session.inputs.domain };
+  const { proofs, seconds } = await prove(session, verifiers, { threat, arithmetic: options.arithmetic ?? "float32" });
+  const attacked =
+    options.attack === false ? new Map<number, AttackRecord>() : await tryToBreak(session, threat, seconds);
+  session.progress.end();
+  const contradictions = [...attacked].filter(([i, { falsified }]) => falsified && proofs.get(i)?.verified);
+  const real = options.arithmetic === "real";
+  if (contradictions.length > 0 && !real) raiseAlarm(path, session, threat, contradictions, proofs);
+  if (contradictions.length > 0) {
+    session.progress.say(
+      `${contradictions.length} inputs proved in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
+    );
+  }
+  const file = resultFile(
+    { path, sha256: session.model.sha256, method: verifiers.map(({ id }) => id).join("+"), seed: session.seed },
+    threat,
+    inputResults(session, proofs, attacked, seconds),
+  );
+  await deliver(file, options, summary(file, session, real), io);
+  const { inputs, correct, certified, falsified } = file.counts;
+  return gateCode(options.gate, { least: certified, most: correct - falsified, inputs });
+}
+
+/** Verifiers one after the other, each on what is still unproved; the best bound of each input counts. */
+async function prove(session: ExaminationSession, verifiers: readonly Verifier[], settings: BoundSettings) {
+  const proofs = new Map<number, Proof>();
+  const seconds = new Map<number, number>();
+  for (const verifier of verifiers) {
+    const open = session.correct.filter((i) => !proofs.get(i)?.verified);
+    const answers = await session.engine.run<BoundRecord>({
+      kind: "bound",
+      what: `proving with ${verifier.title}`,
+      method: verifier,
+      settings: { threat: { ...settings.threat }, arithmetic: settings.arithmetic },
+      inputs: pick(session.chunk, open),
+    });
+    for (const [k, answer] of answers.entries()) {
+      const i = open[k]!;
+      if (answer.kind !== "done") continue;
+      seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
+      const { verified, lower } = answer.record;
+      if (lower > (proofs.get(i)?.lower ?? Number.NEGATIVE_INFINITY)) {
+        proofs.set(i, { method: verifier.id, verified, lower });
+      }
+    }
+  }
+  return { proofs, seconds };
+}
+
+/** Attacks all inputs, the proved ones too: a witness against a proof is the alarm that no test may miss. */
+async function tryToBreak(
+  session: ExaminationSession,
+  threat: Threat,
+  seconds: Map<number, number>,
+): Promise<Map<number, AttackRecord>> {
+  const { engine, chunk, correct, seed } = session;
+  const settings: AttackSettings = { threat, seed, ...QUICK_ATTACK };
+  const answers: Answer<AttackRecord>[] = await engine.run<AttackRecord>({
+    kind: "attack",
+    what: "looking for witnesses",
+    method: attackOf("pgd"),
+    settings: { ...settings, threat: { ...threat } },
+    inputs: pick(chunk, correct),
+  });
+  const found = new Map<number, AttackRecord>();
+  for (const [k, answer] of answers.entries()) {
+    if (answer.kind !== "done") continue;
+    found.set(correct[k]!, answer.record);
+    seconds.set(correct[k]!, (seconds.get(correct[k]!) ?? 0) + answer.seconds);
+  }
+  return found;
+}
+
+/** @throws CliError: always */
+function raiseAlarm(
+  path: string,
+  { chunk, model, seed }: ExaminationSession,
+  threat: Threat,
+  contradictions: readonly (readonly [number, AttackRecord])[],
+  proofs: ReadonlyMap<number, Proof>,
+): never {
+  const evidence = {
+    model: { path, sha256: model.sha256 },
+    threat,
+    seed,
+    contradictions: contradictions.map(([i, { margin, distance, predicted, witness }]) => ({
+      index: chunk.indices[i]!,
+      label: chunk.labels[i]!,
+      proof: proofs.get(i)!,
+      attack: { margin, distance, predicted, witness: floats(witness!) },
+    })),
+  };
+  const file = resolve(`assay-soundness-alarm-${model.sha256.slice(0, 12)}.json`);
+  writeWhole(file, `${JSON.stringify(evidence, null, 1)}\n`);
+  throw new CliError(
+    EXIT.internal,
+    `soundness alarm: ${contradictions.length} inputs are proved and broken at once, first input ${evidence.contradictions[0]!.index}; both pieces of evidence are in ${file}; please report it`,
+  );
+}
+
+function inputResults(
+  { chunk, predictions }: ExaminationSession,
+  proofs: ReadonlyMap<number, Proof>,
+  attacked: ReadonlyMap<number, AttackRecord>,
+  seconds: ReadonlyMap<number, number>,
+): InputResult[] {
+  return predictions.map(({ predicted, margin }, i) => {
+    const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
+    if (predicted !== base.label) return { ...base, verdict: "misclassified", margin: finite(margin), seconds: 0 };
+    const spent = seconds.get(i) ?? 0;
+    const broken = attacked.get(i);
+    if (broken?.falsified) {
+      return {
+        ...base,
+        predicted: broken.predicted,
+        verdict: "falsified",
+        margin: finite(broken.margin),
+        seconds: spent,
+        witness: floats(broken.witness!),
+      };
+    }
+    const proof = proofs.get(i);
+    const lower = finite(proof?.lower ?? Number.NEGATIVE_INFINITY);
+    return { ...base, verdict: proof?.verified ? "certified" : "unknown", margin: lower, seconds: spent };
+  });
+}
+
+function summary(file: ResultFile, session: ExaminationSession, real: boolean): string[] {
+  const { inputs, correct, certified, falsified, unknown } = file.counts;
+  const seconds = file.results.reduce((sum, result) => sum + result.seconds, 0);
+  const claim = real ? "real arithmetic, for comparison only" : "float32, rounding included";
+  return [
+    `${file.method} on ${file.model.path}, ${threatText(file)}, ${session.inputs.dataset.name} (${claim})`,
+    session.labelled
+      ? `clean accuracy     ${rateText(correct, inputs)}, error ${percent(1 - correct / inputs, 2)}`
+      : `inputs             ${inputs}, without labels: the model's own answers are to be kept`,
+    `certified          ${rateText(certified, inputs)}, error ${percent(1 - certified / inputs, 2)}`,
+    `falsified          ${falsified} of ${correct}, each re-run on the model file`,
+    `unknown            ${unknown}`,
+    `compute            ${secondsText(seconds)}`,
+  ];
+}

@@ -1,0 +1,68 @@
+import { statSync } from "node:fs";
+import { describeModel, type NodeReport } from "../../methods/inspect.ts";
+import { readOptions } from "../config.ts";
+import { usage } from "../errors.ts";
+import { checkOutputFile, writeWhole } from "../output.ts";
+import { INSPECT_OPTIONS, type Io } from "../verbs.ts";
+
+export async function inspect(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  const { json, out } = readOptions(INSPECT_OPTIONS, raw);
+  if (!statSync(path, { throwIfNoEntry: false })) throw usage(`${path}: no such file; name an ONNX model`);
+  if (out !== undefined) checkOutputFile(out);
+  const { loadModel } = await import("../../runtime/node-model.ts");
+  const model = await loadModel(path);
+  const nodes = describeModel(model.graph);
+  const total = nodes.reduce((sum, { parameters }) => sum + parameters, 0);
+  const description = {
+    model: { path, sha256: model.sha256, bytes: model.bytes.length, opset: model.opset, producer: model.producer },
+    inputs: model.graph.inputs.map(({ name, shape, dtype }) => ({ name, shape, dtype })),
+    outputs: model.graph.outputs.map(({ name, value }) => ({ name, shape: value.shape, dtype: value.dtype })),
+    parameters: total,
+    nodes,
+    warnings: model.warnings,
+  };
+  if (out !== undefined) writeWhole(out, `${JSON.stringify(description, null, 1)}\n`);
+  if (json) await io.print(`${JSON.stringify(description)}\n`);
+  else {
+    const ports = (values: readonly { name: string; shape: readonly unknown[] }[]) =>
+      values.map(({ name, shape }) => `${name} [${shape}]`).join(", ");
+    const head = [
+      `${path}  sha256 ${model.sha256.slice(0, 16)}…, ${model.bytes.length} bytes, opset ${model.opset}, ${total} parameters`,
+      `inputs  ${ports(description.inputs)}`,
+      `outputs ${ports(description.outputs)}`,
+      ...model.warnings.map((warning) => `note    ${warning}`),
+    ];
+    await io.print(`${[...head, "", ...tableOf(nodes)].join("\n")}\n`);
+  }
+  return 0;
+}
+
+/** Aligned columns; the reasons for what is missing stand below a node. */
+function tableOf(nodes: readonly NodeReport[]): string[] {
+  const mark = (reason: string | null) => (reason === null ? "yes" : "no");
+  const rows = nodes.map(({ name, op, shape, parameters, gradient, interval, relax }) => [
+    name,
+    op,
+    `[${shape}]`,
+    parameters === 0 ? "" : `${parameters}`,
+    mark(gradient),
+    mark(interval),
+    mark(relax),
+  ]);
+  const header = ["node", "op", "shape", "parameters", "gradient", "interval", "relax"];
+  const widths = header.map((title, k) => Math.min(40, Math.max(title.length, ...rows.map((row) => row[k]!.length))));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, k) => (k === 3 ? cell.padStart(widths[k]!) : cell.padEnd(widths[k]!)))
+      .join("  ")
+      .trimEnd();
+  return [
+    line(header),
+    ...nodes.flatMap((node, i) => [
+      line(rows[i]!),
+      ...(["gradient", "interval", "relax"] as const).flatMap((reading) =>
+        node[reading] === null ? [] : [`    no ${reading}: ${node[reading]}`],
+      ),
+    ]),
+  ];
+}

@@ -1,0 +1,38 @@
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readOptions } from "../config.ts";
+import { systemReason, unsupportedInput, usage } from "../errors.ts";
+import { checkOutputFolder, writeWhole } from "../output.ts";
+import { type Io, REPORT_OPTIONS } from "../verbs.ts";
+
+export async function report(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  const { out, json } = readOptions(REPORT_OPTIONS, raw);
+  const file = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, "report.json") : path;
+  const folder = out ?? dirname(file);
+  checkOutputFolder(folder);
+  const { parseReport } = await import("../../report/parse.ts");
+  const { renderHtml } = await import("../../report/html.ts");
+  const { renderText } = await import("../../report/text.ts");
+  const results = parseReport(readJson(file));
+  const page = join(folder, "index.html");
+  writeWhole(page, await renderHtml(results));
+  await io.print(json ? `${JSON.stringify(results)}\n` : `${renderText(results)}\nPage: ${page}\n`);
+  return 0;
+}
+
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw usage(`${file}: ${systemReason(error)}; name the report.json of an audit`, error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw unsupportedInput(
+      `${file} is not JSON (${(error as Error).message}); name the report.json of an audit`,
+      error,
+    );
+  }
+}

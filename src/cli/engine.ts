@@ -1,0 +1,205 @@
+/**
+ * @file Sends the chunks of a task to worker threads, keeps their results, and puts the answers in order.
+ *
+ * A chunk holds the same inputs on any machine, and a job's result does not depend on where it runs.
+ */
+
+import type { Chunk } from "../methods/examine.ts";
+import { bytesOf, hashText } from "../runtime/hash.ts";
+import type { KeyedJob, Outcome, Plain, PlainRecord } from "../runtime/jobs.ts";
+import { nodeDigest } from "../runtime/node-digest.ts";
+import type { Pool } from "../runtime/node-pool.ts";
+import type { Store } from "../runtime/node-store.ts";
+import { CliError, CODES, EXIT } from "./errors.ts";
+import type { JobInput, Refusal } from "./job-functions.ts";
+import { jobs, tableUrl } from "./jobs.ts";
+import type { Progress } from "./progress.ts";
+import type { SubjectSpec } from "./subject.ts";
+import { VERSION } from "./version.ts";
+
+/** Inputs in a job: enough for efficient batches, few enough for all workers to have something to do. */
+const CHUNK = 32;
+
+export type JobKind = keyof typeof jobs & ("predict" | "attack" | "bound");
+
+export interface Task {
+  readonly kind: JobKind;
+  /** For people: "attacking with PGD". */
+  readonly what: string;
+  readonly method: { readonly id: string; readonly version: number };
+  readonly settings: PlainRecord | null;
+  readonly inputs: Chunk;
+  /** Inputs a job; default CHUNK. */
+  readonly chunk?: number;
+}
+
+export type Answer<R> =
+  | { readonly kind: "done"; readonly record: R; readonly seconds: number }
+  | { readonly kind: "timeout" };
+
+/** A method that does not apply to this model, with the reason. */
+export class RefusedError extends Error {
+  override readonly name = "UnsupportedReading";
+}
+
+export interface EngineOptions {
+  readonly subject: SubjectSpec;
+  /** Identifies the subject in keys of stored results. */
+  readonly subjectHash: string;
+  readonly workers?: number | undefined;
+  readonly resume: boolean;
+  readonly storeDirectory: string;
+  /** Seconds for one input. */
+  readonly timeout?: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+export interface Engine extends AsyncDisposable {
+  /** Answers in the order of the inputs. @throws RefusedError, CliError */
+  run<R>(task: Task): Promise<Answer<R>[]>;
+  /** Threads in use; 0: everything ran on the main thread. */
+  readonly workers: number;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { subject, timeout, signal, progress } = options;
+  let pool: Promise<Pool> | undefined;
+  let store: Promise<Store> | undefined;
+  let threads = 0;
+
+  const openPool = async (): Promise<Pool> => {
+    const { createPool } = await import("../runtime/node-pool.ts");
+    const made = createPool({ table: tableUrl, ...(options.workers !== undefined && { workers: options.workers }) });
+    threads = made.workers;
+    return made;
+  };
+  const openTheStore = async (): Promise<Store> => {
+    const { openStore } = await import("../runtime/node-store.ts");
+    return openStore({ directory: options.storeDirectory, warn: progress.say });
+  };
+
+  const jobOf = (task: Task, chunk: Chunk): KeyedJob<JobInput<unknown>> => ({
+    kind: task.kind,
+    label: `${task.what}, input ${chunk.indices[0]} and ${chunk.indices.length - 1} more`,
+    input: { subject, method: task.method.id, settings: task.settings, chunk },
+    key: {
+      model: options.subjectHash,
+      method: { id: `${task.kind}/${task.method.id}`, version: task.method.version },
+      options: { settings: task.settings as Plain, device: subject.device, assay: VERSION },
+      chunk: hashChunk(chunk),
+    },
+  });
+
+  /** One short job is not worth the start of a thread; a time limit needs one, to be able to end it. */
+  async function runAll(task: Task, chunks: readonly Chunk[], seconds: number | undefined): Promise<Outcome[]> {
+    const alone = chunks.length === 1 && pool === undefined && timeout === undefined;
+    if (!alone) pool ??= openPool();
+    store ??= openTheStore();
+    const { runJobs } = await import("../runtime/node-run.ts");
+    return runJobs(
+      chunks.map((chunk) => jobOf(task, chunk)),
+      {
+        pool: alone ? mainThread : await pool!,
+        store: await store,
+        resume: options.resume,
+        signal,
+        ...(seconds !== undefined && {
+          timeoutMs: 1000 * seconds * Math.max(...chunks.map(({ labels }) => labels.length)),
+        }),
+        onProgress: (event) => {
+          if (event.kind === "job" && event.outcome.kind !== "timeout")
+            progress.advance(chunks[event.index]!.labels.length);
+        },
+      },
+    );
+  }
+
+  async function run<R>(task: Task): Promise<Answer<R>[]> {
+    const chunks = split(task.inputs, task.chunk ?? CHUNK);
+    progress.expect(task.inputs.labels.length, task.what);
+    const outcomes = await runAll(task, chunks, timeout);
+    const answers: Answer<R>[][] = [];
+    for (const [k, outcome] of outcomes.entries()) {
+      const chunk = chunks[k]!;
+      // a chunk shares the budget of its inputs; when that is used up, each gets its own
+      if (outcome.kind !== "timeout" || chunk.labels.length === 1)
+        answers.push(answersOf<R>(outcome, chunk.labels.length));
+      else {
+        const single = await runAll(task, split(chunk, 1), timeout);
+        answers.push(single.flatMap((one) => answersOf<R>(one, 1)));
+      }
+    }
+    return answers.flat();
+  }
+
+  return {
+    run,
+    get workers() {
+      return threads;
+    },
+    async [Symbol.asyncDispose]() {
+      await (await pool)?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const mainThread: Pool = {
+  workers: 1,
+  async run(job, { signal } = {}) {
+    if (signal?.aborted) return { kind: "aborted" };
+    const start = performance.now();
+    const compute = await jobs[job.kind]!();
+    // errors keep their kind here: the caller explains them
+    const records = await compute(job.input, { progress: () => {}, transfer: () => {} });
+    return { kind: "done", records, seconds: (performance.now() - start) / 1000 };
+  },
+  async [Symbol.asyncDispose]() {},
+};
+
+function answersOf<R>(outcome: Outcome, count: number): Answer<R>[] {
+  switch (outcome.kind) {
+    case "done": {
+      const refusal = outcome.records[0] as Partial<Refusal> | undefined;
+      if (refusal?.refused === true) {
+        if (refusal.name === "UnsupportedReading") throw new RefusedError(refusal.message!);
+        throw new CliError(CODES[refusal.name!] ?? EXIT.internal, refusal.message!);
+      }
+      const seconds = outcome.seconds / count;
+      return outcome.records.map((record) => ({ kind: "done", record: record as R, seconds }));
+    }
+    case "timeout":
+      return Array.from({ length: count }, () => ({ kind: "timeout" }));
+    case "aborted":
+      throw new CliError(EXIT.interrupted, "interrupted");
+    case "failed":
+      throw new Error(outcome.message);
+    default:
+      throw new Error(`unreachable: ${outcome satisfies never}`);
+  }
+}
+
+function split(inputs: Chunk, size: number): Chunk[] {
+  const count = inputs.labels.length;
+  return Array.from({ length: Math.ceil(count / size) }, (_, k) =>
+    pick(
+      inputs,
+      Array.from({ length: Math.min(size, count - k * size) }, (_, i) => k * size + i),
+    ),
+  );
+}
+
+/** The inputs at these positions. */
+export function pick({ images, labels, indices, targets }: Chunk, positions: readonly number[]): Chunk {
+  const size = labels.length === 0 ? 0 : images.length / labels.length;
+  const chosen = new Float32Array(positions.length * size);
+  for (const [to, from] of positions.entries()) chosen.set(images.subarray(from * size, (from + 1) * size), to * size);
+  const at = (values: Int32Array) => Int32Array.from(positions, (i) => values[i]!);
+  return { images: chosen, labels: at(labels), indices: at(indices), ...(targets && { targets: at(targets) }) };
+}
+
+const hashChunk = ({ images, labels, indices, targets }: Chunk): string =>
+  hashText(
+    [images, labels, indices, ...(targets ? [targets] : [])].map((array) => nodeDigest(bytesOf(array))).join(),
+    nodeDigest,
+  );

@@ -1,0 +1,11 @@
+/** @file The jobs that worker threads run for the command line. Loaded by each worker: keep it light. */
+
+import type { JobTable } from "../runtime/jobs.ts";
+
+export const tableUrl = import.meta.url;
+
+export const jobs: JobTable = {
+  predict: async () => (await import("./job-functions.ts")).predictJob,
+  attack: async () => (await import("./job-functions.ts")).attackJob,
+  bound: async () => (await import("./job-functions.ts")).boundJob,
+};

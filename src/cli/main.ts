@@ -1,0 +1,24 @@
+/** @file The entry: arguments in, exit code out. What a verb needs is loaded when the verb runs. */
+
+import { TOOL, VERSION } from "./version.ts";
+
+export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && ["--version", "-V"].includes(argv[0]!)) {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  const { EXIT, explain } = await import("./errors.ts");
+  // a reader that has seen enough (`| head`) is no error
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT.passed);
+  });
+  try {
+    const { runProgram } = await import("./program.ts");
+    return await runProgram(argv);
+  } catch (error) {
+    if (process.env["ASSAY_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    const { code, line } = explain(error);
+    process.stderr.write(`${TOOL}: ${line}\n`);
+    return code;
+  }
+}

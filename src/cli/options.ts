@@ -1,0 +1,236 @@
+/**
+ * @file Every option once: its flag, its words, and how its value is checked, from the command line or a config file.
+ * The verbs pick from this table; help, `--config` and docs/cli.md follow from it.
+ */
+
+import { z } from "zod";
+import type { StatedContract } from "../data/contract.ts";
+import type { Norm } from "../methods/problem.ts";
+import { usage } from "./errors.ts";
+import { didYouMean } from "./suggest.ts";
+
+export interface OptionSpec<T = unknown> {
+  /** As commander takes it: `--epsilon <radius>`. */
+  readonly flag: string;
+  readonly help: string;
+  /** Takes what the command line gives (strings, or `true`) and what JSON gives. */
+  readonly schema: z.ZodType<T>;
+  /** What holds when it is not given, in words; the value itself is the schema's default. */
+  readonly default?: string;
+  readonly repeatable?: boolean;
+}
+
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/** "0.1", "8/255", 0.1 */
+export function parseNumber(raw: string | number): number {
+  if (typeof raw === "number") return raw;
+  const parts = raw.trim().split("/");
+  if (parts.length > 2 || !parts.every((part) => DECIMAL.test(part.trim()))) return Number.NaN;
+  const [top, bottom = 1] = parts.map(Number);
+  return top! / bottom;
+}
+
+const text = z.union([z.string(), z.number()]);
+const flag = z.boolean();
+const path = z.string().min(1, "must name a file or folder");
+
+const number = (holds: (value: number) => boolean, rule: string) =>
+  text.transform((raw, context) => {
+    const value = parseNumber(raw);
+    if (Number.isFinite(value) && holds(value)) return value;
+    context.addIssue({ code: "custom", message: `${rule}, got "${raw}"` });
+    return z.NEVER;
+  });
+
+const whole = (least: number) =>
+  number((value) => Number.isSafeInteger(value) && value >= least, `must be a whole number from ${least}`);
+const radius = number((value) => value >= 0, "must be a number ≥ 0 such as 0.1 or 8/255");
+const share = number((value) => value >= 0 && value <= 1, "must be a share from 0 to 1");
+
+/** "0.1,0.2", [0.1, 0.2], or one number */
+const list = <T>(item: z.ZodType<T, string | number>) =>
+  z
+    .union([text, z.array(text)])
+    .transform((raw) => (typeof raw === "string" ? raw.split(",").map((part) => part.trim()) : [raw].flat()))
+    .pipe(z.array(item).min(1));
+const numbers = list(number(Number.isFinite, "must be numbers"));
+
+const choice = <T extends string>(...names: readonly [T, ...T[]]) =>
+  z.string().transform((raw, context): T => {
+    const found = names.find((name) => name.toLowerCase() === raw.trim().toLowerCase());
+    if (found !== undefined) return found;
+    context.addIssue({
+      code: "custom",
+      message: `is one of ${names.join(", ")}, got "${raw}".${didYouMean(raw, names)}`,
+    });
+    return z.NEVER;
+  });
+
+const NORM_NAMES: Readonly<Record<string, Norm>> = { inf: "linf", "l∞": "linf", "2": "l2", "1": "l1" };
+const norm = z
+  .union([z.string(), z.number()])
+  .transform((raw) => NORM_NAMES[`${raw}`.toLowerCase()] ?? `${raw}`)
+  .pipe(choice("linf", "l2", "l1"));
+
+const names = z
+  .union([z.string(), z.array(z.string())])
+  .transform((raw) => [raw].flat().flatMap((part) => part.split(",")));
+
+const define = <T>(spec: OptionSpec<T>): OptionSpec<T> => spec;
+
+export const OPTIONS = {
+  data: define({
+    flag: "--data <source>",
+    help: "inputs: a file or folder (IDX, CIFAR, NPY, NPZ, CSV, PNG, JPEG), or bundled digits (mnist, mnist:train, mnist:all)",
+    schema: path,
+  }),
+  labels: define({ flag: "--labels <file>", help: "labels, where they are not beside the data", schema: path }),
+  limit: define({ flag: "--limit <n>", help: "use the first n inputs", schema: whole(1) }),
+  sample: define({ flag: "--sample <n>", help: "use n inputs drawn at random, by class", schema: whole(1) }),
+  epsilon: define({
+    flag: "--epsilon <radius>",
+    help: "radius of the set, in pixels of 0 to 1: 0.1 or 8/255",
+    schema: radius,
+  }),
+  epsilons: define({
+    flag: "--epsilon <radii>",
+    help: "radii, in pixels of 0 to 1, separated by commas; the first is the one the gate is about",
+    schema: list(radius),
+  }),
+  norm: define({
+    flag: "--norm <norm>",
+    help: "how change is measured: linf, l2 or l1",
+    schema: norm,
+    default: "linf",
+  }),
+  method: define({
+    flag: "--method <name>",
+    help: "method to run; repeat for several (see `assay methods`)",
+    schema: names,
+    repeatable: true,
+  }),
+  seed: define({ flag: "--seed <n>", help: "root of all random numbers", schema: whole(0), default: "0" }),
+  timeout: define({
+    flag: "--timeout <seconds>",
+    help: "most time for one input; what takes longer is unknown",
+    schema: number((value) => value > 0, "must be a number of seconds above 0"),
+  }),
+  jobs: define({ flag: "--jobs <n>", help: "worker threads", schema: whole(1), default: "one per core" }),
+  device: define({
+    flag: "--device <name>",
+    help: "where graphs run: cpu or webgpu",
+    schema: choice("cpu", "webgpu"),
+    default: "cpu",
+  }),
+  json: define({ flag: "--json", help: "write results as JSON to stdout", schema: flag }),
+  out: define({ flag: "--out <path>", help: "write results to this file, the report to this folder", schema: path }),
+  config: define({ flag: "--config <file>", help: "JSON file of these options; the command line wins", schema: path }),
+  resume: define({
+    flag: "--resume",
+    help: "take finished parts of an interrupted run from .assay instead of computing them again",
+    schema: flag,
+  }),
+  arithmetic: define({
+    flag: "--arithmetic <kind>",
+    help: "float32: proofs cover the rounding of the network as it runs; real: they do not, for comparison with papers",
+    schema: choice("float32", "real"),
+    default: "float32",
+  }),
+  mean: define({
+    flag: "--mean <numbers>",
+    help: "subtracted from pixels of --range, one or one a channel",
+    schema: numbers,
+  }),
+  std: define({ flag: "--std <numbers>", help: "divides what is left, one or one a channel", schema: numbers }),
+  range: define({
+    flag: "--range <black,white>",
+    help: "what black and white are to the model",
+    schema: numbers.pipe(z.tuple([z.number(), z.number()], "needs two numbers: black,white")),
+    default: "0,1",
+  }),
+  layout: define({
+    flag: "--layout <order>",
+    help: "order of the model's axes: NCHW, NHWC or flat",
+    schema: choice("NCHW", "NHWC", "flat"),
+  }),
+  classOrder: define({
+    flag: "--class-order <labels>",
+    help: "the data's label for each output of the model",
+    schema: numbers,
+  }),
+  force: define({
+    flag: "--force",
+    help: "go on although the accuracy cannot be told from chance",
+    schema: flag,
+  }),
+  restarts: define({ flag: "--restarts <n>", help: "starts of the attack", schema: whole(1) }),
+  steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1) }),
+  loss: define({
+    flag: "--loss <name>",
+    help: "what the attack climbs: margin or cross-entropy",
+    schema: choice("margin", "cross-entropy"),
+  }),
+  target: define({
+    flag: "--target <class>",
+    help: "class to reach; without it any wrong one will do",
+    schema: whole(0),
+  }),
+  attack: define({ flag: "--no-attack", help: "do not look for witnesses against what is proved", schema: flag }),
+  explain: define({ flag: "--explain <name>", help: "all that is known of one method", schema: z.string() }),
+  gate: define({
+    flag: "--gate <share>",
+    help: "fail (exit 1) below this share of inputs that stay correct, exit 5 where it cannot be decided",
+    schema: share,
+  }),
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+export type OptionKey = keyof typeof OPTIONS;
+type Value<K extends OptionKey> = (typeof OPTIONS)[K] extends OptionSpec<infer T> ? T : never;
+export type Options<K extends OptionKey> = { readonly [P in K]?: Value<P> };
+
+/** The long name on the command line: "class-order", "attack" for `--no-attack`. */
+export const flagName = (key: OptionKey): string => OPTIONS[key].flag.split(" ")[0]!.replace(/^--(no-)?/, "");
+
+/** The key under which commander and config files give it. */
+export const optionKey = (key: OptionKey): string =>
+  flagName(key).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+/**
+ * Checked options from raw ones.
+ * @param place names the source in messages: "the config file x.json", or nothing for the command line
+ * @throws CliError (usage), one line naming the option
+ */
+export function parseOptions<K extends OptionKey>(
+  keys: readonly K[],
+  raw: Readonly<Record<string, unknown>>,
+  place?: string,
+): Options<K> {
+  const known = new Map(keys.map((key) => [optionKey(key), key]));
+  const parsed: Partial<Record<K, unknown>> = {};
+  for (const [name, value] of Object.entries(raw)) {
+    const key = known.get(name);
+    const where = place === undefined ? "" : `${place}: `;
+    if (key === undefined) throw usage(`${where}unknown option "${name}".${didYouMean(name, [...known.keys()])}`);
+    if (value === undefined) continue;
+    const result = OPTIONS[key].schema.safeParse(value);
+    if (!result.success) {
+      const shown = place === undefined ? `--${flagName(key)}` : `"${name}"`;
+      throw usage(`${where}${shown} ${result.error.issues[0]!.message}`);
+    }
+    parsed[key] = result.data;
+  }
+  return parsed as Options<K>;
+}
+
+/** The part of the options that states how the model takes its inputs. */
+export function statedContract(options: Options<"mean" | "std" | "range" | "layout" | "classOrder">): StatedContract {
+  const { mean, std, range, layout, classOrder } = options;
+  return {
+    ...(mean && { mean }),
+    ...(std && { std }),
+    ...(range && { range }),
+    ...(layout && { layout }),
+    ...(classOrder && { classOrder }),
+  };
+}

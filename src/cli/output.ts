@@ -1,0 +1,41 @@
+/** @file Files of results: whole or not at all, and tried before hours of work depend on them. */
+
+import { accessSync, constants, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { CliError, EXIT, systemReason, usage } from "./errors.ts";
+
+/** @throws CliError (usage) when a file of that name could not be written */
+export function checkOutputFile(path: string): void {
+  const folder = dirname(resolve(path));
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw usage(`--out ${path} is a folder; name a file`);
+  checkFolder(folder, path);
+}
+
+/** Makes the folder where it is missing. */
+export function checkOutputFolder(path: string): void {
+  checkFolder(resolve(path), path);
+}
+
+function checkFolder(folder: string, path: string): void {
+  const probe = join(folder, `.assay-probe-${process.pid}`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    writeFileSync(probe, "");
+    rmSync(probe);
+  } catch (error) {
+    throw usage(`--out ${path} cannot be written: ${systemReason(error)}; choose another place`, error);
+  }
+}
+
+/** Leaves the old file or the new one, never half of it. */
+export function writeWhole(path: string, contents: string | Uint8Array): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(temporary, contents);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new CliError(EXIT.internal, `${path} cannot be written: ${systemReason(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,96 @@
+/** @file The command line as commander sees it, made from the tables of verbs and options. */
+
+import { Command, CommanderError, Option } from "commander";
+import { CliError, EXIT, usage } from "./errors.ts";
+import { OPTIONS, type OptionKey, optionKey } from "./options.ts";
+import { type Io, VERBS, type Verb } from "./verbs.ts";
+import { TOOL, VERSION } from "./version.ts";
+
+const ABOUT = "Examine a neural network before you rely on it: attack it, prove it robust, and decide.";
+
+const EXITS = `
+Exit codes: 0 passed, 1 a finding fails the gate, 2 usage, 3 model or data unsupported,
+            4 internal error or soundness alarm, 5 undecided, 130 interrupted.`;
+
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.passed;
+  const program = new Command(TOOL).description(ABOUT).version(VERSION).addHelpText("after", EXITS);
+  program
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .showSuggestionAfterError();
+  for (const verb of VERBS) {
+    program.addCommand(
+      commandOf(verb, async (argument, raw) => {
+        code = await withInterrupt((signal) => verb.run(argument, raw, ioOf(signal, argv)));
+      }),
+    );
+  }
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.passed;
+    const line = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+    throw usage(error.code === "commander.help" ? `name a verb: ${TOOL} --help lists them` : line);
+  }
+  return code;
+}
+
+type Action = (argument: string, raw: Readonly<Record<string, unknown>>) => Promise<void>;
+
+function commandOf(verb: Verb, action: Action): Command {
+  const command = new Command(verb.name).summary(verb.summary).description(`${verb.summary}\n\n${verb.details}`);
+  command
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .showSuggestionAfterError();
+  if (verb.argument !== undefined) command.argument(`<${verb.argument}>`, verb.argumentHelp);
+  for (const key of verb.options) command.addOption(optionOf(key));
+  return command.action(async (...args: unknown[]) => {
+    const argument = verb.argument === undefined ? "" : (args[0] as string);
+    const raw = command.opts<Record<string, unknown>>();
+    // commander gives `--no-x` options a value though nobody stated one
+    const stated = Object.entries(raw).filter(([name]) => command.getOptionValueSource(name) === "cli");
+    await action(argument, Object.fromEntries(stated));
+  });
+}
+
+function optionOf(key: OptionKey): Option {
+  const spec = OPTIONS[key];
+  const standard = "default" in spec ? ` (default: ${spec.default})` : "";
+  const option = new Option(spec.flag, `${spec.help}${standard}`);
+  if ("repeatable" in spec) {
+    option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  }
+  if (optionKey(key) !== option.attributeName()) throw new Error(`option ${spec.flag} has two names`);
+  return option;
+}
+
+const ioOf = (signal: AbortSignal, argv: readonly string[]): Io => ({
+  print: (text) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    }),
+  stderr: process.stderr,
+  signal,
+  command: [TOOL, ...argv.map((word) => (/^[\w./:=,+-]+$/.test(word) ? word : `'${word}'`))].join(" "),
+});
+
+/** The first Ctrl-C asks for an orderly end, the second one ends. */
+async function withInterrupt<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort(new CliError(EXIT.interrupted, "interrupted"));
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  try {
+    return await run(controller.signal);
+  } finally {
+    process.off("SIGINT", stop);
+    process.off("SIGTERM", stop);
+  }
+}

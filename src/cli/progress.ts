@@ -1,0 +1,66 @@
+/** @file What a person sees while it works: one line on stderr with the time left, or nothing where nobody looks. */
+
+export interface Progress {
+  /** Adds work in units of inputs. */
+  expect(units: number, what: string): void;
+  advance(units: number): void;
+  /** A line for people, above the bar. */
+  say(line: string): void;
+  end(): void;
+}
+
+interface Bar {
+  start(total: number, value: number, payload: { what: string; left: string }): void;
+  setTotal(total: number): void;
+  update(value: number, payload: { what: string; left: string }): void;
+  stop(): void;
+}
+
+function timeLeft(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "";
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s left`;
+  return `${Math.floor(whole / 60)} min ${whole % 60} s left`;
+}
+
+/** @param quiet says nothing but what `say` is given */
+export async function createProgress(stderr: NodeJS.WriteStream, quiet: boolean): Promise<Progress> {
+  const bar = quiet || !stderr.isTTY ? undefined : await makeBar(stderr);
+  let [done, total, what] = [0, 0, ""];
+  let begun: number | undefined;
+  const payload = () => {
+    const seconds = (performance.now() - (begun ?? 0)) / 1000;
+    return { what, left: done > 0 ? timeLeft((seconds / done) * (total - done)) : "" };
+  };
+  return {
+    expect(units, name) {
+      total += units;
+      what = name;
+      if (begun === undefined) {
+        begun = performance.now();
+        bar?.start(total, done, payload());
+      } else bar?.setTotal(total);
+      bar?.update(done, payload());
+    },
+    advance(units) {
+      done += units;
+      bar?.update(done, payload());
+    },
+    say(line) {
+      if (bar) stderr.write("\r\u001b[K");
+      stderr.write(`${line}\n`);
+    },
+    end() {
+      bar?.stop();
+    },
+  };
+}
+
+async function makeBar(stderr: NodeJS.WriteStream): Promise<Bar> {
+  const { SingleBar, Presets } = await import("cli-progress");
+  const format = "{what} {bar} {percentage}% {left}";
+  return new SingleBar(
+    { format, stream: stderr, clearOnComplete: true, hideCursor: true, barsize: 30 },
+    Presets.shades_classic,
+  );
+}

@@ -1,0 +1,106 @@
+/** @file The results of attack and certify, for programs and for people. */
+
+import type { Norm, Threat } from "../methods/problem.ts";
+import { CliError, EXIT, type ExitCode, systemReason } from "./errors.ts";
+import { checkOutputFile, writeWhole } from "./output.ts";
+import type { Io } from "./verbs.ts";
+import { TOOL, VERSION } from "./version.ts";
+
+export type VerdictName = "certified" | "falsified" | "unknown" | "misclassified";
+
+export interface InputResult {
+  /** Place in the data set. */
+  readonly index: number;
+  readonly label: number;
+  /** The model's answer to the input; for a falsified one, its answer to the witness. */
+  readonly predicted: number;
+  readonly verdict: VerdictName;
+  /** Certified or unknown after a proof was tried: the proved lower bound. Otherwise at the worst point seen. */
+  readonly margin: number | null;
+  readonly seconds: number;
+  /** Pixels, float32. */
+  readonly witness?: readonly number[];
+}
+
+export interface ResultFile {
+  readonly tool: string;
+  readonly version: string;
+  readonly model: { readonly path: string; readonly sha256: string };
+  readonly method: string;
+  readonly norm: Norm;
+  readonly epsilon: number;
+  readonly seed: number;
+  readonly counts: {
+    readonly inputs: number;
+    readonly correct: number;
+    readonly certified: number;
+    readonly falsified: number;
+    readonly unknown: number;
+  };
+  readonly results: readonly InputResult[];
+}
+
+/** The shortest decimals that are these float32 numbers. */
+export const floats = (values: Float32Array): number[] =>
+  Array.from(values, (value) => {
+    for (let digits = 6; digits < 9; digits++) {
+      const short = Number(value.toPrecision(digits));
+      if (Math.fround(short) === value) return short;
+    }
+    return Number(value.toPrecision(9));
+  });
+
+export function resultFile(
+  run: { readonly path: string; readonly sha256: string; readonly method: string; readonly seed: number },
+  threat: Threat,
+  results: readonly InputResult[],
+): ResultFile {
+  const count = (verdict: VerdictName) => results.filter((result) => result.verdict === verdict).length;
+  return {
+    tool: TOOL,
+    version: VERSION,
+    model: { path: run.path, sha256: run.sha256 },
+    method: run.method,
+    norm: threat.norm,
+    epsilon: threat.epsilon,
+    seed: run.seed,
+    counts: {
+      inputs: results.length,
+      correct: results.length - count("misclassified"),
+      certified: count("certified"),
+      falsified: count("falsified"),
+      unknown: count("unknown"),
+    },
+    results,
+  };
+}
+
+/** JSON has no infinities: a bound that says nothing is null. */
+export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** Prints and writes results as the options ask. */
+export async function deliver(
+  file: ResultFile,
+  { json = false, out }: { readonly json?: boolean | undefined; readonly out?: string | undefined },
+  summary: readonly string[],
+  io: Io,
+): Promise<void> {
+  if (out !== undefined) {
+    checkOutputFile(out);
+    writeWhole(out, `${JSON.stringify(file)}\n`);
+  }
+  try {
+    await io.print(json ? `${JSON.stringify(file)}\n` : `${summary.join("\n")}\n`);
+  } catch (error) {
+    throw new CliError(EXIT.internal, `standard output cannot be written: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** Which side of the gate the share of inputs that stay correct lies on; both ends are counts, of all inputs. */
+export function gateCode(
+  gate: number | undefined,
+  { least, most, inputs }: { readonly least: number; readonly most: number; readonly inputs: number },
+): ExitCode {
+  if (gate === undefined || least >= gate * inputs) return EXIT.passed;
+  return most < gate * inputs ? EXIT.failed : EXIT.undecided;
+}

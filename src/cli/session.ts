@@ -1,0 +1,150 @@
+/** @file What attack, certify and audit begin with: model, data, threads, and the model's answers on clean inputs. */
+
+import { statSync } from "node:fs";
+import type { Confirmation } from "../data/confirm.ts";
+import type { Chunk, Prediction } from "../methods/examine.ts";
+import type { Network } from "../methods/network.ts";
+import type { LoadedModel } from "../runtime/node-model.ts";
+import { createEngine, type Engine } from "./engine.ts";
+import { unsupportedInput, usage } from "./errors.ts";
+import { adoptModel } from "./job-functions.ts";
+import { type Options, statedContract } from "./options.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { type Inputs, loadInputs, networkFor, type SubjectSpec } from "./subject.ts";
+import type { Io } from "./verbs.ts";
+
+export type SessionOptions = Options<
+  | "data"
+  | "labels"
+  | "limit"
+  | "sample"
+  | "seed"
+  | "timeout"
+  | "jobs"
+  | "device"
+  | "resume"
+  | "mean"
+  | "std"
+  | "range"
+  | "layout"
+  | "classOrder"
+  | "force"
+  | "json"
+>;
+
+export interface ExaminationSession extends AsyncDisposable {
+  readonly model: LoadedModel;
+  readonly network: Network;
+  readonly inputs: Inputs;
+  /** The inputs; where the data has no labels, labelled with the model's own answers. */
+  readonly chunk: Chunk;
+  readonly labelled: boolean;
+  readonly predictions: readonly Prediction[];
+  /** Positions of the inputs that are classified correctly. */
+  readonly correct: readonly number[];
+  readonly confirmation: Confirmation | undefined;
+  readonly engine: Engine;
+  readonly progress: Progress;
+  readonly seed: number;
+  /** Of the clean answers. */
+  readonly predictSeconds: number;
+}
+
+/** Where finished jobs are kept, in the current folder. */
+export const STORE = ".assay";
+
+/** Inputs in one forward pass of the model file. */
+const PREDICT_CHUNK = 512;
+
+/** @throws what loading can throw; CliError where the accuracy cannot be told from chance */
+export async function openSession(path: string, options: SessionOptions, io: Io): Promise<ExaminationSession> {
+  if (!statSync(path, { throwIfNoEntry: false })) throw usage(`${path}: no such file; name an ONNX model`);
+  if (options.data === undefined) throw usage("say with --data what to examine it on: a file, a folder, or mnist");
+  const { loadModel } = await import("../runtime/node-model.ts");
+  const seed = options.seed ?? 0;
+  const model = await loadModel(path);
+  const { data, labels, limit, sample } = options;
+  const inputs = await loadInputs(model, { data, labels, limit, sample, seed, stated: statedContract(options) });
+  const network = await networkFor(model, inputs.normalisation);
+  checkLabels(inputs, network.classes);
+  const subject: SubjectSpec = {
+    path,
+    sha256: model.sha256,
+    normalisation: inputs.normalisation ?? null,
+    device: options.device ?? "cpu",
+  };
+  await adoptModel(subject, model);
+  const progress = await createProgress(io.stderr, false);
+  const engine = createEngine({
+    subject,
+    subjectHash: network.hash,
+    workers: options.jobs,
+    resume: options.resume ?? false,
+    storeDirectory: STORE,
+    timeout: options.timeout,
+    signal: io.signal,
+    progress,
+  });
+  const start = performance.now();
+  const predictions = await predict(engine, inputs.chunk);
+  const predictSeconds = (performance.now() - start) / 1000;
+  const labelled = inputs.dataset.labels !== undefined;
+  const chunk = labelled
+    ? inputs.chunk
+    : { ...inputs.chunk, labels: Int32Array.from(predictions, ({ predicted }) => predicted) };
+  const correct = predictions.flatMap(({ predicted }, i) => (predicted === chunk.labels[i] ? [i] : []));
+  return {
+    model,
+    network,
+    inputs,
+    chunk,
+    labelled,
+    predictions,
+    correct,
+    confirmation: labelled ? await confirm(correct.length, network, predictions.length, options, progress) : undefined,
+    engine,
+    progress,
+    seed,
+    predictSeconds,
+    async [Symbol.asyncDispose]() {
+      progress.end();
+      await engine[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function predict(engine: Engine, inputs: Chunk): Promise<Prediction[]> {
+  const task = {
+    kind: "predict",
+    what: "clean answers",
+    method: { id: "forward", version: 1 },
+    settings: null,
+  } as const;
+  const answers = await engine.run<Prediction>({ ...task, inputs, chunk: PREDICT_CHUNK });
+  return answers.map((answer, i) => {
+    if (answer.kind === "done") return answer.record;
+    throw unsupportedInput(`the model did not answer input ${inputs.indices[i]} in time; raise --timeout`);
+  });
+}
+
+function checkLabels({ dataset, chunk }: Inputs, classes: number): void {
+  const at = dataset.labels ? chunk.labels.findIndex((label) => label < 0 || label >= classes) : -1;
+  if (at < 0) return;
+  throw unsupportedInput(
+    `${dataset.name}: input ${chunk.indices[at]} has the label ${chunk.labels[at]}, but the model has ${classes} classes, 0 to ${classes - 1}`,
+  );
+}
+
+async function confirm(
+  correct: number,
+  { classes }: Network,
+  total: number,
+  { force = false }: SessionOptions,
+  progress: Progress,
+): Promise<Confirmation> {
+  const { confirmContract } = await import("../data/confirm.ts");
+  const confirmation = confirmContract({ correct, total, classes });
+  progress.say(confirmation.message);
+  if (confirmation.ok || force) return confirmation;
+  throw unsupportedInput(`${confirmation.message} Or go on all the same with --force.`);
+}

@@ -1,0 +1,144 @@
+/** @file The verbs, each with its words and options; the program, the docs and `--config` are made from this table. */
+
+import type { OptionKey } from "./options.ts";
+
+export interface Verb {
+  readonly name: string;
+  readonly argument?: string;
+  readonly argumentHelp?: string;
+  readonly summary: string;
+  readonly details: string;
+  readonly options: readonly OptionKey[];
+  /** @returns the exit code */
+  readonly run: (argument: string, raw: Readonly<Record<string, unknown>>, io: Io) => Promise<number>;
+}
+
+/** What a verb may touch of the process. */
+export interface Io {
+  /** Results. Resolves when written; throws on a full disk. */
+  readonly print: (text: string) => Promise<void>;
+  readonly stderr: NodeJS.WriteStream;
+  /** Fires on Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** As typed, for reports. */
+  readonly command: string;
+}
+
+const DATA = ["data", "labels", "limit", "sample"] as const satisfies readonly OptionKey[];
+const CONTRACT = ["mean", "std", "range", "layout", "classOrder", "force"] as const satisfies readonly OptionKey[];
+const RUN = ["seed", "timeout", "jobs", "device", "resume"] as const satisfies readonly OptionKey[];
+const OUTPUT = ["json", "out", "config"] as const satisfies readonly OptionKey[];
+const CLIMB = ["restarts", "steps", "loss"] as const satisfies readonly OptionKey[];
+
+export const ATTACK_OPTIONS = [
+  ...DATA,
+  "epsilon",
+  "norm",
+  "method",
+  ...CLIMB,
+  "target",
+  "gate",
+  ...RUN,
+  ...CONTRACT,
+  ...OUTPUT,
+] as const satisfies readonly OptionKey[];
+
+export const CERTIFY_OPTIONS = [
+  ...DATA,
+  "epsilon",
+  "norm",
+  "method",
+  "arithmetic",
+  "attack",
+  "gate",
+  ...RUN,
+  ...CONTRACT,
+  ...OUTPUT,
+] as const satisfies readonly OptionKey[];
+
+export const AUDIT_OPTIONS = [
+  ...DATA,
+  "epsilons",
+  "norm",
+  "method",
+  "arithmetic",
+  "restarts",
+  "steps",
+  "gate",
+  ...RUN,
+  ...CONTRACT,
+  ...OUTPUT,
+] as const satisfies readonly OptionKey[];
+
+export const TRAIN_OPTIONS = ["data", "seed", "out", "resume", "json"] as const satisfies readonly OptionKey[];
+export const INSPECT_OPTIONS = ["json", "out"] as const satisfies readonly OptionKey[];
+export const METHODS_OPTIONS = ["explain", "json"] as const satisfies readonly OptionKey[];
+export const REPORT_OPTIONS = ["out", "json"] as const satisfies readonly OptionKey[];
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: "audit",
+    argument: "model",
+    argumentHelp: "ONNX file",
+    summary: "examine a model and decide: ship, do not ship, or cannot tell",
+    details:
+      "Attacks the model at several radii, proves what can be proved, looks for planted triggers, and writes report/index.html and report/report.json.",
+    options: AUDIT_OPTIONS,
+    run: async (...args) => (await import("./commands/audit.ts")).audit(...args),
+  },
+  {
+    name: "attack",
+    argument: "model",
+    argumentHelp: "ONNX file",
+    summary: "look for small changes of inputs that change the model's answer",
+    details:
+      "Every witness is run again through the model file and measured before it is reported. What is not found is unknown, not safe.",
+    options: ATTACK_OPTIONS,
+    run: async (...args) => (await import("./commands/attack.ts")).attack(...args),
+  },
+  {
+    name: "certify",
+    argument: "model",
+    argumentHelp: "ONNX file",
+    summary: "prove that no small change of an input changes the model's answer",
+    details:
+      "Methods run in the order of the table until one proves the input; a quick attack then tells what is broken from what is unknown. An input both proved and broken is a soundness alarm: exit 4, with both pieces of evidence saved.",
+    options: CERTIFY_OPTIONS,
+    run: async (...args) => (await import("./commands/certify.ts")).certify(...args),
+  },
+  {
+    name: "train",
+    argument: "recipe",
+    argumentHelp: "JSON file of training options",
+    summary: "train a model by a recipe: plain, adversarial, or for certification",
+    details: "Writes an ONNX file. Ctrl-C keeps a checkpoint beside it; --resume goes on from there.",
+    options: TRAIN_OPTIONS,
+    run: async (...args) => (await import("./commands/train.ts")).train(...args),
+  },
+  {
+    name: "inspect",
+    argument: "model",
+    argumentHelp: "ONNX file",
+    summary: "show a model's nodes and which examinations each of them allows",
+    details:
+      "For each node: op, shape, parameters, and whether gradients, intervals and linear bounds pass through it.",
+    options: INSPECT_OPTIONS,
+    run: async (...args) => (await import("./commands/inspect.ts")).inspect(...args),
+  },
+  {
+    name: "report",
+    argument: "results",
+    argumentHelp: "report.json of an audit",
+    summary: "make the page of an audit again from its results",
+    details: "Writes index.html beside the results, or into the folder --out.",
+    options: REPORT_OPTIONS,
+    run: async (...args) => (await import("./commands/report.ts")).report(...args),
+  },
+  {
+    name: "methods",
+    summary: "list all methods, or explain one",
+    details: "What each method finds or proves, for which norms, and where it is published.",
+    options: METHODS_OPTIONS,
+    run: async (...args) => (await import("./commands/methods.ts")).methods(...args),
+  },
+];
