@@ -68,14 +68,14 @@ export const countTrue = (b: Builder, condition: Value): Value =>
 export const isCorrect = (b: Builder, logits: Value, labels: Value): Value =>
   b.emit("Equal", [b.emit("ArgMax", [logits], { axis: 1, keepdims: false }), labels]);
 
-interface Objective {
+export interface Objective {
   /** [N] */
   readonly loss: Value;
   readonly inputs: readonly InputValue[];
   readonly outputs: readonly Output[];
 }
 
-function objective(model: Model, { b, images, labels, values, target }: BatchInputs, kind: LossKind): Objective {
+export function objective(model: Model, { b, images, labels, values, target }: BatchInputs, kind: LossKind): Objective {
   const logits = forward(b, model, values, images);
   const clean = crossEntropy(b, logits, target);
   const correct = { name: "correct", value: countTrue(b, isCorrect(b, logits, labels)) };

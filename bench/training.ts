@@ -1,0 +1,147 @@
+/**
+ * @file Time of a training step and of its parts: `npx tsx bench/training.ts [ARCHITECTURE] [BATCH] [ROUNDS]`.
+ *
+ * Each part is a graph of its own that goes one stage further than the last; the stages run interleaved, and a part's
+ * time is the difference of the least ones. Processor time of this process, so that neighbours on the machine disturb
+ * little; one thread, so that on a quiet machine it is the time that passes.
+ */
+
+import { execFileSync } from "node:child_process";
+import { cpus } from "node:os";
+import { float32Tensor, intTensor } from "../src/graph/tensor.ts";
+import { makeGraph } from "../src/graph/traverse.ts";
+import type { Graph, Tensor } from "../src/graph/types.ts";
+import { attackStep } from "../src/methods/train/adversary.ts";
+import { forward, type Model, modelOf } from "../src/methods/train/architectures.ts";
+import { initialParameters } from "../src/methods/train/initialise.ts";
+import { batchInputs, flatGradient, type LossKind, objective, trainingStep } from "../src/methods/train/step.ts";
+import { mul } from "../src/ops/rules.ts";
+import { simplify } from "../src/ops/simplify.ts";
+import { rng } from "../src/random/rng.ts";
+import { createRuntime } from "../src/runtime/node.ts";
+import type { Session } from "../src/runtime/session.ts";
+
+const [architecture = "CNNa", batchText = "128", roundsText = "60"] = process.argv.slice(2);
+const [BATCH, ROUNDS, WARM_UP] = [Number(batchText), Number(roundsText), 5];
+const EPOCH = 60_000;
+
+const adam = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
+
+function forwardOnly(model: Model): Graph {
+  const { b, images, theta, values } = batchInputs(model);
+  return simplify(makeGraph([images, theta], [{ name: "logits", value: forward(b, model, values, images) }]));
+}
+
+/** Up to the loss, or up to the gradient. */
+function upTo(model: Model, kind: LossKind, stage: "loss" | "gradient"): Graph {
+  const batch = batchInputs(model);
+  const { b, images, labels, theta, values } = batch;
+  const { loss, inputs, outputs } = objective(model, batch, kind);
+  const share = b.input("share", []);
+  const mean = mul(b, b.emit("ReduceSum", [loss], { axes: [0], keepdims: false }), share);
+  const value = stage === "loss" ? mean : flatGradient(b, model, values, mean);
+  return simplify(makeGraph([images, labels, theta, share, ...inputs], [{ name: stage, value }, ...outputs]));
+}
+
+const runtime = createRuntime();
+const model = modelOf(architecture, [1, 28, 28], 10);
+const random = rng(1);
+const pixels = new Float32Array(BATCH * 784);
+random.fillUniform(pixels, 0, 1);
+const images = float32Tensor([BATCH, 1, 28, 28], pixels);
+const numbers: Readonly<Record<string, number>> = {
+  share: 1 / BATCH,
+  learningRate: 5e-4,
+  correction1: 10,
+  correction2: 1000,
+  epsilon: 0.1,
+  kappa: 0.5,
+  stepSize: 0.03,
+};
+const theta = float32Tensor([model.size], initialParameters(model, "default", random));
+const labels = intTensor(
+  [BATCH],
+  Array.from({ length: BATCH }, (_, i) => i % 10),
+);
+
+function feedFor(name: string): Tensor {
+  if (name === "images" || name === "clean") return images;
+  if (name === "labels") return labels;
+  if (name === "theta") return theta;
+  const number = numbers[name];
+  return number === undefined
+    ? float32Tensor([model.size], new Float32Array(model.size))
+    : float32Tensor([], Float32Array.of(number));
+}
+
+interface Stage {
+  readonly name: string;
+  readonly session: Session;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly times: number[];
+}
+
+async function stage(name: string, graph: Graph): Promise<Stage> {
+  const session = await runtime.compile(graph, { float: "float32", name });
+  return {
+    name,
+    session,
+    feeds: Object.fromEntries(session.inputs.map((port) => [port.name, feedFor(port.name)])),
+    times: [],
+  };
+}
+
+async function measure(stages: readonly Stage[]): Promise<void> {
+  for (let round = -WARM_UP; round < ROUNDS; round++)
+    for (const { session, feeds, times } of stages) {
+      const began = process.cpuUsage();
+      await session.run(feeds);
+      const { user, system } = process.cpuUsage(began);
+      if (round >= 0) times.push((user + system) / 1000);
+    }
+}
+
+const sorted = ({ times }: Stage) => times.toSorted((a, b) => a - b);
+const median = (s: Stage) => sorted(s)[Math.floor(s.times.length / 2)]!;
+const least = (s: Stage) => sorted(s)[0]!;
+
+/** Prints each stage's share of the last one. */
+function report(title: string, stages: readonly Stage[]): void {
+  const whole = stages.at(-1)!;
+  const perImage = (ms: number) => `${((1000 * ms) / BATCH).toFixed(1)} µs an image`;
+  console.log(
+    `\n${title}: ${least(whole).toFixed(2)} ms least, ${median(whole).toFixed(2)} ms median; ${perImage(least(whole))}, ${((least(whole) * EPOCH) / BATCH / 1000).toFixed(1)} s for 60,000`,
+  );
+  let before = 0;
+  for (const s of stages) {
+    const own = least(s) - before;
+    console.log(
+      `  ${s.name.padEnd(22)} ${own.toFixed(2).padStart(7)} ms  ${((100 * own) / least(whole)).toFixed(0).padStart(3)} %`,
+    );
+    before = least(s);
+  }
+}
+
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+console.log(
+  `${cpus()[0]?.model}, Node ${process.version}, commit ${commit}; ${architecture}, batch ${BATCH}, ${ROUNDS} rounds`,
+);
+
+const plain = [
+  await stage("forward", forwardOnly(model)),
+  await stage("loss", upTo(model, "plain", "loss")),
+  await stage("gradient", upTo(model, "plain", "gradient")),
+  await stage("update (Adam)", trainingStep(model, { loss: "plain", optimiser: adam })),
+];
+const interval = [
+  await stage("forward, bounds, loss", upTo(model, "ibp", "loss")),
+  await stage("gradient", upTo(model, "ibp", "gradient")),
+  await stage("clip, update (Adam)", trainingStep(model, { loss: "ibp", optimiser: adam, clipNorm: 10 })),
+];
+const attack = [await stage("forward and dX", attackStep(model, "linf"))];
+await measure([...plain, ...interval, ...attack]);
+report("plain step", plain);
+report("IBP step", interval);
+report("one attack step (PGD)", attack);
+const pgd = 7 * least(attack[0]!) + least(plain[3]!);
+console.log(`\nPGD-7 step: ${pgd.toFixed(1)} ms, ${((pgd * EPOCH) / BATCH / 1000).toFixed(1)} s for 60,000`);
