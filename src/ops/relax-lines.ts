@@ -4,8 +4,8 @@
  * Every recipe is sound in real arithmetic for the slope it picked, right or wrong: the offsets follow from the slope.
  * Boxes too narrow or too large for a slope to mean anything in float32 get the constant bounds of the image.
  *
- * @source verification.md-style recipes: CROWN (Zhang et al. 2018, arXiv:1811.00866), CNN-Cert (Boopathy et al. 2018,
- *   arXiv:1811.12395); curvature bound of a sampled function: standard error of linear interpolation
+ * @source chord and tangent, S-shapes: CROWN (Zhang et al. 2018, arXiv:1811.00866) and CNN-Cert (Boopathy et al. 2018,
+ *   arXiv:1811.12395); samples: the error of linear interpolation
  */
 
 import type { Builder, Value } from "../graph/types.ts";
@@ -86,8 +86,7 @@ export function guarded(b: Builder, { wide, image }: Span, lower: Line, upper: L
   );
 }
 
-export const middle = (b: Builder, { lower, upper }: Interval): Value =>
-  add(b, scale(b, lower, 0.5), scale(b, upper, 0.5));
+export const middle = (b: Builder, { lower, upper }: Interval): Value => scale(b, add(b, lower, upper), 0.5);
 
 /** Convex: below by the tangent at the middle, above by the chord. */
 export function convexLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
@@ -122,8 +121,8 @@ function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "uppe
   // on which side of 0 an end lies, seen from the tangent's side
   const beyond = (x: Value) => b.emit(side === "upper" ? "GreaterOrEqual" : "LessOrEqual", [x, zero]);
   const clears = (d: Value): Value => {
-    const line = tangent(b, curve, d);
-    const there = add(b, mul(b, line.slope, span.box[far]), line.offset);
+    const y = curve.at(b, d);
+    const there = add(b, y, mul(b, curve.slope(b, d, y), sub(b, span.box[far], d)));
     return b.emit(side === "upper" ? "GreaterOrEqual" : "LessOrEqual", [there, span.ends[far]]);
   };
   const centre = middle(b, span.box);
