@@ -91,10 +91,10 @@ async function train(name: string, config: TrainConfig, data: Samples, test: Sam
     if (event.kind === "done") return event.result;
     if (event.kind !== "epoch") continue;
     const { epoch, epochs, epsilon, loss, seconds, secondsLeft, validation } = event;
-    const certified =
-      epsilon > 0 ? `, IBP at ${CERTIFIED_RADIUS} ${percent(validation!.certified, validation!.count)}` : "";
+    const { correct, count, certified, epsilon: radius } = validation!;
+    const proved = radius > 0 ? `, by intervals at ${radius} ${percent(certified, count)}` : "";
     log(
-      `${name} epoch ${epoch}/${epochs}: epsilon ${epsilon.toFixed(3)}, loss ${loss.toFixed(4)}, test ${percent(validation!.correct, validation!.count)}${certified}, ${seconds.toFixed(0)} s, ${secondsLeft.toFixed(0)} s left`,
+      `${name} epoch ${epoch}/${epochs}: epsilon ${epsilon.toFixed(3)}, loss ${loss.toFixed(4)}, test ${percent(correct, count)}${proved}, ${seconds.toFixed(0)} s, ${secondsLeft.toFixed(0)} s left`,
     );
   }
   throw new Error("the training ended without a result");

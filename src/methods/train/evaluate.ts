@@ -15,9 +15,11 @@ export interface Evaluation {
   readonly correct: number;
   /** Mean cross-entropy. */
   readonly loss: number;
+  /** Radius of `certified`; 0 where nothing was certified. */
+  readonly epsilon: number;
   /**
    * Samples whose label wins everywhere in the box of radius epsilon, by interval bounds in plain float32 arithmetic (no
-   * rounding error added): for watching a training, not a proof. 0 without epsilon.
+   * rounding error added): for watching a training, not a proof.
    */
   readonly certified: number;
 }
@@ -65,5 +67,5 @@ export async function evaluate(
     sums.loss += out["loss"]!.data[0]!;
     sums.certified += out["certified"]?.data[0] ?? 0;
   }
-  return { count, ...sums, loss: sums.loss / count };
+  return { count, ...sums, loss: sums.loss / count, epsilon: epsilon ?? 0 };
 }
