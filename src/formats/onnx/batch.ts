@@ -1,6 +1,6 @@
 /**
- * @file Which ops would mix the samples of a batch. A model whose file fixes the batch at 1 is read as a model of any
- * batch only if nothing in it does: then every sample's result is what the file says for that sample alone.
+ * @file Which ops would mix the samples of a batch. A model is read as one of any batch only if nothing in it does: then
+ * every sample's result is what the file says for that sample alone.
  */
 
 import type { OpAttrs, OpName } from "../../graph/signatures.ts";

@@ -16,14 +16,17 @@ const MAX_MADE_ELEMENTS = 2 ** 24;
 const MAX_EVALUATED_ELEMENTS = 2000;
 
 export interface EmitterOptions {
-  /** A batch that the file fixes at 1 is read as any batch: refuse what would mix its samples. */
+  /** A batch that the file fixes at 1 is read as any batch. */
   readonly generalised: boolean;
+  /** Refuse what would mix the samples of a batch. */
+  readonly samplesAlone: boolean;
   /** Elements stored in the file. */
   readonly stored: number;
 }
 
 export class Emitter implements Builder {
   readonly generalised: boolean;
+  readonly samplesAlone: boolean;
   /** Given to the nodes that are emitted: the name of the file's node. */
   name: string | undefined;
   readonly #builder = builder();
@@ -31,8 +34,9 @@ export class Emitter implements Builder {
   readonly #work = new Map<Value, number>();
   #budget: number;
 
-  constructor({ generalised, stored }: EmitterOptions) {
+  constructor({ generalised, samplesAlone, stored }: EmitterOptions) {
     this.generalised = generalised;
+    this.samplesAlone = samplesAlone;
     this.#budget = MAX_MADE_ELEMENTS + 4 * stored;
   }
 
@@ -44,7 +48,7 @@ export class Emitter implements Builder {
   ): NodeValue<K> {
     const node = this.#builder.emit(op, inputs, ...([attrs ?? {}, this.name] as never)) as Value;
     this.check(node.shape);
-    if (this.generalised) {
+    if (this.samplesAlone) {
       const reason = mixesBatch(op, inputs, attrs as never, node.shape);
       if (reason) throw new ShapeError(`${op} ${reason}`);
     }

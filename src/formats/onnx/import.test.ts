@@ -342,6 +342,34 @@ describe("a batch that the file fixes at 1", () => {
   });
 });
 
+describe("a batch that the file leaves open", () => {
+  test("is fixed at one sample where the model mixes samples", async () => {
+    const bytes = model(["batch", 3], one("ReduceSum", [], ["a"]), [ints("a", [0])]);
+    const { graph, warnings } = importOnnx(bytes);
+    expect(graph.inputs[0]!.shape).toEqual([1, 3]);
+    expect(warnings).toEqual([
+      'not every sample is treated alone (ReduceSum "ReduceSum_y": ReduceSum goes over the batch axis): it is read for one sample at a time',
+    ]);
+    expect(importOnnx(bytes, { batch: "as-declared" }).graph.inputs[0]!.shape).toEqual(["N", 3]);
+  });
+
+  test("must be the first axis", () => {
+    expect(() => importOnnx(model([1, "time"], one("Relu")))).toThrow('axis 1 of its input "x" is open');
+  });
+});
+
+test("a model in double says so", () => {
+  const { warnings, inputs } = importOnnx(
+    modelFile({
+      node: one("Relu"),
+      input: [info("x", [1, 3], DATA_TYPE.DOUBLE)],
+      output: [info("y", [1, 3], DATA_TYPE.DOUBLE)],
+    }),
+  );
+  expect(inputs[0]!.elementType).toBe("double");
+  expect(warnings).toEqual([expect.stringContaining("the file computes in double")]);
+});
+
 test("shape arithmetic leaves no trace in the graph", () => {
   const { graph } = importOnnx(model(["batch", 2, 6], viewNodes, viewConstants));
   expect(printGraph(graph)).toBe("x: float[N,2,6]\nv0 = Reshape(x) shape=[N,12] : [N,12]\nreturn y = v0\n");
@@ -374,6 +402,6 @@ test("an input can be bound to a constant", () => {
 test("what the file says of itself comes back", () => {
   const { opset, irVersion, inputs, outputs, nodeNames } = importOnnx(model(["batch", 3], one("Relu"), [], 13));
   expect({ opset, irVersion, nodeNames }).toEqual({ opset: 13, irVersion: 8, nodeNames: ["Relu_y"] });
-  expect(inputs).toEqual([{ name: "x", dtype: "float", shape: ["batch", 3] }]);
-  expect(outputs).toEqual([{ name: "y", dtype: "float", shape: undefined }]);
+  expect(inputs).toEqual([{ name: "x", dtype: "float", elementType: "float", shape: ["batch", 3] }]);
+  expect(outputs).toEqual([{ name: "y", dtype: "float", elementType: "float", shape: undefined }]);
 });

@@ -87,37 +87,67 @@ function checkOps({ nodes, opset }: ModelSource): void {
 
 // ---------------------------------------------------------------- the batch axis
 
+/** One way to take the batch axis. */
 interface Reading {
   readonly shapes: ReadonlyMap<string, Shape>;
-  /** The batch is read where the file fixes it at 1. */
+  /** The batch is read where the file fixes it at 1: reshapes to that 1 mean the batch. */
   readonly generalised: boolean;
+  /** Refuse what would mix the samples of a batch. */
+  readonly samplesAlone: boolean;
 }
 
-/** Tries the most general reading first. */
+/** Tries to take every sample alone in a batch of any size; a model that does not allow it gets a fixed size. */
 function convert(
   source: ModelSource,
   tensors: ReadonlyMap<string, Tensor>,
   batch: "symbolic" | "as-declared",
 ): { graph: Graph; warnings: string[] } {
   const declared = declaredShapes(source, tensors);
+  const read = (shapes: ReadonlyMap<string, Shape>, generalised: boolean, samplesAlone: boolean) =>
+    build(source, tensors, { shapes, generalised, samplesAlone });
+  const warnings = declaresDouble(source)
+    ? ["the file computes in double; float32 results differ from its own in their last digits"]
+    : [];
+  if (batch === "as-declared") return { graph: read(declared, false, false), warnings };
   const open = [...declared.values()].some(isBatched);
-  if (batch === "as-declared" || open)
-    return { graph: build(source, tensors, { shapes: declared, generalised: false }), warnings: [] };
-  const shapes = new Map(
-    [...declared].map(([name, shape]) => [name, shape[0] === 1 ? ["N" as const, ...shape.slice(1)] : shape]),
-  );
-  const fixed = "the batch size is fixed as the file declares it";
-  if (![...shapes.values()].some(isBatched))
-    return {
-      graph: build(source, tensors, { shapes: declared, generalised: false }),
-      warnings: declared.size > 0 ? [`no input begins with a batch axis of size 1: ${fixed}`] : [],
-    };
+  checkBatchFirst(declared);
+  const shapes = open ? declared : replaceFirst(declared, 1, "N");
+  const fixed = open ? replaceFirst(declared, "N", 1) : declared;
+  const remark = open ? "it is read for one sample at a time" : "the batch size is fixed as the file declares it";
+  if (![...shapes.values()].some(isBatched)) {
+    if (declared.size > 0) warnings.push(`no input begins with a batch axis of size 1: ${remark}`);
+    return { graph: read(fixed, false, false), warnings };
+  }
   try {
-    return { graph: build(source, tensors, { shapes, generalised: true }), warnings: [] };
+    return { graph: read(shapes, !open, true), warnings };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
-    const graph = build(source, tensors, { shapes: declared, generalised: false });
-    return { graph, warnings: [`not every sample is treated alone (${error.message}): ${fixed}`] };
+    warnings.push(`not every sample is treated alone (${error.message}): ${remark}`);
+    return { graph: readOr(() => read(fixed, false, false), open ? error : undefined), warnings };
+  }
+}
+
+/** @throws `first` in place of a second OnnxError */
+function readOr<T>(run: () => T, first: OnnxError | undefined): T {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof OnnxError && first ? first : error;
+  }
+}
+
+const replaceFirst = (shapes: ReadonlyMap<string, Shape>, from: Dim, to: Dim): Map<string, Shape> =>
+  new Map([...shapes].map(([name, shape]) => [name, shape[0] === from ? [to, ...shape.slice(1)] : shape]));
+
+const declaresDouble = ({ inputs }: ModelSource): boolean => inputs.some(({ elementType }) => elementType === "double");
+
+function checkBatchFirst(shapes: ReadonlyMap<string, Shape>): void {
+  for (const [name, shape] of shapes) {
+    const axis = shape.findLastIndex((dim) => typeof dim !== "number");
+    if (axis > 0)
+      throw new UnsupportedError(
+        `axis ${axis} of its input "${name}" is open; only the first, the batch, may be: export it with a fixed size`,
+      );
   }
 }
 
@@ -147,15 +177,15 @@ function declaredShapes({ inputs }: ModelSource, tensors: ReadonlyMap<string, Te
 
 // ---------------------------------------------------------------- conversion
 
-function build(source: ModelSource, tensors: ReadonlyMap<string, Tensor>, { shapes, generalised }: Reading): Graph {
+function build(source: ModelSource, tensors: ReadonlyMap<string, Tensor>, reading: Reading): Graph {
   let stored = 0;
   for (const tensor of tensors.values()) stored += tensor.data.length;
-  const emitter = new Emitter({ generalised, stored });
+  const emitter = new Emitter({ ...reading, stored });
   const operands = new Map<string, Operand>();
   const inputs: InputValue[] = [];
   for (const [name, tensor] of tensors) operands.set(name, emitter.constant(tensor));
   for (const { name, dtype } of source.inputs) {
-    const shape = shapes.get(name);
+    const shape = reading.shapes.get(name);
     if (!shape) continue;
     const input = guard(() => emitter.input(name, shape, dtype), `input "${name}"`);
     operands.set(name, input);

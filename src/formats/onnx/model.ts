@@ -26,6 +26,8 @@ export type DeclaredDim = number | string | undefined;
 export interface Declared {
   readonly name: string;
   readonly dtype: DType;
+  /** As the file has it: "float", "double", "int32", "int64" or "bool". */
+  readonly elementType: string;
   /** undefined where the file gives no shape. */
   readonly shape: readonly DeclaredDim[] | undefined;
 }
@@ -153,7 +155,12 @@ function declare({ name = "", type }: ValueInfoProto): Declared {
   // some exporters write −1 for an unknown size
   const impossible = shape?.find((dim) => typeof dim === "number" && !(Number.isSafeInteger(dim) && dim >= -1));
   if (impossible !== undefined) throw new OnnxError(`"${name}" has the impossible size ${impossible}`);
-  return { name, dtype, shape: shape?.map((dim) => (dim === -1 ? undefined : dim)) };
+  return {
+    name,
+    dtype,
+    elementType: dataTypeName(tensor.elemType),
+    shape: shape?.map((dim) => (dim === -1 ? undefined : dim)),
+  };
 }
 
 function nodeSource(proto: NodeProto, index: number): NodeSource {

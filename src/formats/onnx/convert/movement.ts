@@ -101,8 +101,8 @@ function gather(n: OnnxNode): Operand {
   const x = n.operand(0);
   const axis = n.axis(n.int("axis", 0), x.shape.length);
   const indices = asDims(n.operand(1));
-  if (!indices) return n.b.emit("Gather", [n.toValue(x), n.value(1)], { axis });
   const size = n.fixed(x.shape, axis);
+  if (!indices) return n.b.emit("Gather", [n.toValue(x), countFromFront(n, n.value(1), size)], { axis });
   const places = n.numbers(1).map((index) => (index < 0 ? index + size : index));
   if (places.some((index) => !(index >= 0 && index < size)))
     throw n.error(`an index lies outside axis ${axis} of size ${size}`);
@@ -111,6 +111,12 @@ function gather(n: OnnxNode): Operand {
   return n.move("Reshape", [taken], {
     shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)],
   });
+}
+
+/** Indices below 0 count from the end. */
+function countFromFront(n: OnnxNode, indices: Value, size: number): Value {
+  const negative = n.b.emit("Less", [indices, n.b.ints([0], [])]);
+  return n.b.emit("Where", [negative, n.b.emit("Add", [indices, n.b.ints([size], [])]), indices]);
 }
 
 /** out[i][j] = x[index[i][j]][j] (axis 0): for constant indices, one gather from the flattened tensor. */
