@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+const printed: unknown[][] = [];
+beforeEach(() => {
+  printed.length = 0;
+  vi.spyOn(console, "log").mockImplementation((...line: unknown[]) => {
+    printed.push(line);
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+test("certify.ts gives every digit a verdict, and proves some and not all", async () => {
+  await import("./certify.ts");
+  const kinds = printed.map(([, verdict]) => (verdict as { readonly kind: string }).kind);
+  expect(kinds.length).toBe(10);
+  expect(new Set(kinds)).toEqual(new Set(["verified", "unknown"]));
+});
+
+test("attack.ts prints only witnesses that the model file confirms, for most digits of an undefended model", async () => {
+  await import("./attack.ts");
+  expect(printed.length).toBeGreaterThan(5);
+  for (const [line] of printed) expect(line).toMatch(/^a (\d) taken for a (?!\1)\d, 0\.\d{3} away: holds$/);
+});
+
+test("readings.ts prints a network, its gradient, and interval bounds of that gradient", async () => {
+  await import("./readings.ts");
+  const [score, slope, bounds] = printed.map(([text]) => text as string);
+  expect(score).toContain("return score");
+  expect(slope).toContain("Step(");
+  expect(bounds).toContain("return least slope");
+  expect(bounds).toContain("return most slope");
+});

@@ -1,0 +1,96 @@
+/** @file The public surface of the library: what programs may import. Everything else may change without notice. */
+
+export { confirmContract } from "./data/confirm.ts";
+export {
+  type Contract,
+  ContractError,
+  type InferredContract,
+  inferContract,
+  type Prepared,
+  prepare,
+  type StatedContract,
+} from "./data/contract.ts";
+export { type Dataset, limit, sample, select } from "./data/dataset.ts";
+export { DataError, type LoadOptions, loadDataset } from "./data/files.ts";
+export { OnnxError, UnsupportedError } from "./formats/onnx/error.ts";
+export { type ExportOptions, exportOnnx } from "./formats/onnx/export.ts";
+export { type ImportOptions, importOnnx, type OnnxModel } from "./formats/onnx/import.ts";
+export { bindBatch } from "./graph/bind.ts";
+export { ShapeError } from "./graph/dims.ts";
+export { printGraph } from "./graph/print.ts";
+export type { OpAttrs, OpName } from "./graph/signatures.ts";
+export { float32Tensor, floatTensor, intTensor } from "./graph/tensor.ts";
+export { makeGraph, outputOf } from "./graph/traverse.ts";
+export type {
+  Builder,
+  ConstantValue,
+  Dim,
+  DType,
+  Graph,
+  InputValue,
+  NodeValue,
+  Output,
+  Shape,
+  Tensor,
+  Value,
+} from "./graph/types.ts";
+export {
+  type Attack,
+  type AttackBatch,
+  AttackError,
+  type AttackOptions,
+  type Attempt,
+  type PreparedAttack,
+} from "./methods/attack/types.ts";
+export { type Claim, type Original, originalOf, type Recheck, recheck } from "./methods/attack/witness.ts";
+export { attackOf, type MethodEntry, methods, verifierOf } from "./methods/index.ts";
+export { describeModel, type NodeReport } from "./methods/inspect.ts";
+export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
+export type { Batch, Norm, Threat } from "./methods/problem.ts";
+export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
+export { type Samples, samplesOf } from "./methods/train/samples.ts";
+export { runTraining, type TrainDependencies, type TrainEvent, type TrainResult } from "./methods/train/train.ts";
+export type {
+  MarginBounds,
+  PreparedVerifier,
+  UnknownReason,
+  Verdict,
+  Verifier,
+  VerifyOptions,
+} from "./methods/verify/types.ts";
+export { verdictOf } from "./methods/verify/verdict.ts";
+export { evaluateGraph } from "./ops/evaluate.ts";
+export { builder, ops } from "./ops/index.ts";
+export type { Interval, LinearBounds, OpRecord, SlopeRule } from "./ops/op.ts";
+export { simplify } from "./ops/simplify.ts";
+export { type Rng, rng } from "./random/rng.ts";
+export { renderHtml } from "./report/html.ts";
+export type { AuditReport } from "./report/model.ts";
+export { parseReport, ReportError } from "./report/parse.ts";
+export { renderText } from "./report/text.ts";
+export { createRuntime, type NodeRuntimeOptions, openModel } from "./runtime/node.ts";
+export { type LoadedModel, loadModel } from "./runtime/node-model.ts";
+export {
+  type CompileOptions,
+  type Device,
+  type Feeds,
+  type Port,
+  RunError,
+  type Runtime,
+  type Session,
+} from "./runtime/session.ts";
+export { type Proportion, proportion } from "./stats/proportion.ts";
+export { gradient } from "./transforms/gradient.ts";
+export { type Arithmetic, type IntervalOptions, interval } from "./transforms/interval.ts";
+export {
+  type Bounds,
+  backwardBoxes,
+  type Domain,
+  domainBoxes,
+  expandForRelax,
+  intervalBoxes,
+  linearBounds,
+  type RelaxOptions,
+  type Rows,
+} from "./transforms/relax/index.ts";
+export { UnsupportedReading } from "./transforms/unsupported.ts";
