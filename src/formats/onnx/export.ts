@@ -207,7 +207,7 @@ function tensorProto({ dtype, shape, data }: Tensor, float: Float): TensorProto 
   return { dims: shape, dataType: elementType(dtype, float), rawData: bytesOf(typedData(dtype, data, float)) };
 }
 
-function typedData(dtype: DType, data: Tensor["data"], float: Float): NodeJS.TypedArray {
+function typedData(dtype: DType, data: Tensor["data"], float: Float): ArrayBufferView {
   if (dtype === "int") return BigInt64Array.from(data, BigInt);
   if (dtype === "bool") return data instanceof Uint8Array ? data : Uint8Array.from(data);
   if (float === "float64") return data instanceof Float64Array ? data : Float64Array.from(data);
