@@ -3,6 +3,12 @@ import { defineOp, type Interval, type LinearBounds, type SlopeRule } from "./op
 import { add, div, increasing, inferSame, mapElements, max, min, mul, neg, neverLinear, sub } from "./rules.ts";
 
 /**
+ * Makes 0/0 at l = u = 0 a zero; float32's smallest normal number. A narrower unit's chord is too low by less than it,
+ * which the error of a line counts as underflow.
+ */
+const WIDTH_FLOOR = 2 ** -126;
+
+/**
  * max(x, 0), element-wise.
  * @source relax: two lines; upper the chord, lower by the slope rule. Fast-Lin (Weng et al. 2018, arXiv:1804.09699)
  *   takes the chord's slope, CROWN (Zhang et al. 2018, arXiv:1811.00866) 1 where u > −l and 0 otherwise (tie → 0).
@@ -23,13 +29,11 @@ export const Relu = defineOp<"Relu">({
 export function reluBounds(b: Builder, { lower, upper }: Interval, rule: SlopeRule): LinearBounds {
   const zero = b.constant(0);
   const below = min(b, lower, zero);
-  const above = max(b, upper, zero);
+  const above = b.emit("Relu", [upper]);
   // s = u⁺/(u⁺ − l⁻): 1 where active, 0 where inactive, the chord's slope between
-  const width = sub(b, above, below);
-  const one = b.constant(1);
-  // 0/0 at l = u = 0: the width there is taken as 1
-  const chord = div(b, above, add(b, width, sub(b, one, b.emit("Step", [width]))));
-  const active = sub(b, one, b.emit("Step", [neg(b, lower)]));
+  const width = max(b, sub(b, above, below), b.constant(WIDTH_FLOOR));
+  const chord = div(b, above, width);
+  const active = sub(b, b.constant(1), b.emit("Step", [neg(b, lower)]));
   return {
     lower: { slopes: [lowerSlope(b, rule, chord, active, { lower, upper })], offset: undefined },
     upper: { slopes: [chord], offset: neg(b, mul(b, chord, below)) },
