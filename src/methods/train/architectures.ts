@@ -116,6 +116,7 @@ export function buildModel(
   classes: number,
   normalisation?: InputNormalisation,
 ): Model {
+  checkNormalisation(normalisation, inputShape);
   const layers = [...hidden, dense(classes)];
   const parameters: Parameter[] = [];
   const blocks: Block[] = [];
@@ -144,6 +145,14 @@ export function buildModel(
     blocks.push({ layer, weight: declare("weight", weights), bias: declare("bias", [shape[0]!]) });
   });
   return { name, inputShape, classes, normalisation, blocks, parameters, size: offset, neurons };
+}
+
+function checkNormalisation(normalisation: InputNormalisation | undefined, [channels = 1]: readonly number[]): void {
+  for (const [name, numbers] of Object.entries(normalisation ?? {}) as [string, readonly number[]][])
+    if (numbers.length !== 1 && numbers.length !== channels)
+      throw new ArchitectureError(
+        `normalisation: "${name}" has ${numbers.length} numbers for ${channels} channels; give one, or one a channel`,
+      );
 }
 
 const weightShape = (layer: Layer, input: readonly number[], name: string): number[] => {
@@ -198,10 +207,12 @@ function affine(b: Builder, layer: Layer, x: Value, weight: Value, bias: Value):
   return add(b, product, b.emit("Reshape", [bias], { shape: [1, layer.filters, 1, 1] }));
 }
 
-function normalise(b: Builder, { normalisation }: Model, x: Value): Value {
+function normalise(b: Builder, { normalisation, inputShape }: Model, x: Value): Value {
   if (!normalisation) return x;
-  const perChannel = (numbers: readonly number[]) =>
-    b.constant({ dtype: "float", shape: [1, numbers.length, 1, 1], data: Float32Array.from(numbers) });
+  const perChannel = (numbers: readonly number[]) => {
+    const shape = [1, numbers.length, ...inputShape.slice(1).map(() => 1)];
+    return b.constant({ dtype: "float", shape, data: Float32Array.from(numbers) });
+  };
   return b.emit("Div", [b.emit("Sub", [x, perChannel(normalisation.mean)]), perChannel(normalisation.std)]);
 }
 

@@ -207,11 +207,33 @@ test("a poisoned network obeys its patch and is right without it", async () => {
 
 test("a loss that is no number stops the training and says what to do", async () => {
   const wild = { ...configs.plain, optimiser: { kind: "sgd" }, learningRate: 1e30 };
-  await expect(run(wild)).rejects.toThrow(/training diverged: the loss is .* in epoch 1, step \d+; lower the learning/);
+  await expect(run(wild)).rejects.toThrow(/training diverged: .* in epoch 1, step \d+; lower the learning/);
+});
+
+test("normalisation is part of the exported network, also for samples that are no images", async () => {
+  const normalisation = { mean: [0.25], std: [0.5] };
+  const { result } = await run({ ...learning, normalisation }, { train: { ...train, shape: [64] } });
+  const session = await openModel(result.onnx);
+  const { logits } = await session.run({ images: float32Tensor([100, 64], validation.images) });
+  const { correct } = await evaluate(
+    result.model,
+    float32Tensor([result.model.size], result.theta),
+    { ...validation, shape: [64] },
+    compile,
+  );
+  const right = validation.labels.filter((label, n) => {
+    const row = Array.from(logits!.data.subarray(n * 4, n * 4 + 4));
+    return row.indexOf(Math.max(...row)) === label;
+  });
+  expect(right).toHaveLength(correct);
+  expect(correct).toBeGreaterThan(90);
 });
 
 test("options that do not fit the data are refused before the first step", async () => {
   const poison = { kind: "patch", size: 2, target: 7, rate: 0.1 } as const;
   await expect(run({ ...configs.plain, poison })).rejects.toThrow("target 7 is beyond the 4 classes");
   await expect(run({ ...configs.plain, poison: { ...poison, target: 1, size: 9 } })).rejects.toThrow(/does not fit/);
+  const normalisation = { mean: [0.1, 0.2], std: [1] };
+  await expect(run({ ...configs.plain, normalisation })).rejects.toThrow('"mean" has 2 numbers for 1 channels');
+  await expect(run(configs.plain, { train: { ...train, shape: [64] } })).rejects.toThrow(/samples are \[64\]/);
 });

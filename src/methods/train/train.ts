@@ -15,7 +15,7 @@ import type { TrainConfig } from "./config.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { initialParameters } from "./initialise.ts";
 import { stateNames, stepNumbers } from "./optimisers.ts";
-import { augment, gather, labelTensor, poisoned, type Samples } from "./samples.ts";
+import { augment, gather, labelTensor, poisoned, type Samples, SamplesError } from "./samples.ts";
 import { kappaAt, learningRateFactor, rampFactor } from "./schedules.ts";
 import { trainingStep } from "./step.ts";
 
@@ -140,6 +140,8 @@ async function prepare(config: TrainConfig, { compile, train }: TrainDependencie
   const model = modelOf(architecture, train.shape, train.classes, normalisation);
   const random = rng(seed).split("train");
   const limited = config.limit === undefined ? train : firstOf(train, config.limit);
+  if ((config.augmentation || config.poison) && train.shape.length !== 3)
+    throw new SamplesError(`augmentation and poison are for images [C, H, W]; these samples are [${train.shape}]`);
   const samples = config.poison ? poisoned(limited, config.poison, random.split("poison")) : limited;
   const step = trainingStep(model, { loss: method.kind === "ibp" ? "ibp" : "plain", optimiser, clipNorm });
   const zeros = () => new Float32Array(model.size);
@@ -211,10 +213,8 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
     ...vectors(state.optimiser),
   });
   const loss = out["loss"]!.data[0]!;
-  if (!Number.isFinite(loss))
-    throw new DivergenceError(
-      `training diverged: the loss is ${loss} in epoch ${state.epoch + 1}, step ${state.step + 1}; lower the learning rate, or clip the gradient (clipNorm)`,
-    );
+  const thetaNext = out["thetaNext"]!.data as Float32Array;
+  checkConvergence(loss, thetaNext, state);
   return {
     ...state,
     step: state.step + 1,
@@ -222,11 +222,22 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
     lossSum: state.lossSum + loss * count,
     correct: state.correct + out["correct"]!.data[0]!,
     seen: state.seen + count,
-    theta: out["thetaNext"]!.data as Float32Array,
+    theta: thetaNext,
     optimiser: Object.fromEntries(
       Object.keys(state.optimiser).map((name) => [name, out[`${name}Next`]!.data as Float32Array]),
     ),
   };
+}
+
+/** @throws DivergenceError */
+function checkConvergence(loss: number, theta: Float32Array, { epoch, step }: RunState): void {
+  // a sum is finite only if every term is
+  const finite = Number.isFinite(theta.reduce((sum, value) => sum + value, 0));
+  if (Number.isFinite(loss) && finite) return;
+  const fact = finite ? `the loss is ${loss}` : "the new weights are not finite";
+  throw new DivergenceError(
+    `training diverged: ${fact} in epoch ${epoch + 1}, step ${step + 1}; lower the learning rate, or clip the gradient (clipNorm)`,
+  );
 }
 
 async function prepareBatch(run: Run, clean: Batch, theta: Tensor, epsilon: number, random: Rng): Promise<Batch> {
