@@ -1,6 +1,8 @@
+import { methodPages } from "./methods.ts";
 import { opsPage } from "./ops.ts";
 
 /** Every generated page by its path. */
 export const pages: Readonly<Record<string, () => string>> = {
   "docs/ops.md": opsPage,
+  ...methodPages,
 };
