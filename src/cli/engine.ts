@@ -4,7 +4,7 @@
  * A chunk holds the same inputs on any machine, and a job's result does not depend on where it runs.
  */
 
-import type { Chunk } from "../methods/examine.ts";
+import type { Answer, Chunk } from "../methods/examine.ts";
 import { bytesOf, hashText } from "../runtime/hash.ts";
 import type { KeyedJob, Outcome, Plain, PlainRecord } from "../runtime/jobs.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
@@ -20,7 +20,7 @@ import { VERSION } from "./version.ts";
 /** Inputs in a job: enough for efficient batches, few enough for all workers to have something to do. */
 const CHUNK = 32;
 
-export type JobKind = keyof typeof jobs & ("predict" | "attack" | "bound");
+export type JobKind = "predict" | "attack" | "bound" | "scan" | "fit";
 
 export interface Task {
   readonly kind: JobKind;
@@ -32,10 +32,6 @@ export interface Task {
   /** Inputs a job; default CHUNK. */
   readonly chunk?: number;
 }
-
-export type Answer<R> =
-  | { readonly kind: "done"; readonly record: R; readonly seconds: number }
-  | { readonly kind: "timeout" };
 
 /** A method that does not apply to this model, with the reason. */
 export class RefusedError extends Error {
@@ -58,8 +54,15 @@ export interface EngineOptions {
 export interface Engine extends AsyncDisposable {
   /** Answers in the order of the inputs. @throws RefusedError, CliError */
   run<R>(task: Task): Promise<Answer<R>[]>;
+  /** One job for each settings, all on the same inputs; their records. @throws as `run` */
+  each<R>(task: Omit<Task, "settings" | "chunk">, settings: readonly PlainRecord[]): Promise<R[][]>;
   /** Threads in use; 0: everything ran on the main thread. */
   readonly workers: number;
+}
+
+interface Planned extends KeyedJob<JobInput<unknown>> {
+  /** Its share of the progress bar, and of the time limit: its inputs. */
+  readonly units: number;
 }
 
 export function createEngine(options: EngineOptions): Engine {
@@ -79,7 +82,8 @@ export function createEngine(options: EngineOptions): Engine {
     return openStore({ directory: options.storeDirectory, warn: progress.say });
   };
 
-  const jobOf = (task: Task, chunk: Chunk): KeyedJob<JobInput<unknown>> => ({
+  const jobOf = (task: Task, chunk: Chunk): Planned => ({
+    units: chunk.labels.length,
     kind: task.kind,
     label: `${task.what}, input ${chunk.indices[0]} and ${chunk.indices.length - 1} more`,
     input: { subject, method: task.method.id, settings: task.settings, chunk },
@@ -92,49 +96,51 @@ export function createEngine(options: EngineOptions): Engine {
   });
 
   /** One short job is not worth the start of a thread; a time limit needs one, to be able to end it. */
-  async function runAll(task: Task, chunks: readonly Chunk[], seconds: number | undefined): Promise<Outcome[]> {
-    const alone = chunks.length === 1 && pool === undefined && timeout === undefined;
+  async function runAll(planned: readonly Planned[], seconds: number | undefined): Promise<Outcome[]> {
+    const alone = planned.length === 1 && pool === undefined && timeout === undefined;
     if (!alone) pool ??= openPool();
     store ??= openTheStore();
     const { runJobs } = await import("../runtime/node-run.ts");
-    return runJobs(
-      chunks.map((chunk) => jobOf(task, chunk)),
-      {
-        pool: alone ? mainThread : await pool!,
-        store: await store,
-        resume: options.resume,
-        signal,
-        ...(seconds !== undefined && {
-          timeoutMs: 1000 * seconds * Math.max(...chunks.map(({ labels }) => labels.length)),
-        }),
-        onProgress: (event) => {
-          if (event.kind === "job" && event.outcome.kind !== "timeout")
-            progress.advance(chunks[event.index]!.labels.length);
-        },
+    return runJobs(planned, {
+      pool: alone ? mainThread : await pool!,
+      store: await store,
+      resume: options.resume,
+      signal,
+      ...(seconds !== undefined && { timeoutMs: 1000 * seconds * Math.max(...planned.map(({ units }) => units)) }),
+      onProgress: (event) => {
+        if (event.kind === "job" && event.outcome.kind !== "timeout") progress.advance(planned[event.index]!.units);
       },
-    );
+    });
   }
 
   async function run<R>(task: Task): Promise<Answer<R>[]> {
     const chunks = split(task.inputs, task.chunk ?? CHUNK);
+    const plan = (parts: readonly Chunk[]) => parts.map((part) => jobOf(task, part));
     progress.expect(task.inputs.labels.length, task.what);
-    const outcomes = await runAll(task, chunks, timeout);
+    const outcomes = await runAll(plan(chunks), timeout);
     const answers: Answer<R>[][] = [];
     for (const [k, outcome] of outcomes.entries()) {
       const chunk = chunks[k]!;
       // a chunk shares the budget of its inputs; when that is used up, each gets its own
-      if (outcome.kind !== "timeout" || chunk.labels.length === 1)
+      if (outcome.kind !== "timeout" || chunk.labels.length === 1) {
         answers.push(answersOf<R>(outcome, chunk.labels.length));
-      else {
-        const single = await runAll(task, split(chunk, 1), timeout);
+      } else {
+        const single = await runAll(plan(split(chunk, 1)), timeout);
         answers.push(single.flatMap((one) => answersOf<R>(one, 1)));
       }
     }
     return answers.flat();
   }
 
+  async function each<R>(task: Omit<Task, "settings" | "chunk">, settings: readonly PlainRecord[]): Promise<R[][]> {
+    const planned = settings.map((own) => ({ ...jobOf({ ...task, settings: own }, task.inputs), units: 1 }));
+    progress.expect(planned.length, task.what);
+    return (await runAll(planned, undefined)).map((outcome) => recordsOf(outcome) as R[]);
+  }
+
   return {
     run,
+    each,
     get workers() {
       return threads;
     },
@@ -158,20 +164,27 @@ const mainThread: Pool = {
 };
 
 function answersOf<R>(outcome: Outcome, count: number): Answer<R>[] {
+  if (outcome.kind === "timeout") return Array.from({ length: count }, () => ({ kind: "timeout" }));
+  const seconds = outcome.kind === "done" ? outcome.seconds / count : 0;
+  return recordsOf(outcome).map((record) => ({ kind: "done", record: record as R, seconds }));
+}
+
+/** @throws for everything but records of results */
+function recordsOf(outcome: Outcome): readonly PlainRecord[] {
   switch (outcome.kind) {
     case "done": {
       const refusal = outcome.records[0] as Partial<Refusal> | undefined;
-      if (refusal?.refused === true) {
-        if (refusal.name === "UnsupportedReading") throw new RefusedError(refusal.message!);
-        throw new CliError(CODES[refusal.name!] ?? EXIT.internal, refusal.message!);
-      }
-      const seconds = outcome.seconds / count;
-      return outcome.records.map((record) => ({ kind: "done", record: record as R, seconds }));
+      if (refusal?.refused !== true) return outcome.records;
+      if (refusal.name === "UnsupportedReading") throw new RefusedError(refusal.message!);
+      throw new CliError(CODES[refusal.name!] ?? EXIT.internal, refusal.message!);
     }
     case "timeout":
-      return Array.from({ length: count }, () => ({ kind: "timeout" }));
+      throw new Error(`a job took more than ${outcome.seconds} s`);
     case "aborted":
-      throw new CliError(EXIT.interrupted, "interrupted");
+      throw new CliError(
+        EXIT.interrupted,
+        "interrupted; what is finished is kept in .assay: run the same command with --resume to go on",
+      );
     case "failed":
       throw new Error(outcome.message);
     default:

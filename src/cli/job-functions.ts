@@ -45,7 +45,7 @@ export interface Refusal {
 type Settled = PlainRecord;
 
 /** Runs a job; errors that a user can act on become its result, since only text crosses from a worker. */
-const answering =
+export const answering =
   <S>(run: (input: JobInput<S>) => Promise<Settled[]>) =>
   async (input: JobInput<S>): Promise<Settled[]> => {
     try {
@@ -63,7 +63,7 @@ const prepared = new Map<string, Promise<PreparedAttack | PreparedVerifier>>();
 /** Compiled methods kept on a thread; their sessions live in the runtime's cache. */
 const KEPT = 8;
 
-function subjectOf(spec: SubjectSpec, loaded?: LoadedModel): Promise<Subject> {
+export function subjectOf(spec: SubjectSpec, loaded?: LoadedModel): Promise<Subject> {
   const key = canonicalJson({ ...spec, normalisation: spec.normalisation && { ...spec.normalisation } });
   const known = subjects.get(key);
   if (known) return known;
@@ -76,7 +76,7 @@ function subjectOf(spec: SubjectSpec, loaded?: LoadedModel): Promise<Subject> {
 /** Spares the main thread a second reading of a model that it has read. */
 export const adoptModel = (spec: SubjectSpec, model: LoadedModel): Promise<Subject> => subjectOf(spec, model);
 
-function runtimeOn(device: Device): Runtime {
+export function runtimeOn(device: Device): Runtime {
   const runtime = runtimes.get(device) ?? createRuntime({ device });
   runtimes.set(device, runtime);
   return runtime;

@@ -8,4 +8,6 @@ export const jobs: JobTable = {
   predict: async () => (await import("./job-functions.ts")).predictJob,
   attack: async () => (await import("./job-functions.ts")).attackJob,
   bound: async () => (await import("./job-functions.ts")).boundJob,
+  scan: async () => (await import("./patch-jobs.ts")).scanJob,
+  fit: async () => (await import("./patch-jobs.ts")).fitJob,
 };

@@ -44,6 +44,8 @@ export interface AttackRecord {
   readonly margin: number;
   /** Of the witness; 0 without one. */
   readonly distance: number;
+  /** Softmax probability of the model file's answer to the witness; 0 without one. */
+  readonly confidence: number;
   readonly queries: number;
   /** The attack thought it had succeeded, but the model file disagreed. */
   readonly refuted: boolean;
@@ -56,6 +58,11 @@ export interface BoundRecord {
   readonly lower: number;
   readonly reason: UnknownReason | null;
 }
+
+/** What came of one input: a time-out is an answer, not an error. */
+export type Answer<R> =
+  | { readonly kind: "done"; readonly record: R; readonly seconds: number }
+  | { readonly kind: "timeout" };
 
 type Plainly<T> = { readonly [K in keyof T]: T[K] } & PlainRecord;
 
@@ -104,6 +111,7 @@ export async function attackChunk(
       predicted: falsified ? check!.predicted : labels[i]!,
       margin: falsified ? check!.margin : margin,
       distance: falsified ? check!.distance : 0,
+      confidence: falsified ? check!.confidence : 0,
       queries,
       witness: falsified ? adversarial : undefined,
     };

@@ -1,9 +1,9 @@
-import type { AttackRecord, Chunk } from "../../methods/examine.ts";
+import type { Answer, AttackRecord, Chunk } from "../../methods/examine.ts";
 import type { Threat } from "../../methods/problem.ts";
 import { epsilonText, intervalText, percent, secondsText } from "../../report/format.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
-import { type Answer, pick } from "../engine.ts";
+import { pick } from "../engine.ts";
 import { usage } from "../errors.ts";
 import type { AttackSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";

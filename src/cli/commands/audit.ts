@@ -1,6 +1,172 @@
-import { usage } from "../errors.ts";
-import type { Io } from "../verbs.ts";
+import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
+import { contradictions, measureRobustness, screenPatches } from "../../methods/audit/measure.ts";
+import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
+import { geometryOf } from "../../methods/audit/picture.ts";
+import type { Examiner, PatchResult } from "../../methods/audit/types.ts";
+import type { AttackRecord, BoundRecord } from "../../methods/examine.ts";
+import { attackOf } from "../../methods/index.ts";
+import type { Norm } from "../../methods/problem.ts";
+import { assembleReport } from "../../report/audit/assemble.ts";
+import type { AuditReport } from "../../report/model.ts";
+import { raiseAlarm } from "../alarm.ts";
+import { readOptions } from "../config.ts";
+import { pick } from "../engine.ts";
+import { EXIT, type ExitCode, usage } from "../errors.ts";
+import { chooseMethods } from "../method-names.ts";
+import type { Options } from "../options.ts";
+import { checkOutputFolder, writeWhole } from "../output.ts";
+import { type ExaminationSession, openSession } from "../session.ts";
+import { AUDIT_OPTIONS, type Io } from "../verbs.ts";
+import { TOOL, VERSION } from "../version.ts";
 
-export async function audit(_path: string, _raw: Readonly<Record<string, unknown>>, _io: Io): Promise<number> {
-  throw usage("audit is not built yet");
+type AuditOptions = Options<(typeof AUDIT_OPTIONS)[number]>;
+
+/** Inputs where neither --limit nor --sample says how many. */
+const DEFAULT_SAMPLE = 500;
+const DEFAULT_OUT = "report";
+const DEFAULT_RESTARTS = 2;
+/** Proofs by the fast method, then the tight ones on what is left. */
+const DEFAULT_VERIFIERS = ["ibp", "crown-ibp", "crown"];
+/** Fewer right answers say nothing about patches. */
+const LEAST_FOR_PATCHES = 20;
+
+/** The first is the one the gate is about. Grey pictures are taken to be as simple as digits. */
+const DEFAULT_EPSILONS: Readonly<Record<"grey" | "other", Readonly<Record<Norm, readonly number[]>>>> = {
+  grey: { linf: [0.1, 0.02, 0.05, 0.2], l2: [1, 0.25, 0.5, 2], l1: [5, 1, 2, 10] },
+  other: { linf: [8 / 255, 1 / 255, 2 / 255, 4 / 255], l2: [0.5, 0.1, 0.25, 1], l1: [5, 1, 2, 10] },
+};
+
+const EXIT_OF = {
+  ship: EXIT.passed,
+  "do-not-ship": EXIT.failed,
+  "cannot-tell": EXIT.undecided,
+} as const satisfies Record<AuditReport["decision"]["kind"], ExitCode>;
+
+export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  const options: AuditOptions = readOptions(AUDIT_OPTIONS, raw);
+  const norm = options.norm ?? "linf";
+  const verifiers = chooseMethods("verify", options.method ?? DEFAULT_VERIFIERS, norm);
+  const out = options.out ?? DEFAULT_OUT;
+  checkOutputFolder(out);
+  const began = performance.now();
+  const sampled = options.limit === undefined && options.sample === undefined;
+  await using session = await openSession(path, { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) }, io);
+  const { inputs, network, chunk, correct } = session;
+  if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
+  const { dataset, contract } = inputs;
+  const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout);
+  const epsilons = options.epsilons ?? DEFAULT_EPSILONS[geometry?.channels === 1 ? "grey" : "other"][norm];
+  const examiner = examinerOf(session);
+  const arithmetic = options.arithmetic ?? "float32";
+  const robustness = await measureRobustness(
+    examiner,
+    {
+      norm,
+      epsilons: [...new Set(epsilons)],
+      domain: inputs.domain,
+      attack: attackOf("pgd"),
+      budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
+      verifiers,
+      arithmetic,
+    },
+    correct,
+  );
+  const conflicts = arithmetic === "float32" ? contradictions(robustness) : [];
+  if (conflicts.length > 0) raiseAlarm(path, session, norm, conflicts);
+  let patches: PatchResult | undefined;
+  if (geometry && correct.length >= LEAST_FOR_PATCHES) {
+    patches = await screenPatches(examiner, geometry, chunk.labels, network.classes, correct);
+  }
+  session.progress.end();
+  const report = assembleReport({
+    tool: { name: TOOL, version: VERSION },
+    created: new Date().toISOString(),
+    seed: session.seed,
+    command: io.command,
+    seconds: (performance.now() - began) / 1000,
+    model: {
+      fileName: basename(path),
+      sha256: session.model.sha256,
+      bytes: session.model.bytes.length,
+      opset: session.model.opset,
+      producer: session.model.producer,
+      graph: session.model.graph,
+    },
+    dataset,
+    selection: selectionText(options, sampled, session),
+    contract,
+    geometry,
+    classes: network.classes,
+    chunk,
+    labelled: session.labelled,
+    predictions: session.predictions,
+    predictSeconds: session.predictSeconds,
+    headlineEpsilon: epsilons[0]!,
+    robustness,
+    patches,
+    arithmetic,
+    gate: options.gate === undefined ? {} : { robust: options.gate },
+    environment: environmentOf(session),
+  });
+  await write(report, out, options, io);
+  return EXIT_OF[report.decision.kind];
 }
+
+async function write(report: AuditReport, out: string, { json }: AuditOptions, io: Io): Promise<void> {
+  const { renderHtml } = await import("../../report/html.ts");
+  const { renderText } = await import("../../report/text.ts");
+  const page = join(out, "index.html");
+  writeWhole(join(out, "report.json"), `${JSON.stringify(report)}\n`);
+  writeWhole(page, await renderHtml(report));
+  await io.print(json ? `${JSON.stringify(report)}\n` : `${renderText(report)}\nPage: ${page}\n`);
+}
+
+/** The computing of an audit, on the worker threads. */
+function examinerOf({ engine, chunk, seed }: ExaminationSession): Examiner {
+  const screen = { id: "patch-screen", version: 1 };
+  return {
+    attack: (method, { threat, ...budget }, positions) =>
+      engine.run<AttackRecord>({
+        kind: "attack",
+        what: `attacking with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
+        method,
+        settings: { threat: { ...threat }, seed, ...budget },
+        inputs: pick(chunk, positions),
+      }),
+    bound: (method, { threat, arithmetic }, positions) =>
+      engine.run<BoundRecord>({
+        kind: "bound",
+        what: `proving with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
+        method,
+        settings: { threat: { ...threat }, arithmetic },
+        inputs: pick(chunk, positions),
+      }),
+    async scan(geometry, parts, positions) {
+      const task = { kind: "scan", what: "trying patches", method: screen, inputs: pick(chunk, positions) } as const;
+      const settings = parts.map((part) => ({
+        geometry: { ...geometry },
+        candidates: part.map((candidate) => ({ ...candidate })),
+      }));
+      return (await engine.each<{ readonly hits: Int32Array }>(task, settings)).flat();
+    },
+    async fit(geometry, settings, positions) {
+      const task = { kind: "fit", what: "improving patches", method: screen, inputs: pick(chunk, positions) } as const;
+      const own = settings.map((one) => ({ ...one, start: { ...one.start }, geometry: { ...geometry }, seed }));
+      return (await engine.each<PatchRecord>(task, own)).flat();
+    },
+    now: () => performance.now() / 1000,
+  };
+}
+
+function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chunk, seed }: ExaminationSession): string {
+  const count = chunk.labels.length;
+  if (sampled || sample !== undefined) return `${count} drawn at random, each class in its share, with seed ${seed}`;
+  return limit === undefined ? `all ${count}` : `the first ${count}`;
+}
+
+const environmentOf = ({ engine }: ExaminationSession): AuditReport["environment"] => [
+  { name: TOOL, value: VERSION },
+  { name: "Node.js", value: `${process.version}, ${process.platform} ${process.arch}` },
+  { name: "Processor", value: `${availableParallelism()} cores, ${Math.max(1, engine.workers)} workers` },
+];

@@ -1,16 +1,16 @@
-import { resolve } from "node:path";
-import type { AttackRecord, BoundRecord } from "../../methods/examine.ts";
+import type { Contradiction } from "../../methods/audit/types.ts";
+import type { Answer, AttackRecord, BoundRecord } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Threat } from "../../methods/problem.ts";
 import type { Verifier } from "../../methods/verify/types.ts";
 import { percent, secondsText } from "../../report/format.ts";
+import { raiseAlarm } from "../alarm.ts";
 import { readOptions } from "../config.ts";
-import { type Answer, pick } from "../engine.ts";
-import { CliError, EXIT } from "../errors.ts";
+import { pick } from "../engine.ts";
 import type { AttackSettings, BoundSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { checkOutputFile, writeWhole } from "../output.ts";
+import { checkOutputFile } from "../output.ts";
 import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
 import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
@@ -41,12 +41,12 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const attacked =
     options.attack === false ? new Map<number, AttackRecord>() : await tryToBreak(session, threat, seconds);
   session.progress.end();
-  const contradictions = [...attacked].filter(([i, { falsified }]) => falsified && proofs.get(i)?.verified);
+  const conflicts = contradictionsOf(proofs, attacked, threat);
   const real = options.arithmetic === "real";
-  if (contradictions.length > 0 && !real) raiseAlarm(path, session, threat, contradictions, proofs);
-  if (contradictions.length > 0) {
+  if (conflicts.length > 0 && !real) raiseAlarm(path, session, norm, conflicts);
+  if (conflicts.length > 0) {
     session.progress.say(
-      `${contradictions.length} inputs proved in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
+      `${conflicts.length} inputs proved in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
     );
   }
   const file = resultFile(
@@ -109,31 +109,17 @@ async function tryToBreak(
   return found;
 }
 
-/** @throws CliError: always */
-function raiseAlarm(
-  path: string,
-  { chunk, model, seed }: ExaminationSession,
-  threat: Threat,
-  contradictions: readonly (readonly [number, AttackRecord])[],
+function contradictionsOf(
   proofs: ReadonlyMap<number, Proof>,
-): never {
-  const evidence = {
-    model: { path, sha256: model.sha256 },
-    threat,
-    seed,
-    contradictions: contradictions.map(([i, { margin, distance, predicted, witness }]) => ({
-      index: chunk.indices[i]!,
-      label: chunk.labels[i]!,
-      proof: proofs.get(i)!,
-      attack: { margin, distance, predicted, witness: floats(witness!) },
-    })),
-  };
-  const file = resolve(`assay-soundness-alarm-${model.sha256.slice(0, 12)}.json`);
-  writeWhole(file, `${JSON.stringify(evidence, null, 1)}\n`);
-  throw new CliError(
-    EXIT.internal,
-    `soundness alarm: ${contradictions.length} inputs are proved and broken at once, first input ${evidence.contradictions[0]!.index}; both pieces of evidence are in ${file}; please report it`,
-  );
+  attacked: ReadonlyMap<number, AttackRecord>,
+  { epsilon }: Threat,
+): Contradiction[] {
+  return [...attacked].flatMap(([position, record]) => {
+    const proof = proofs.get(position);
+    if (!proof?.verified || record.witness === undefined) return [];
+    const found = { method: "pgd", epsilon, record: { ...record, witness: record.witness } };
+    return [{ position, proof: { method: proof.method, epsilon, lower: proof.lower }, found }];
+  });
 }
 
 function inputResults(

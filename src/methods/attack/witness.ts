@@ -38,6 +38,8 @@ export interface Recheck {
   /** Logit of the label minus the best other one, by the file's own output (probabilities, where it ends in Softmax). */
   readonly margin: number;
   readonly distance: number;
+  /** Softmax probability of `predicted`. */
+  readonly confidence: number;
 }
 
 /** Room for a distance added up in doubles; the point itself is in the set. */
@@ -97,14 +99,28 @@ export async function recheck(
     const margin = marginOf(logits, row, classes, label);
     const [own, best] = [target ?? label, logits[row * classes + bestOther(logits, row, classes, target ?? label)]!];
     const wrong = target === undefined ? margin <= 0 : logits[row * classes + own]! >= best;
+    const predicted = target !== undefined && wrong ? target : predictedOf(logits, row, classes, label);
     return {
       holds: wrong && isInside(point, distance, threat),
-      predicted: target !== undefined && wrong ? target : predictedOf(logits, row, classes, label),
+      predicted,
       margin,
       distance,
+      confidence: probability(logits.subarray(row * classes, (row + 1) * classes), predicted),
     };
   });
 }
+
+/** A file that ends in Softmax gives probabilities already: no row of logits has only shares that sum to 1. */
+function probability(outputs: Float32Array, at: number): number {
+  const total = outputs.reduce((sum, value) => sum + value, 0);
+  if (Math.abs(total - 1) < SUM_TOLERANCE && outputs.every((value) => value >= 0)) return outputs[at]!;
+  const largest = outputs.reduce((a, b) => Math.max(a, b));
+  const weights = Float64Array.from(outputs, (value) => Math.exp(value - largest));
+  return weights[at]! / weights.reduce((sum, value) => sum + value, 0);
+}
+
+/** Rounding of a float32 sum of probabilities. */
+const SUM_TOLERANCE = 1e-4;
 
 const isInside = (point: Float32Array, distance: number, { epsilon, domain }: Threat): boolean =>
   distance <= epsilon * (1 + DISTANCE_TOLERANCE) &&

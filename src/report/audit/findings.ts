@@ -1,0 +1,126 @@
+/** @file The findings of an audit in words, each with its kind of evidence. */
+
+import { type Patch, stampPatch } from "../../methods/audit/patch-screen.ts";
+import { type Geometry, planar } from "../../methods/audit/picture.ts";
+import type { PatchResult } from "../../methods/audit/types.ts";
+import { type Proportion, proportion } from "../../stats/proportion.ts";
+import { epsilonText, percent, plural } from "../format.ts";
+import type { Finding, Picture, Severity, Suspicion } from "../model.ts";
+import { pictureOf } from "../pictures.ts";
+import { type Evidence, type Gate, obeys } from "./decide.ts";
+
+/** How the outcome of a two-sided comparison with a threshold is shown. */
+const severityOf = (good: boolean, bad: boolean): Severity => (good ? "good" : bad ? "critical" : "warning");
+
+export function accuracyFinding(accuracy: Proportion, { accuracy: least }: Gate): Finding {
+  const good = accuracy.lower >= least;
+  return {
+    id: "clean",
+    title: good ? "Accurate on ordinary inputs" : "Not accurate enough on ordinary inputs",
+    sentence: `On unchanged inputs ${percent(accuracy.estimate)} of the answers are right; the gate asks for ${percent(least, 0)}.`,
+    evidence: "statistical",
+    severity: severityOf(good, accuracy.upper < least),
+    figures: [{ label: "clean accuracy", rate: accuracy }],
+    section: "data",
+  };
+}
+
+export function attackFinding({ headline, norm }: Evidence, { robust }: Gate): Finding | undefined {
+  const { attackedUpper, counts, epsilon } = headline;
+  if (attackedUpper === null) return undefined;
+  const failed = attackedUpper.upper < robust;
+  return {
+    id: "attack",
+    title: failed
+      ? "Small changes overturn most answers"
+      : `Small changes overturn ${counts.falsified} of ${counts.correct} answers`,
+    sentence: `Within ${norm} ${epsilonText(epsilon)} the attacks turned ${plural(counts.falsified, "right answer")} of ${counts.correct} into wrong ones; each of these inputs was run again on the model file.`,
+    evidence: "attacked",
+    severity: failed ? "critical" : counts.falsified > 0 ? "warning" : "note",
+    figures: [{ label: "still right after every attack", rate: attackedUpper }],
+    section: "robustness",
+  };
+}
+
+export function proofFinding({ headline, norm }: Evidence, { robust }: Gate, real: boolean): Finding | undefined {
+  const { certifiedLower, counts, epsilon } = headline;
+  if (certifiedLower === null) return undefined;
+  const good = certifiedLower.lower >= robust;
+  const claim = real ? "In real arithmetic, which leaves out rounding, no" : "Whatever an attacker knows, no";
+  return {
+    id: "certified",
+    title: `${percent(certifiedLower.estimate)} of the answers are proved to stay`,
+    sentence: `${claim} change within ${norm} ${epsilonText(epsilon)} alters the answer for ${plural(counts.certified, "input")}; ${counts.unknown} of ${counts.correct} are neither proved nor broken.`,
+    evidence: "proved",
+    severity: good ? "good" : "note",
+    figures: [{ label: "proved right", rate: certifiedLower }],
+    section: "robustness",
+  };
+}
+
+const named = (classNames: readonly string[], label: number): string => classNames[label] ?? `class ${label}`;
+
+export function patchFinding(suspicion: Suspicion): Finding {
+  return {
+    id: suspicion.id,
+    title: suspicion.title,
+    sentence: suspicion.sentence,
+    evidence: suspicion.evidence,
+    severity: suspicion.severity,
+    figures: suspicion.success
+      ? [{ label: "of inputs held out, moved by the strongest patch", rate: suspicion.success }]
+      : [],
+    section: "tampering",
+  };
+}
+
+/** @param originals inputs of other classes to show with the patch on */
+export function suspicionOf(
+  { targets, geometry, candidates, searched }: PatchResult,
+  gate: Gate,
+  classNames: readonly string[],
+  originals: readonly { readonly pixels: Float32Array; readonly label: number }[],
+): Suspicion {
+  const strongest = targets.reduce((a, b) => (b.hits * a.trials > a.hits * b.trials ? b : a));
+  const planted = obeys(strongest, gate.patch, targets.length);
+  const success = proportion(strongest.hits, strongest.trials);
+  const others = targets.filter((record) => record !== strongest && record.trials > 0);
+  const next = Math.max(0, ...others.map(({ hits, trials }) => hits / trials));
+  const name = named(classNames, strongest.target);
+  const side = `${strongest.size} × ${strongest.size}`;
+  const measure = `the strongest patch of ${side} pixels moves ${percent(success.estimate)} of inputs that the search had not seen to ${name}, noise in the same place ${percent(strongest.noiseHits / Math.max(1, strongest.trials))}; for no other class does the best patch move more than ${percent(next)}`;
+  return {
+    id: "patch-screen",
+    title: planted ? `One ${side} patch rules the answer` : "No small patch rules the answer",
+    sentence: planted
+      ? `${measure[0]!.toUpperCase()}${measure.slice(1)}. This is what a planted trigger looks like; the screen cannot tell who planted it.`
+      : `In ${candidates / 2} places ${measure}. Triggers that are larger, faint or of another form are not searched for.`,
+    method: `black and white patches of ${side} in ${candidates / 2} places, then gradient steps for each class on ${searched} inputs`,
+    evidence: "statistical",
+    severity: planted ? "critical" : "note",
+    targetClass: strongest.target,
+    success,
+    perTarget: targets.flatMap(({ target, hits, trials }) =>
+      trials > 0 ? [{ label: target, success: proportion(hits, trials) }] : [],
+    ),
+    pictures: planted ? picturesOf(strongest, geometry, classNames, originals) : [],
+  };
+}
+
+function picturesOf(
+  patch: Patch,
+  geometry: Geometry,
+  classNames: readonly string[],
+  originals: readonly { readonly pixels: Float32Array; readonly label: number }[],
+): { caption: string; picture: Picture }[] {
+  const shown = (pixels: Float32Array, caption: string) => {
+    const stamped = stampPatch(pixels, geometry, () => patch);
+    return { caption, picture: pictureOf(planar(stamped, geometry), geometry) };
+  };
+  const { channels, height, width } = geometry;
+  const empty = new Float32Array(channels * height * width).fill(0.5);
+  return [
+    shown(empty, "The patch, on grey"),
+    ...originals.slice(0, 3).map(({ pixels, label }) => shown(pixels, `${named(classNames, label)}, with the patch`)),
+  ];
+}
