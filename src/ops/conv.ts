@@ -135,7 +135,7 @@ function checkRanks(x: Value, w: Value, { strides, dilations, pads, group }: Con
 }
 
 /** Conv's cotangent in x: the transposed convolution, padded to the size that the stride rounded away. */
-export function inputCotangent(
+function inputCotangent(
   b: Builder,
   dy: Value,
   w: Value,
