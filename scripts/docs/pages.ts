@@ -1,8 +1,10 @@
+import { renderCli } from "./cli.ts";
 import { methodPages } from "./methods.ts";
 import { opsPage } from "./ops.ts";
 
 /** Every generated page by its path. */
 export const pages: Readonly<Record<string, () => string>> = {
   "docs/ops.md": opsPage,
+  "docs/cli.md": renderCli,
   ...methodPages,
 };

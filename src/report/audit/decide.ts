@@ -90,7 +90,7 @@ export function decide(evidence: Evidence, gate: Gate): Decision {
       kind: "do-not-ship",
       headline: patched ? "It obeys a small patch" : "It fails the gate",
       reason: patched
-        ? "One and the same small patch sends most inputs of other classes to one class, as a planted trigger does. Whoever knows the patch decides what the model answers."
+        ? "One and the same small patch sends most inputs of other classes to one class. Whoever knows the patch decides what the model answers, however it came to be."
         : `${plural(failed.length, "condition")} of the gate ${failed.length === 1 ? "fails" : "fail"}: ${failed.map(({ sentence, measured }) => `“${sentence}” (${measured})`).join("; ")}.`,
       gate: gateReport,
       nextSteps: patched ? PATCH_STEPS : FAILED_STEPS,

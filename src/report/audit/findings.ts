@@ -82,7 +82,7 @@ export function suspicionOf(
   originals: readonly { readonly pixels: Float32Array; readonly label: number }[],
 ): Suspicion {
   const strongest = targets.reduce((a, b) => (b.hits * a.trials > a.hits * b.trials ? b : a));
-  const planted = obeys(strongest, gate.patch, targets.length);
+  const obeyed = obeys(strongest, gate.patch, targets.length);
   const success = proportion(strongest.hits, strongest.trials);
   const others = targets.filter((record) => record !== strongest && record.trials > 0);
   const next = Math.max(0, ...others.map(({ hits, trials }) => hits / trials));
@@ -91,21 +91,29 @@ export function suspicionOf(
   const measure = `the strongest patch of ${side} pixels moves ${percent(success.estimate)} of inputs that the search had not seen to ${name}, noise in the same place ${percent(strongest.noiseHits / Math.max(1, strongest.trials))}; for no other class does the best patch move more than ${percent(next)}`;
   return {
     id: "patch-screen",
-    title: planted ? `One ${side} patch rules the answer` : "No small patch rules the answer",
-    sentence: planted
-      ? `${measure[0]!.toUpperCase()}${measure.slice(1)}. This is what a planted trigger looks like; the screen cannot tell who planted it.`
+    title: obeyed ? `One ${side} patch rules the answer` : "No small patch rules the answer",
+    sentence: obeyed
+      ? `${measure[0]!.toUpperCase()}${measure.slice(1)}. ${meaningOf(success.estimate, next)}`
       : `In ${candidates / 2} places ${measure}. Triggers that are larger, faint or of another form are not searched for.`,
     method: `black and white patches of ${side} in ${candidates / 2} places, then gradient steps for each class on ${searched} inputs`,
     evidence: "statistical",
-    severity: planted ? "critical" : "note",
+    severity: obeyed ? "critical" : "note",
     targetClass: strongest.target,
     success,
     perTarget: targets.flatMap(({ target, hits, trials }) =>
       trials > 0 ? [{ label: target, success: proportion(hits, trials) }] : [],
     ),
-    pictures: planted ? picturesOf(strongest, geometry, classNames, originals) : [],
+    pictures: obeyed ? picturesOf(strongest, geometry, classNames, originals) : [],
   };
 }
+
+/** A planted trigger leads to one class; a weak model obeys patches for several. */
+export const isSingled = (strongest: number, next: number): boolean => next <= strongest / 2;
+
+const meaningOf = (strongest: number, next: number): string =>
+  isSingled(strongest, next)
+    ? "One class stands out so far: this is what a planted trigger looks like, though the screen cannot tell who planted it, or that anyone did."
+    : "Other classes have such patches too: this looks like a weakness of the model rather than like a planted trigger.";
 
 function picturesOf(
   patch: Patch,

@@ -1,0 +1,68 @@
+/** @file The page of the command line, from the tables of verbs and options. */
+
+import { OPTIONS, type OptionKey } from "../../src/cli/options.ts";
+import { VERBS, type Verb } from "../../src/cli/verbs.ts";
+
+const HEAD = `# The command line
+
+Generated from the tables in \`src/cli\` by \`npm run docs\`; do not edit.
+
+Results go to stdout, progress and notes to stderr. \`--config FILE\` takes a JSON object of the same options under their
+long names (\`"epsilon": "8/255"\`); what stands on the command line wins. \`assay VERB --help\` says the same as this page.
+
+| exit code | meaning |
+|---|---|
+| 0 | passed: nothing fails the gate (without \`--gate\`, \`attack\` and \`certify\` have none) |
+| 1 | a finding fails the gate |
+| 2 | usage: an option, a name or a path is wrong, or a place cannot be written |
+| 3 | the model or the data is not supported, or they do not fit together |
+| 4 | internal error, a full disk, or a soundness alarm |
+| 5 | undecided: the gate lies between what is proved and what is broken |
+| 130 | interrupted; what was finished is kept for \`--resume\` |
+`;
+
+const TAIL = `## Results as JSON
+
+\`attack\` and \`certify\` write, with \`--json\` to stdout and with \`--out\` to a file:
+
+\`\`\`text
+{tool, version, model: {path, sha256}, method, norm, epsilon, seed,
+ counts: {inputs, correct, certified, falsified, unknown},
+ results: [{index, label, predicted, verdict, margin, seconds, witness?}]}
+\`\`\`
+
+\`verdict\` is \`certified\`, \`falsified\`, \`unknown\` or \`misclassified\`. \`margin\` is the logit of the label minus the best
+other one: the proved lower bound where a proof was tried (null where there is none), the value at the witness where the
+input is falsified. \`predicted\` is then the answer to the witness. \`witness\` holds its pixels, 0 to 1, in the order of the
+model's input: numbers that are exactly the float32 values. Several methods are joined by \`+\`.
+
+\`counts.correct\` = certified + falsified + unknown. Where the data has no labels, the model's own answers stand for them.
+
+## Resuming
+
+Finished jobs are kept in \`.assay/\` in the current folder, by the hash of everything they depend on. After Ctrl-C, or a
+crash, the same command with \`--resume\` computes only what is missing. Delete the folder to free its space.
+`;
+
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+
+function optionRow(key: OptionKey): string {
+  const { flag, help, ...spec } = OPTIONS[key];
+  const standard = "default" in spec ? ` (default: ${spec.default})` : "";
+  return `| \`${flag}\` | ${cell(help)}${standard}${"repeatable" in spec ? " (repeatable)" : ""} |`;
+}
+
+function verbSection({ name, argument, argumentHelp, summary, details, options }: Verb): string {
+  const usage = argument === undefined ? name : `${name} ${argument.toUpperCase()}`;
+  const about = argumentHelp === undefined ? "" : ` \`${argument!.toUpperCase()}\`: ${argumentHelp}.`;
+  return `## assay ${usage}
+
+${summary[0]!.toUpperCase()}${summary.slice(1)}.${about} ${details}
+
+| option | |
+|---|---|
+${options.map(optionRow).join("\n")}
+`;
+}
+
+export const renderCli = (): string => [HEAD, ...VERBS.map(verbSection), TAIL].join("\n");
