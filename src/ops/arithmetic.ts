@@ -43,7 +43,7 @@ export const Sub = defineOp<"Sub">({
   linearity: additive,
   interval: (b, [x, y]) => ({ lower: sub(b, x!.lower, y!.upper), upper: sub(b, x!.upper, y!.lower) }),
   relax: { unsupported: "affine: its vjp is its relaxation" },
-  rounding: { kind: "elementwise", ulps: 1 },
+  rounding: { kind: "elementwise", ulps: 1, magnitude: (b, [x, y]) => add(b, x!, y!) },
 });
 
 /**

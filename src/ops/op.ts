@@ -61,12 +61,16 @@ export interface Site<K extends OpName> {
  */
 export type Rounding<K extends OpName> =
   | { readonly kind: "exact" }
-  | { readonly kind: "elementwise"; readonly ulps: number; readonly absolute?: number }
+  | {
+      readonly kind: "elementwise";
+      readonly ulps: number;
+      readonly absolute?: number;
+      /** The op with every coefficient made positive, where it is not the op itself (Sub → Add). */
+      readonly magnitude?: (b: Builder, magnitudes: readonly Value[]) => Value;
+    }
   | {
       readonly kind: "sum";
       readonly terms: (inputs: readonly { readonly shape: Shape }[], attrs: OpAttrs[K]) => number;
-      /** The op with every coefficient made positive, where it is not the op itself (Sub → Add). */
-      readonly magnitude?: (b: Builder, magnitudes: readonly Value[], attrs: OpAttrs[K]) => Value;
     };
 
 /** Is the op linear (maps 0 to 0), affine, or neither, in the operands that vary, the others being constant? */

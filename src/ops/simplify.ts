@@ -13,6 +13,8 @@ import { reemit } from "./rules.ts";
 export interface SimplifyOptions {
   /** Also fold scales and shifts into weights: equal over the reals only. */
   readonly foldAffine?: boolean;
+  /** Leave constants that the runtime would round otherwise to be computed by it: for float-sound bounds. */
+  readonly keepRounding?: boolean;
 }
 
 /** Multiply-adds that constant folding may spend on one node in the reference evaluation: about a second. */
@@ -25,11 +27,11 @@ const FOLD_SMALL = 4096;
  * Constant folding, canonical forms, common subexpressions and dead code; equal results bit for bit
  * (but for constants, which are folded in float64 and rounded once).
  */
-export function simplify(graph: Graph, { foldAffine: affine = false }: SimplifyOptions = {}): Graph {
+export function simplify(graph: Graph, options: SimplifyOptions = {}): Graph {
   const b = builder();
   return rewriteGraph(
     graph,
-    (node, inputs) => settle(b, node, inputs, affine),
+    (node, inputs) => settle(b, node, inputs, options),
     (node, inputs) => reemit(b, node, inputs),
   );
 }
@@ -37,21 +39,24 @@ export function simplify(graph: Graph, { foldAffine: affine = false }: SimplifyO
 /** Rewrites may enable each other: a node is done when none applies. */
 const MAX_REWRITES = 32;
 
-function settle(b: Builder, node: NodeValue, inputs: readonly Value[], affine: boolean): Value {
+function settle(b: Builder, node: NodeValue, inputs: readonly Value[], options: SimplifyOptions): Value {
+  const { foldAffine: affine = false, keepRounding = false } = options;
   let value: Value = reemit(b, node, inputs);
   for (let round = 0; round < MAX_REWRITES && value.kind === "node"; round++) {
     const next: Value | undefined =
-      fold(value) ?? canonicalForm(b, value, value.inputs) ?? (affine ? foldAffine(b, value, value.inputs) : undefined);
+      fold(value, keepRounding) ??
+      canonicalForm(b, value, value.inputs) ??
+      (affine ? foldAffine(b, value, value.inputs) : undefined);
     if (!next) break;
-    value = next.kind === "node" ? settleInputs(b, next, affine) : next;
+    value = next.kind === "node" ? settleInputs(b, next, options) : next;
   }
   return value;
 }
 
 /** A rewrite may have emitted constant arithmetic among the operands. */
-function settleInputs(b: Builder, node: NodeValue, affine: boolean): Value {
+function settleInputs(b: Builder, node: NodeValue, options: SimplifyOptions): Value {
   const inputs = node.inputs.map((input) =>
-    input.kind === "node" && foldable(input) ? settle(b, input, input.inputs, affine) : input,
+    input.kind === "node" && foldable(input) ? settle(b, input, input.inputs, options) : input,
   );
   return inputs.every((input, i) => input === node.inputs[i]) ? node : reemit(b, node, inputs);
 }
@@ -59,7 +64,7 @@ function settleInputs(b: Builder, node: NodeValue, affine: boolean): Value {
 const foldable = (node: NodeValue): boolean =>
   node.inputs.every((input) => isConstant(input) || (input.kind === "node" && foldable(input)));
 
-function fold(node: NodeValue): ConstantValue | undefined {
+function fold(node: NodeValue, keepRounding: boolean): ConstantValue | undefined {
   if (node.inputs.length === 0 || !node.inputs.every(isConstant)) return undefined;
   // a constant expanded to the batch is no constant: its size is not known
   if (isBatched(node.shape)) return undefined;
@@ -68,6 +73,7 @@ function fold(node: NodeValue): ConstantValue | undefined {
   const source = tensors.reduce((sum, tensor) => sum + tensor.data.length, 0);
   if (size > FOLD_SMALL && size > FOLD_GROWTH * source) return undefined;
   const { rounding } = recordOf(node.op);
+  if (keepRounding && rounding.kind !== "exact") return undefined;
   const terms =
     rounding.kind === "sum" ? (rounding.terms as (i: unknown, a: unknown) => number)(node.inputs, node.attrs) : 1;
   if (size * terms > FOLD_WORK) return undefined;

@@ -1,7 +1,8 @@
+import type { OpName } from "../graph/signatures.ts";
 import { topological } from "../graph/traverse.ts";
 import type { Builder, NodeValue, Value } from "../graph/types.ts";
 import { recordOf } from "../ops/index.ts";
-import { type Interval, isUnsupported, point } from "../ops/op.ts";
+import { type Interval, isPoint, isUnsupported, point } from "../ops/op.ts";
 import { add, sub } from "../ops/rules.ts";
 import { intervalError } from "./rounding.ts";
 import { UnsupportedReading } from "./unsupported.ts";
@@ -36,16 +37,49 @@ export function interval(
     if (found.has(value)) continue;
     const inputs = value.kind === "node" ? value.inputs.map((input) => found.get(input)!) : [];
     const varies = inputs.some((input, i) => input.lower !== (value as NodeValue).inputs[i]);
-    found.set(value, varies ? imageOf(b, value as NodeValue, inputs, arithmetic) : point(value));
+    if (varies) found.set(value, imageOf(b, value as NodeValue, inputs, arithmetic));
+    else found.set(value, value.kind === "node" ? constantOf(b, value, inputs, arithmetic) : point(value));
   }
+  if (arithmetic === "float32") for (const root of roots) found.set(root, definite(b, found.get(root)!));
   return found;
+}
+
+/** What does not vary is a point, but for the rounding of computing it. */
+function constantOf(b: Builder, node: NodeValue, inputs: readonly Interval[], arithmetic: Arithmetic): Interval {
+  const value = point(node);
+  const error = arithmetic === "real" || node.dtype !== "float" ? undefined : intervalError(b, node, inputs, value);
+  return error ? { lower: sub(b, node, error), upper: add(b, node, error) } : value;
+}
+
+/** Ops whose ends are NaN where an operand's are, so that no comparison takes an overflow for an answer. */
+const PASSES_NAN: ReadonlySet<OpName> = new Set([
+  "Relu",
+  "Clip",
+  "Max",
+  "Min",
+  "Sigmoid",
+  "Tanh",
+  "Exp",
+  "Erf",
+  "Sqrt",
+]);
+
+const varying = (box: Interval): boolean => !isPoint(box);
+
+/** The whole line where overflow has left no numbers: ∞ − ∞, 0·∞. */
+function definite(b: Builder, { lower, upper }: Interval): Interval {
+  if (lower === upper || lower.dtype !== "float") return { lower, upper };
+  const ordered = b.emit("LessOrEqual", [lower, upper]);
+  const end = (value: Value, infinity: number): Value => b.emit("Where", [ordered, value, b.constant(infinity)]);
+  return { lower: end(lower, Number.NEGATIVE_INFINITY), upper: end(upper, Number.POSITIVE_INFINITY) };
 }
 
 /** The box of one node from those of its operands. */
 export function imageOf(b: Builder, node: NodeValue, inputs: readonly Interval[], arithmetic: Arithmetic): Interval {
-  const { interval: rule } = recordOf(node.op);
+  const { interval: rule, linearity } = recordOf(node.op);
   if (isUnsupported(rule)) throw new UnsupportedReading(node, "interval", rule.unsupported);
-  const box = rule(b, inputs, node.attrs as never);
+  const plain = arithmetic === "real" || PASSES_NAN.has(node.op) || linearity(inputs.map(varying)) !== "none";
+  const box = rule(b, plain ? inputs : inputs.map((input) => definite(b, input)), node.attrs as never);
   if (arithmetic === "real" || node.dtype !== "float") return box;
   const error = intervalError(b, node, inputs, box);
   return error ? { lower: sub(b, box.lower, error), upper: add(b, box.upper, error) } : box;

@@ -18,23 +18,26 @@ export const UNIT_ROUNDOFF = 2 ** -24;
 /** Pays for underflow: the smallest normal float32, in case subnormals are flushed. */
 export const UNDERFLOW = 2 ** -126;
 
+/** Above this share of all digits lost, the error is too rough to be computed in float32 itself. */
+const LONGEST = 0.125;
+
 /** γₙ = n·u / (1 − n·u): relative error of a sum of n products in any order (Higham 2002, §3.1). */
 export function gamma(terms: number): number {
   const nu = terms * UNIT_ROUNDOFF;
   // a sum too long for a useful bound: infinite error, so that nothing is claimed
-  return nu < 0.5 ? nu / (1 - nu) : Number.POSITIVE_INFINITY;
+  return nu < LONGEST ? nu / (1 - nu) : Number.POSITIVE_INFINITY;
 }
 
 /**
  * Error constants are doubled where they enter: a bound is made of at most a centre, a spread and their difference,
- * each with the network's own rounding, and the error is computed in float32 as well.
+ * each with the network's own rounding, and the error is computed in float32 as well. The other terms are for weights
+ * that the runtime changes by a few roundings: scales that it or the import folds into them.
  */
-const INTERVAL_TERMS = 4;
+const INTERVAL_TERMS = 8;
 const INTERVAL_SLACK = 3.05;
 
 type Shaped = readonly { readonly shape: Shape }[];
 type SumTerms = (inputs: Shaped, attrs: unknown) => number;
-type Magnitude = (b: Builder, magnitudes: readonly Value[], attrs: unknown) => Value;
 type FanOut = (inputs: Shaped, attrs: unknown, operand: number) => number;
 
 /**
@@ -66,10 +69,17 @@ export function intervalError(
 
 /** The op on absolute values: Σ|w|·|x| for a sum of products. */
 export function absoluteImage(b: Builder, node: NodeValue, inputs: readonly Interval[]): Value {
+  return onMagnitudes(
+    b,
+    node,
+    inputs.map((input) => magnitude(b, input)),
+  );
+}
+
+/** The op with positive coefficients, on operands that are not negative. */
+export function onMagnitudes(b: Builder, node: NodeValue, magnitudes: readonly Value[]): Value {
   const { rounding } = recordOf(node.op);
-  const magnitudes = inputs.map((input) => magnitude(b, input));
-  if (rounding.kind === "sum" && rounding.magnitude)
-    return (rounding.magnitude as Magnitude)(b, magnitudes, node.attrs);
+  if (rounding.kind === "elementwise" && rounding.magnitude) return rounding.magnitude(b, magnitudes);
   return reemit(b, node, magnitudes);
 }
 

@@ -41,8 +41,8 @@ export const boxNames = (k: number) => ({ lower: `lower/${k}`, upper: `upper/${k
  * normalisations folded into the weights (in floating point that would be another network).
  */
 export function boundable(network: Network, arithmetic: Arithmetic): Network {
-  const folded = simplify(network.graph, { foldAffine: arithmetic === "real" });
-  const graph = simplify(expandForRelax(folded));
+  const options = arithmetic === "real" ? { foldAffine: true } : { keepRounding: true };
+  const graph = simplify(expandForRelax(simplify(network.graph, options)), { ...options, foldAffine: false });
   return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
 }
 

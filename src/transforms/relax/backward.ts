@@ -11,7 +11,7 @@ import { bindDim, isBatched, multiplyDims } from "../../graph/dims.ts";
 import { dependents, topological } from "../../graph/traverse.ts";
 import type { Builder, Dim, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
-import { type Interval, isUnsupported, type LinearBounds, type SlopeRule } from "../../ops/op.ts";
+import { type Interval, isUnsupported, type LinearBounds, type LinearFunction, type SlopeRule } from "../../ops/op.ts";
 import { abs, add, broadcastTo, min, mul, reemit, reshape, scale, sub, unbroadcast } from "../../ops/rules.ts";
 import type { Arithmetic } from "../interval.ts";
 import { UnsupportedReading } from "../unsupported.ts";
@@ -28,7 +28,7 @@ import {
   sampleElements,
   windowRows,
 } from "./coefficients.ts";
-import { affineError, lineError } from "./error.ts";
+import { affineError, lineError, underflow } from "./error.ts";
 import { identityShortcuts, patchShortcuts } from "./shortcuts.ts";
 
 export interface BackwardOptions {
@@ -46,6 +46,12 @@ export interface LinearForm {
   /** Contributions to d and to the error, each in the layout of the coefficients it came from. */
   readonly terms: readonly RowTerm[];
   readonly errors: readonly RowTerm[];
+  /** Errors that do not depend on the row, each [n] or []. */
+  readonly floor: readonly Value[];
+  /** Contributions to d and to the coefficients: how often anything is rounded beside its own sum. */
+  readonly steps: number;
+  /** Elements of the largest value on the way: the longest product with rows. */
+  readonly largest: number;
   readonly context: RowsContext;
 }
 
@@ -63,7 +69,8 @@ export function backward(b: Builder, target: Value, inputs: ReadonlySet<Value>, 
   const context: RowsContext = { target, rows: options.rows, twoSided: options.twoSided };
   const varying = dependents([target], inputs);
   const pending = new Map<Value, Coefficients>([[target, startOf(options.rows)]]);
-  const pass: Pass = { b, context, options, varying, terms: [], errors: [] };
+  const steps = stepsOf(target, varying);
+  const pass: Pass = { b, context, options, varying, steps, terms: [], errors: [], floor: [] };
   const reached = new Map<Value, Coefficients>();
   for (const value of topological([target]).reverse()) {
     const a = pending.get(value);
@@ -80,7 +87,15 @@ export function backward(b: Builder, target: Value, inputs: ReadonlySet<Value>, 
     });
     pending.delete(value);
   }
-  return { coefficients: reached, terms: pass.terms, errors: pass.errors, context };
+  const { terms, errors, floor } = pass;
+  const largest = Math.max(...[...varying].map(sampleElements));
+  return { coefficients: reached, terms, errors, floor, steps, largest, context };
+}
+
+/** At most two terms of d a node, and a contribution to the coefficients of every operand. */
+function stepsOf(target: Value, varying: ReadonlySet<Value>): number {
+  const nodes = topological([target]).filter((value) => value.kind === "node" && varying.has(value)) as NodeValue[];
+  return nodes.reduce((sum, { inputs }) => sum + 2 + inputs.filter((input) => varying.has(input)).length, 2);
 }
 
 const startOf = (rows: Rows): Coefficients =>
@@ -91,8 +106,10 @@ interface Pass {
   readonly context: RowsContext;
   readonly options: BackwardOptions;
   readonly varying: ReadonlySet<Value>;
+  readonly steps: number;
   readonly terms: RowTerm[];
   readonly errors: RowTerm[];
+  readonly floor: Value[];
 }
 
 function through(pass: Pass, node: NodeValue, a: Coefficients): readonly (Coefficients | undefined)[] {
@@ -116,8 +133,9 @@ function throughAffine(
   const bias = offset ? atZero(b, node, varies) : undefined;
   if (bias) pass.terms.push(dot(pass, a, bias, node));
   if (options.arithmetic === "float32") {
-    const error = affineError(b, node, varies, options.boxes, bias);
+    const error = affineError(b, node, varies, options.boxes, bias, pass.steps);
     if (error) pass.errors.push(absoluteDot(pass, a, error, node));
+    pass.floor.push(...underflow(b, node, varies, options.boxes));
   }
   return node.inputs.map((_, i) => {
     if (!varies[i]) return undefined;
@@ -186,7 +204,11 @@ function throughRelaxation(
   if (isUnsupported(record.relax)) throw new UnsupportedReading(node, "linear bound", record.relax.unsupported);
   const boxes = node.inputs.map((input) => options.boxes.get(input) ?? { lower: input, upper: input });
   const relax = record.relax as (...args: unknown[]) => LinearBounds;
-  const { lower, upper } = relax(b, boxes, node.attrs, options.slope(node));
+  const lines = relax(b, boxes, node.attrs, options.slope(node));
+  const [lower, upper] = [lines.lower, lines.upper].map((line) => withoutConstants(b, node, line, varies)) as [
+    LinearFunction,
+    LinearFunction,
+  ];
   const patched =
     a.kind === "patches" && node.inputs.every((input, i) => !varies[i] || sameSample(input, node)) ? a : undefined;
   const rows = patched ?? asDense(b, a, node, pass.context);
@@ -195,8 +217,9 @@ function throughRelaxation(
   const rise = difference(b, upper.offset, lower.offset);
   if (rise) pass.terms.push(dot(pass, negative, rise, node));
   if (options.arithmetic === "float32") {
-    const error = lineError(b, node, boxes, lower, upper);
+    const error = lineError(b, node, boxes, lines.lower, lines.upper, pass.steps);
     pass.errors.push(absoluteDot(pass, rows, error, node));
+    pass.floor.push(...underflow(b, node, varies, options.boxes));
   }
   return node.inputs.map((operand, i) => {
     if (!varies[i]) return undefined;
@@ -208,6 +231,23 @@ function throughRelaxation(
     if (patched) return { ...patched, value: sum, masked: true };
     return { kind: "dense", value: fitOperand(b, sum, operand) };
   });
+}
+
+/** The line with what it says of operands that do not vary moved into its offset. */
+function withoutConstants(
+  b: Builder,
+  node: NodeValue,
+  line: LinearFunction,
+  varies: readonly boolean[],
+): LinearFunction {
+  let { offset } = line;
+  const slopes = line.slopes.map((slope, i) => {
+    if (!slope || varies[i]) return slope;
+    const part = mul(b, slope, node.inputs[i]!);
+    offset = offset ? add(b, offset, part) : part;
+    return undefined;
+  });
+  return { slopes, offset };
 }
 
 const sameSample = (x: Value, z: Value): boolean => `${x.shape.slice(1)}` === `${z.shape.slice(1)}`;
@@ -268,8 +308,10 @@ function patchDot(b: Builder, { value: a, positions: own }: Patches, windows: Va
   const [n, p, r, size] = a.shape as [Dim, Dim, Dim, number];
   const [lead, positions] = windows.shape as [Dim, Dim];
   if (own) {
-    const product = b.emit("MatMul", [reshape(b, a, [r, 1, size]), reshape(b, windows, [r, size, 1])]);
-    return reshape(b, product, [1, 1, r]);
+    // a product and a sum: a thousand matrix products of one row each are ten times slower
+    const product = mul(b, reshape(b, a, [r, size]), reshape(b, windows, [r, size]));
+    const sums = b.emit("ReduceSum", [product], { axes: [1], keepdims: false });
+    return reshape(b, sums, [1, 1, r]);
   }
   if (n === 1 && p === 1) {
     const columns = b.emit("Transpose", [reshape(b, a, [r, size])], { perm: [1, 0] });

@@ -8,7 +8,7 @@ import type { Builder, Dim, Value } from "../../graph/types.ts";
 import type { Interval } from "../../ops/op.ts";
 import { abs, add, centreRadius, magnitude, max, mul, reshape, scale, sub } from "../../ops/rules.ts";
 import type { Arithmetic } from "../interval.ts";
-import { gamma, UNIT_ROUNDOFF } from "../rounding.ts";
+import { gamma, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
 import {
   type Coefficients,
@@ -18,6 +18,7 @@ import {
   type RowsContext,
   sampleElements,
 } from "./coefficients.ts";
+import { passTerms } from "./error.ts";
 import { scalePatches } from "./shortcuts.ts";
 
 /** Where an input lives: a box, or the points of a box within `radius` of `centre` in an l_p norm. */
@@ -32,9 +33,6 @@ export interface Bounds {
   readonly upper?: Value;
 }
 
-/** Sums of a few terms, and the product with a centre or an end. */
-const FINAL_TERMS = 64;
-
 export function concretize(
   b: Builder,
   form: LinearForm,
@@ -47,19 +45,33 @@ export function concretize(
   for (const [input, a] of form.coefficients) {
     const coefficients = a.kind === "identity" ? identityRows(b, input, a, form.context) : a;
     const domain = domains.get(input)!;
-    terms.push(minimum(pass, coefficients, input, domain));
+    terms.push(minimum(pass, coefficients, input, domain, arithmetic));
     if (arithmetic === "float32") {
-      const error = scale(b, magnitude(b, domain.box), 3.05 * gamma(sampleElements(input) + FINAL_TERMS));
+      const error = scale(b, magnitude(b, domain.box), 3.05 * gamma(sampleElements(input) + passTerms(form.steps)));
       errors.push(absoluteDot(pass, coefficients, error, input));
     }
   }
-  let lower = total(b, terms, form.context);
-  if (arithmetic === "float32") {
-    const error = total(b, errors.map(nonNegative), form.context);
-    const rounded = add(b, scale(b, error, 1 + 2 ** -8), scale(b, abs(b, lower), 8 * UNIT_ROUNDOFF));
-    lower = sub(b, lower, rounded);
-  }
-  return split(b, lower, form.context);
+  const lower = total(b, terms, form.context);
+  return split(b, arithmetic === "float32" ? lessError(b, lower, errors, form) : lower, form.context);
+}
+
+/** A bound less its error; −∞ where it is not a finite number, which proves nothing. */
+function lessError(
+  b: Builder,
+  lower: Value,
+  errors: readonly RowTerm[],
+  { context, floor, steps, largest }: LinearForm,
+): Value {
+  // every sum over a layer may fall short by its own rounding, and every product by an underflow
+  const products = 8 * largest * steps;
+  const rows = total(b, errors.map(nonNegative), context);
+  const lost = floor.map((value) => (value.shape.length === 0 ? value : reshape(b, value, [value.shape[0]!, 1])));
+  const error = lost.reduce<Value>((x, y) => add(b, x, y), scale(b, rows, 1 + 2 ** -8 + 2 * gamma(largest + steps)));
+  const whole = add(b, error, b.constant(products * UNDERFLOW));
+  const rounded = add(b, whole, scale(b, abs(b, lower), 8 * UNIT_ROUNDOFF));
+  const safe = sub(b, lower, rounded);
+  const finite = b.emit("Less", [safe, b.constant(Number.POSITIVE_INFINITY)]);
+  return b.emit("Where", [finite, safe, b.constant(Number.NEGATIVE_INFINITY)]);
 }
 
 type Errors = RowTerm & { readonly unsigned?: true };
@@ -71,6 +83,7 @@ function minimum(
   a: Coefficients,
   input: Value,
   { box, ball }: Domain,
+  arithmetic: Arithmetic,
 ): RowTerm {
   const { b } = pass;
   const { centre, radius } = centreRadius(b, box);
@@ -79,7 +92,8 @@ function minimum(
   if (!ball) return overBox;
   // windows reach into the padding, which does not vary
   const inside = a.kind === "patches" && !a.masked ? scalePatches(b, a, b.constant(1), input) : a;
-  const spread = mul(b, dualNorm(b, inside, ball.norm), radiusRows(b, ball.radius, a));
+  const norm = dualNorm(b, inside, ball.norm, arithmetic);
+  const spread = mul(b, norm, radiusRows(b, ball.radius, a));
   const overBall = sub(b, dot(pass, a, ball.centre, input).value, spread);
   // both hold on the intersection
   return { layout: a.kind, value: max(b, overBox.value, overBall) };
@@ -91,7 +105,7 @@ const subtract = (b: Builder, x: RowTerm, y: RowTerm): RowTerm => ({
 });
 
 /** ‖row‖_q, [n, S] or [n, P, R]: q = ∞ for an l1 ball, 2 for an l2 ball. */
-function dualNorm(b: Builder, a: Coefficients, norm: "l1" | "l2"): Value {
+function dualNorm(b: Builder, a: Coefficients, norm: "l1" | "l2", arithmetic: Arithmetic): Value {
   if (a.kind === "identity") throw new Error("unreachable: rows are written out before the norm");
   const [lead, size] =
     a.kind === "dense"
@@ -99,9 +113,10 @@ function dualNorm(b: Builder, a: Coefficients, norm: "l1" | "l2"): Value {
       : [a.value.shape.slice(0, 3), a.value.shape[3] as number];
   const flat = reshape(b, a.value, [...lead, size]);
   const axes = [lead.length];
-  return norm === "l1"
-    ? b.emit("ReduceMax", [abs(b, flat)], { axes, keepdims: false })
-    : b.emit("Sqrt", [b.emit("ReduceSum", [mul(b, flat, flat)], { axes, keepdims: false })]);
+  if (norm === "l1") return b.emit("ReduceMax", [abs(b, flat)], { axes, keepdims: false });
+  const length = b.emit("Sqrt", [b.emit("ReduceSum", [mul(b, flat, flat)], { axes, keepdims: false })]);
+  // squares below the smallest normal number vanish: √(Σa² + n·underflow) ≤ √Σa² + √(n·underflow)
+  return arithmetic === "float32" ? add(b, length, b.constant(2 * Math.sqrt(size * UNDERFLOW))) : length;
 }
 
 /** The radius, [] or [n], beside rows. */

@@ -9,11 +9,24 @@
 import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isPoint, type LinearBounds, type LinearFunction } from "../../ops/op.ts";
-import { abs, add, magnitude, mul, scale, unbroadcast } from "../../ops/rules.ts";
-import { absoluteImage, fanOut, gamma, intervalError, sampleSize, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
+import { abs, add, magnitude, mul, scale, sub, unbroadcast } from "../../ops/rules.ts";
+import {
+  absoluteImage,
+  fanOut,
+  gamma,
+  intervalError,
+  onMagnitudes,
+  sampleSize,
+  UNDERFLOW,
+  UNIT_ROUNDOFF,
+} from "../rounding.ts";
+import { UnsupportedReading } from "../unsupported.ts";
 
-/** Partial sums of the terms of d, and the roundings of A′ beside its longest sum. */
-const PASS_TERMS = 64;
+/**
+ * Roundings that one term of d or one coefficient meets beside its own sums: further terms, other contributions to A.
+ * @param steps contributions to d and to the coefficients in the whole pass
+ */
+export const passTerms = (steps: number): number => steps + 16;
 
 const boxOf = (boxes: ReadonlyMap<Value, Interval>, value: Value): Interval =>
   boxes.get(value) ?? { lower: value, upper: value };
@@ -25,6 +38,7 @@ export function affineError(
   varies: readonly boolean[],
   boxes: ReadonlyMap<Value, Interval>,
   bias: Value | undefined,
+  steps: number,
 ): Value | undefined {
   const inputs = node.inputs.map((input) => boxOf(boxes, input));
   const box = boxOf(boxes, node);
@@ -32,13 +46,36 @@ export function affineError(
   const parts: Value[] = [];
   const own = intervalError(b, node, inputs, box);
   if (own) parts.push(own);
+  node.inputs.forEach((_, i) => {
+    if (!varies[i] && !isPoint(inputs[i]!)) parts.push(constantError(b, node, varies, inputs, i));
+  });
   const { rounding } = recordOf(node.op);
   if (rounding.kind !== "exact" || longest > 1) {
     const size = rounding.kind === "exact" ? magnitude(b, box) : absoluteImage(b, node, inputs);
-    parts.push(scale(b, size, 1.05 * gamma(longest + PASS_TERMS)));
+    parts.push(scale(b, size, 1.05 * gamma(longest + passTerms(steps))));
   }
-  if (bias) parts.push(scale(b, abs(b, bias), 1.05 * gamma(sampleSize(node) + PASS_TERMS)));
+  if (bias) parts.push(scale(b, abs(b, bias), 1.05 * gamma(sampleSize(node) + passTerms(steps))));
   return parts.length > 0 ? parts.reduce((x, y) => add(b, x, y)) : undefined;
+}
+
+/** How much the rounding of a constant operand can change the result: the op on that operand's radius. */
+function constantError(
+  b: Builder,
+  node: NodeValue,
+  varies: readonly boolean[],
+  inputs: readonly Interval[],
+  at: number,
+): Value {
+  const { linearity } = recordOf(node.op);
+  const additive = linearity(varies) === "affine";
+  // in the denominator or a condition it is not a factor
+  if (linearity(varies.map((_, i) => i === at)) === "none")
+    throw new UnsupportedReading(node, "linear bound in float32", "its second operand is computed from constants");
+  const sizes = inputs.map((input, i): Value => {
+    if (i === at) return abs(b, sub(b, input.upper, input.lower));
+    return additive ? scale(b, magnitude(b, input), 0) : magnitude(b, input);
+  });
+  return scale(b, onMagnitudes(b, node, sizes), 1.05);
 }
 
 /** Roundings in computing a line's slope and offset (a quotient of differences, times an end). */
@@ -51,14 +88,15 @@ export function lineError(
   boxes: readonly Interval[],
   lower: LinearBounds["lower"],
   upper: LinearBounds["upper"],
+  steps: number,
 ): Value {
   const { rounding } = recordOf(node.op);
   const ulps = rounding.kind === "elementwise" ? rounding.ulps : 0;
   const absolute = rounding.kind === "elementwise" ? (rounding.absolute ?? 0) : 0;
   const size = add(b, lineSize(b, node, lower, boxes), lineSize(b, node, upper, boxes));
-  const lines = scale(b, size, 1.05 * (LINE_ULPS + 4 * ulps) * UNIT_ROUNDOFF);
+  const lines = scale(b, size, 1.05 * (LINE_ULPS + steps + 4 * ulps) * UNIT_ROUNDOFF);
   const offsets = [lower.offset, upper.offset].filter((offset) => offset !== undefined);
-  const sums = offsets.map((offset) => scale(b, abs(b, offset), 1.05 * gamma(sampleSize(node) + PASS_TERMS)));
+  const sums = offsets.map((offset) => scale(b, abs(b, offset), 1.05 * gamma(sampleSize(node) + passTerms(steps))));
   return [...sums, b.constant(8 * absolute * UNIT_ROUNDOFF + 8 * UNDERFLOW)].reduce((x, y) => add(b, x, y), lines);
 }
 
@@ -79,3 +117,26 @@ const summed = (b: Builder, { shape }: NodeValue, value: Value): Value =>
   value.shape.length === shape.length && value.shape.some((dim, axis) => dim !== 1 && shape[axis] === 1)
     ? unbroadcast(b, value, shape)
     : value;
+
+/**
+ * What products lose below the smallest normal number, whatever A is: [n], for one node. Each coefficient of an operand
+ * is off by at most `terms` times that number. Infinite or NaN where a box is, or where its width overflows, so that no
+ * line drawn over such a box proves anything.
+ */
+export function underflow(
+  b: Builder,
+  node: NodeValue,
+  varies: readonly boolean[],
+  boxes: ReadonlyMap<Value, Interval>,
+): Value[] {
+  const relaxed = recordOf(node.op).linearity(varies) === "none";
+  return node.inputs.flatMap((input, i) => {
+    if (!varies[i] || input.dtype !== "float") return [];
+    const terms = relaxed ? LINE_ULPS : fanOut(node, i);
+    if (!relaxed && terms === 1 && recordOf(node.op).rounding.kind === "exact") return [];
+    const size = magnitude(b, boxOf(boxes, input));
+    const axes = size.shape.map((_, axis) => axis).slice(1);
+    const total = b.emit("ReduceSum", [add(b, size, size)], { axes, keepdims: false });
+    return [scale(b, total, terms * UNDERFLOW)];
+  });
+}
