@@ -1,9 +1,10 @@
 /** @file The table of ops. An op exists when it is listed here. */
 
-import { makeBuilder } from "../graph/builder.ts";
+import { type Infer, makeBuilder } from "../graph/builder.ts";
+import { checkGraph } from "../graph/check.ts";
 import { ShapeError } from "../graph/dims.ts";
 import type { OpName } from "../graph/signatures.ts";
-import type { Builder } from "../graph/types.ts";
+import type { Builder, Graph } from "../graph/types.ts";
 import { Clip, HardSwish, LeakyRelu, PRelu } from "./activation.ts";
 import { Elu, Erf, Gelu, Sigmoid, Softplus, Softsign, Tanh } from "./activation-smooth.ts";
 import { Add, Div, Max, Min, Mul, Sub } from "./arithmetic.ts";
@@ -84,11 +85,16 @@ export const ops: { readonly [K in OpName]: OpRecord<K> } = {
 /** The record of an op whose name is only known to be one. */
 export const recordOf = <K extends OpName>(op: K): OpRecord<K> => ops[op] as OpRecord<K>;
 
+/** The type of a node's result by its op's record. */
+const infer: Infer = (op, inputs, attrs) => {
+  const record = recordOf(op);
+  if (record.arity !== "any" && inputs.length !== record.arity)
+    throw new ShapeError(`takes ${record.arity} inputs, got ${inputs.length}`);
+  return record.infer(inputs, attrs as never);
+};
+
 /** A builder over the op table. */
-export const builder = (): Builder =>
-  makeBuilder((op, inputs, attrs) => {
-    const record = recordOf(op);
-    if (record.arity !== "any" && inputs.length !== record.arity)
-      throw new ShapeError(`takes ${record.arity} inputs, got ${inputs.length}`);
-    return record.infer(inputs, attrs as never);
-  });
+export const builder = (): Builder => makeBuilder(infer);
+
+/** @throws GraphError naming the first value that is not well formed */
+export const check = (graph: Graph): void => checkGraph(graph, infer);

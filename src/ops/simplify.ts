@@ -4,7 +4,7 @@ import { makeConstant } from "../graph/builder.ts";
 import { isBatched, sizeOf } from "../graph/dims.ts";
 import { canonicalForm } from "../graph/passes/canonical.ts";
 import { foldAffine } from "../graph/passes/fold-affine.ts";
-import { rewriteGraph } from "../graph/traverse.ts";
+import { nodesOf, rewriteGraph } from "../graph/traverse.ts";
 import type { Builder, ConstantValue, Graph, NodeValue, Tensor, Value } from "../graph/types.ts";
 import { builder, recordOf } from "./index.ts";
 import { isConstant } from "./op.ts";
@@ -28,13 +28,27 @@ const FOLD_SMALL = 4096;
  * (but for constants, which are folded in float64 and rounded once).
  */
 export function simplify(graph: Graph, options: SimplifyOptions = {}): Graph {
-  const b = builder();
-  return rewriteGraph(
-    graph,
-    (node, inputs) => settle(b, node, inputs, options),
-    (node, inputs) => reemit(b, node, inputs),
-  );
+  let [before, current] = ["", graph];
+  // a rewrite may leave another one open below it
+  for (let round = 0; round < MAX_ROUNDS && before !== signature(current); round++) {
+    before = signature(current);
+    const b = builder();
+    current = rewriteGraph(
+      current,
+      (node, inputs) => settle(b, node, inputs, options),
+      (node, inputs) => reemit(b, node, inputs),
+    );
+  }
+  return current;
 }
+
+const MAX_ROUNDS = 8;
+
+/** Changes whenever a rewrite did: the ops in execution order. */
+const signature = (graph: Graph): string =>
+  nodesOf(graph)
+    .map((node) => node.op)
+    .join(" ");
 
 /** Rewrites may enable each other: a node is done when none applies. */
 const MAX_REWRITES = 32;

@@ -107,20 +107,22 @@ function normalisedMatMul(b: Builder, x: Value, w: Value): Value | undefined {
   return undefined;
 }
 
-/** A per-channel scale before an ungrouped convolution goes into its kernel; a shift cannot where padding is not shifted. */
+/**
+ * A per-channel scale before an ungrouped convolution goes into its kernel; a shift comes out as a bias where there is no
+ * padding (padding is not shifted).
+ */
 function normalisedConv(b: Builder, node: NodeValue<"Conv">, x: Value, w: Value): Value | undefined {
-  if (node.attrs.group !== 1) return undefined;
-  if (
-    !isNode(x, "Mul") ||
-    !isFactor(x.inputs[1]) ||
-    !isChannel(x.inputs[1]!, x) ||
-    !sameShape(x.inputs[0]!.shape, x.shape)
-  )
-    return undefined;
+  if (node.attrs.group !== 1 || !(isNode(x, "Mul") || isNode(x, "Add"))) return undefined;
   const c = x.inputs[1]!;
+  if (!isFactor(c) || !isChannel(c, x) || !sameShape(x.inputs[0]!.shape, x.shape)) return undefined;
+  const kernel = w.shape.slice(2);
+  const ones = kernel.map(() => 1);
   const perChannel =
-    c.shape.length === 0
-      ? c
-      : b.emit("Reshape", [c], { shape: [1, c.shape.at(1 - x.shape.length) ?? 1, ...w.shape.slice(2).map(() => 1)] });
-  return b.emit("Conv", [x.inputs[0]!, b.emit("Mul", [w, perChannel])], node.attrs);
+    c.shape.length === 0 ? c : b.emit("Reshape", [c], { shape: [1, c.shape.at(1 - x.shape.length) ?? 1, ...ones] });
+  if (x.op === "Mul") return b.emit("Conv", [x.inputs[0]!, b.emit("Mul", [w, perChannel])], node.attrs);
+  if (node.attrs.pads.some((pad) => pad !== 0)) return undefined;
+  const axes = w.shape.map((_, axis) => axis).slice(1);
+  const shift = b.emit("ReduceSum", [b.emit("Mul", [w, perChannel])], { axes, keepdims: false });
+  const bias = b.emit("Reshape", [shift], { shape: [1, w.shape[0]!, ...ones] });
+  return b.emit("Add", [b.emit("Conv", [x.inputs[0]!, w], node.attrs), bias]);
 }
