@@ -252,12 +252,8 @@ export const Gather = defineOp<"Gather">({
     if (!isConstant(indices!)) throw new ShapeError("Gather has a gradient only for constant indices");
     const size = fixed(x!.shape[axis], "the gathered axis");
     const [count, inner] = [indices.tensor.data.length, elements(x!.shape.slice(axis + 1))];
-    const oneHot = new Float64Array(size * count);
-    indices.tensor.data.forEach((index, i) => {
-      oneHot[index * count + i] = 1;
-    });
     const flat = reshape(b, dy, [...x!.shape.slice(0, axis), count, inner]);
-    const scattered = b.emit("MatMul", [b.constant(floatTensor([size, count], oneHot)), flat]);
+    const scattered = scatter(b, flat, axis, indices.tensor.data, size);
     return [reshape(b, scattered, x!.shape), undefined];
   },
   linearity: ([, indices]) => (indices ? "none" : "linear"),
@@ -266,3 +262,39 @@ export const Gather = defineOp<"Gather">({
   rounding: exact,
   fanOut: ([, indices]) => elementCount(indices!),
 });
+
+/** A one-hot matrix up to this many elements is cheap; a larger one is not made where each place is taken a few times. */
+const ONE_HOT_LIMIT = 1 << 12;
+const GATHER_LIMIT = 16;
+
+/** The adjoint of Gather: `dy` [..., count, inner] → [..., size, inner], each element added where it was taken. */
+function scatter(b: Builder, dy: Value, axis: number, indices: Tensor["data"], size: number): Value {
+  const takers: number[][] = Array.from({ length: size }, () => []);
+  indices.forEach((index, i) => {
+    takers[index]!.push(i);
+  });
+  const most = takers.reduce((longest, { length }) => Math.max(longest, length), 0);
+  if (size * indices.length > ONE_HOT_LIMIT && most <= GATHER_LIMIT) return scatterByGathers(b, dy, axis, takers, most);
+  const oneHot = new Float64Array(size * indices.length);
+  indices.forEach((index, i) => {
+    oneHot[index * indices.length + i] = 1;
+  });
+  return b.emit("MatMul", [b.constant(floatTensor([size, indices.length], oneHot)), dy]);
+}
+
+/** A sum of gathers, one for each time that an element was taken. */
+function scatterByGathers(
+  b: Builder,
+  dy: Value,
+  axis: number,
+  takers: readonly (readonly number[])[],
+  most: number,
+): Value {
+  const parts = Array.from({ length: most }, (_, t): Value => {
+    const part = b.emit("Gather", [dy, b.ints(takers.map((own) => own[t] ?? 0))], { axis });
+    if (takers.every((own) => own.length > t)) return part;
+    const taken = takers.map((own) => (own.length > t ? 1 : 0));
+    return b.emit("Mul", [part, b.constant(floatTensor([taken.length, 1], taken))]);
+  });
+  return parts.reduce((sum, part) => b.emit("Add", [sum, part]));
+}

@@ -67,7 +67,8 @@ export interface InputNormalisation {
   readonly std: readonly number[];
 }
 
-interface Block {
+/** A layer with its parameters. */
+export interface Block {
   readonly layer: Layer;
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -207,7 +208,8 @@ function affine(b: Builder, layer: Layer, x: Value, weight: Value, bias: Value):
   return add(b, product, b.emit("Reshape", [bias], { shape: [1, layer.filters, 1, 1] }));
 }
 
-function normalise(b: Builder, { normalisation, inputShape }: Model, x: Value): Value {
+/** Pixels as the first layer takes them. */
+export function normalise(b: Builder, { normalisation, inputShape }: Model, x: Value): Value {
   if (!normalisation) return x;
   const perChannel = (numbers: readonly number[]) => {
     const shape = [1, numbers.length, ...inputShape.slice(1).map(() => 1)];

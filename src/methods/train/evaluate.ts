@@ -2,10 +2,12 @@
 
 import { float32Tensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Graph, Tensor } from "../../graph/types.ts";
+import type { Graph, Tensor, Value } from "../../graph/types.ts";
+import type { Interval } from "../../ops/op.ts";
 import { simplify } from "../../ops/simplify.ts";
 import type { Compile } from "../../runtime/session.ts";
-import { forward, type Model } from "./architectures.ts";
+import { interval } from "../../transforms/interval.ts";
+import { features, head, type Model } from "./architectures.ts";
 import { crossEntropy, marginLowerBounds, oneHot, pixelBox } from "./losses.ts";
 import { gather, labelTensor, type Samples } from "./samples.ts";
 import { batchInputs, countTrue, isCorrect } from "./step.ts";
@@ -27,7 +29,8 @@ export interface Evaluation {
 /** Inputs: images, labels, theta and, when `certified`, epsilon. Outputs: `loss` (sum) and the counts. */
 export function evaluationGraph(model: Model, certified: boolean): Graph {
   const { b, images, labels, theta, values, target } = batchInputs(model);
-  const logits = forward(b, model, values, images);
+  const hidden = features(b, model, values, images);
+  const logits = head(b, model, values, hidden);
   const loss = b.emit("ReduceSum", [crossEntropy(b, logits, target)], { axes: [0], keepdims: false });
   const outputs = [
     { name: "loss", value: loss },
@@ -35,8 +38,10 @@ export function evaluationGraph(model: Model, certified: boolean): Graph {
   ];
   if (!certified) return simplify(makeGraph([images, labels, theta], outputs));
   const epsilon = b.input("epsilon", []);
-  const box = { at: images, of: pixelBox(b, images, epsilon) };
-  const margins = marginLowerBounds(b, model, values, box, target);
+  const boxes = interval(b, [hidden], new Map<Value, Interval>([[images, pixelBox(b, images, epsilon)]]), {
+    arithmetic: "real",
+  });
+  const margins = marginLowerBounds(b, model, values, { at: hidden, box: boxes.get(hidden)! }, target);
   // the label's own margin is 0; all others must be above it
   const others = b.emit("Add", [margins, oneHot(b, labels, model.classes)]);
   const worst = b.emit("Neg", [b.emit("ReduceMax", [b.emit("Neg", [others])], { axes: [1], keepdims: false })]);

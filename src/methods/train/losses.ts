@@ -4,7 +4,7 @@ import type { Builder, Value } from "../../graph/types.ts";
 import type { Interval } from "../../ops/op.ts";
 import { add, mul, neg, reshape, sub } from "../../ops/rules.ts";
 import { interval } from "../../transforms/interval.ts";
-import { features, type Model, type ParameterValues } from "./architectures.ts";
+import type { Model, ParameterValues } from "./architectures.ts";
 
 /** Labels [N] as rows of the identity: [N, classes]. */
 export function oneHot(b: Builder, labels: Value, classes: number): Value {
@@ -32,9 +32,10 @@ export function pixelBox(b: Builder, x: Value, epsilon: Value): Interval {
 }
 
 /**
- * Interval bounds LB_j ≤ f_y − f_j over a box of inputs, with the specification merged into the last layer: the bound of
- * the difference, not the difference of bounds. Plain float32 arithmetic: a training signal, not a certificate.
+ * Interval bounds LB_j ≤ f_y − f_j, with the specification merged into the last layer: the bound of the difference, not
+ * the difference of bounds. Plain float32 arithmetic: a training signal, not a certificate.
  *
+ * @param hidden what the last layer reads, [N, F], and its box
  * @returns [N, K]; 0 at j = y
  * @source Gowal et al. 2018, arXiv:1810.12715, §3 ("elision of the last layer")
  */
@@ -42,10 +43,9 @@ export function marginLowerBounds(
   b: Builder,
   model: Model,
   values: ParameterValues,
-  box: { readonly at: Value; readonly of: Interval },
+  hidden: { readonly at: Value; readonly box: Interval },
   target: Value,
 ): Value {
-  const hidden = features(b, model, values, box.at);
   const { weight, bias } = model.blocks.at(-1)!;
   const [w, c] = [values.get(weight)!, values.get(bias)!];
   const [units, classes] = weight.shape as [number, number];
@@ -53,9 +53,9 @@ export function marginLowerBounds(
   const own = b.emit("MatMul", [target, b.emit("Transpose", [w], { perm: [1, 0] })]);
   const difference = sub(b, reshape(b, own, ["N", units, 1]), reshape(b, w, [1, units, classes]));
   const offset = sub(b, b.emit("MatMul", [target, reshape(b, c, [classes, 1])]), reshape(b, c, [1, classes]));
-  const products = b.emit("MatMul", [reshape(b, hidden, ["N", 1, units]), difference]);
+  const products = b.emit("MatMul", [reshape(b, hidden.at, ["N", 1, units]), difference]);
   const margins = add(b, reshape(b, products, ["N", classes]), offset);
-  return interval(b, [margins], new Map([[box.at, box.of]]), { arithmetic: "real" }).get(margins)!.lower;
+  return interval(b, [margins], new Map([[hidden.at, hidden.box]]), { arithmetic: "real" }).get(margins)!.lower;
 }
 
 /**

@@ -8,10 +8,12 @@
 import { makeGraph } from "../../graph/traverse.ts";
 import type { Builder, Graph, InputValue, Output, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
+import { point } from "../../ops/op.ts";
 import { add, mul, reshape, sub } from "../../ops/rules.ts";
 import { simplify } from "../../ops/simplify.ts";
 import { gradient } from "../../transforms/gradient.ts";
-import { forward, type Model, type Parameter, type ParameterValues } from "./architectures.ts";
+import { head, type Model, type Parameter, type ParameterValues } from "./architectures.ts";
+import { columnFeatures } from "./columns.ts";
 import { certifiedCrossEntropy, crossEntropy, marginLowerBounds, oneHot, pixelBox } from "./losses.ts";
 import { clipNorm, type Optimiser, STEP_NUMBERS, type StepNumber, stateNames, update } from "./optimisers.ts";
 
@@ -76,14 +78,16 @@ export interface Objective {
 }
 
 export function objective(model: Model, { b, images, labels, values, target }: BatchInputs, kind: LossKind): Objective {
-  const logits = forward(b, model, values, images);
+  const hidden = columnFeatures(b, model, values, point(images)).lower;
+  const logits = head(b, model, values, hidden);
   const clean = crossEntropy(b, logits, target);
   const correct = { name: "correct", value: countTrue(b, isCorrect(b, logits, labels)) };
   if (kind === "plain") return { loss: clean, inputs: [], outputs: [correct] };
   const epsilon = b.input("epsilon", []);
   const kappa = b.input("kappa", []);
-  const box = { at: images, of: pixelBox(b, images, epsilon) };
-  const certified = certifiedCrossEntropy(b, marginLowerBounds(b, model, values, box, target), target);
+  const box = columnFeatures(b, model, values, pixelBox(b, images, epsilon));
+  const margins = marginLowerBounds(b, model, values, { at: hidden, box }, target);
+  const certified = certifiedCrossEntropy(b, margins, target);
   const loss = add(b, mul(b, clean, kappa), mul(b, certified, sub(b, b.constant(1), kappa)));
   return { loss, inputs: [epsilon, kappa], outputs: [correct] };
 }
