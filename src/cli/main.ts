@@ -7,11 +7,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
-  const { EXIT, explain } = await import("./errors.ts");
-  // a reader that has seen enough (`| head`) is no error
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(EXIT.passed);
-  });
+  const { explain } = await import("./errors.ts");
+  guardOutput();
   try {
     const { runProgram } = await import("./program.ts");
     return await runProgram(argv);
@@ -21,4 +18,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${TOOL}: ${line}\n`);
     return code;
   }
+}
+
+let guarded = false;
+
+/** A reader that has seen enough (`| head`) is no error; other failures reach whoever writes. */
+function guardOutput(): void {
+  if (guarded) return;
+  guarded = true;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+  });
 }

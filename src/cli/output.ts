@@ -7,8 +7,19 @@ import { CliError, EXIT, systemReason, usage } from "./errors.ts";
 /** @throws CliError (usage) when a file of that name could not be written */
 export function checkOutputFile(path: string): void {
   const folder = dirname(resolve(path));
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw usage(`--out ${path} is a folder; name a file`);
-  checkFolder(folder, path);
+  const found = kindOf(path);
+  if (found === "folder") throw usage(`--out ${path} is a folder; name a file`);
+  if (found !== "other") checkFolder(folder, path);
+}
+
+/** Undefined where there is nothing, or nothing that can be reached. */
+function kindOf(path: string): "file" | "folder" | "other" | undefined {
+  try {
+    const found = statSync(path);
+    return found.isFile() ? "file" : found.isDirectory() ? "folder" : "other";
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes the folder where it is missing. */
@@ -28,14 +39,15 @@ function checkFolder(folder: string, path: string): void {
   }
 }
 
-/** Leaves the old file or the new one, never half of it. */
+/** Leaves the old file or the new one, never half of it. What is no file (a pipe, a device) is written to as it is. */
 export function writeWhole(path: string, contents: string | Uint8Array): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const replaceable = kindOf(path) !== "other";
+  const target = replaceable ? `${path}.${process.pid}.tmp` : path;
   try {
-    writeFileSync(temporary, contents);
-    renameSync(temporary, path);
+    writeFileSync(target, contents);
+    if (replaceable) renameSync(target, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (replaceable) rmSync(target, { force: true });
     throw new CliError(EXIT.internal, `${path} cannot be written: ${systemReason(error)}`, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 /** @file What attack, certify and audit begin with: model, data, threads, and the model's answers on clean inputs. */
 
-import { statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Confirmation } from "../data/confirm.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Network } from "../methods/network.ts";
@@ -58,7 +58,7 @@ const PREDICT_CHUNK = 512;
 
 /** @throws what loading can throw; CliError where the accuracy cannot be told from chance */
 export async function openSession(path: string, options: SessionOptions, io: Io): Promise<ExaminationSession> {
-  if (!statSync(path, { throwIfNoEntry: false })) throw usage(`${path}: no such file; name an ONNX model`);
+  if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
   if (options.data === undefined) throw usage("say with --data what to examine it on: a file, a folder, or mnist");
   const { loadModel } = await import("../runtime/node-model.ts");
   const seed = options.seed ?? 0;

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";
 import { readOptions } from "../config.ts";
 import { usage } from "../errors.ts";
@@ -7,7 +7,7 @@ import { INSPECT_OPTIONS, type Io } from "../verbs.ts";
 
 export async function inspect(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const { json, out } = readOptions(INSPECT_OPTIONS, raw);
-  if (!statSync(path, { throwIfNoEntry: false })) throw usage(`${path}: no such file; name an ONNX model`);
+  if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
   if (out !== undefined) checkOutputFile(out);
   const { loadModel } = await import("../../runtime/node-model.ts");
   const model = await loadModel(path);

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readOptions } from "../config.ts";
 import { systemReason, unsupportedInput, usage } from "../errors.ts";
@@ -7,7 +7,7 @@ import { type Io, REPORT_OPTIONS } from "../verbs.ts";
 
 export async function report(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const { out, json } = readOptions(REPORT_OPTIONS, raw);
-  const file = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, "report.json") : path;
+  const file = existsSync(join(path, "report.json")) ? join(path, "report.json") : path;
   const folder = out ?? dirname(file);
   checkOutputFolder(folder);
   const { parseReport } = await import("../../report/parse.ts");
