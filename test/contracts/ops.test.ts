@@ -157,8 +157,7 @@ function sizeOfSum({ b, node, operands }: Bench, feeds: Feeds): ArrayLike<number
   const { rounding } = recordOf(node.op);
   if (rounding.kind !== "sum") return undefined;
   const magnitudes = operands.map((operand) => b.emit("Abs", [operand]));
-  const rule = rounding.magnitude as ((b: Builder, x: readonly Value[], attrs: unknown) => Value) | undefined;
-  const sum = rule ? rule(b, magnitudes, node.attrs) : b.emit(node.op, magnitudes, ...([node.attrs] as unknown as []));
+  const sum = b.emit(node.op, magnitudes, ...([node.attrs] as unknown as []));
   return inFloat64({ sum }, feeds).get("sum")!.data;
 }
 
@@ -342,9 +341,9 @@ async function checkLinesInFloat32(
 
 /** The transform's error of the lines; for a maximum over axes its parts are summed as the lines are. */
 function reducedError({ b, node, boxes }: Bench, { lower, upper }: LinearBounds): Value {
-  if (node.op !== "ReduceMax") return lineError(b, node, boxes, lower, upper);
+  if (node.op !== "ReduceMax") return lineError(b, node, boxes, lower, upper, 0);
   const attrs = node.attrs as { axes: readonly number[]; keepdims: boolean };
   const sum = (line: LinearFunction): LinearFunction => ({ slopes: line.slopes, offset: undefined });
-  const slopes = lineError(b, node, boxes, sum(lower), sum(upper));
+  const slopes = lineError(b, node, boxes, sum(lower), sum(upper), 0);
   return b.emit("ReduceSum", [broadcastTo(b, slopes, boxes[0]!.lower.shape)], attrs);
 }

@@ -1,0 +1,45 @@
+/** @file Margins of a verifier's graph in float64 over the reals, for comparisons to many digits. */
+
+import type { Graph, Tensor } from "../../src/graph/types.ts";
+import { type Network, networkOf } from "../../src/methods/network.ts";
+import type { Batch, Threat } from "../../src/methods/problem.ts";
+import { ibpMarginGraph, type Relaxation, relaxedMarginGraph } from "../../src/methods/verify/bound-graphs.ts";
+import { inputFeeds, marginSpec, SPEC } from "../../src/methods/verify/input-set.ts";
+import { createRuntime } from "../../src/runtime/node.ts";
+
+export const runtime = createRuntime();
+
+/** Boxes come with the batch. */
+export const BOX: Threat = { norm: "linf", epsilon: 0, domain: undefined };
+
+export const METHODS = {
+  ibp: "ibp",
+  fastLin: { intermediate: "backward", slope: "parallel" },
+  crown: { intermediate: "backward", slope: "adaptive" },
+  crownZero: { intermediate: "backward", slope: "zero" },
+  crownIbp: { intermediate: "interval", slope: "adaptive" },
+  crownIbpZero: { intermediate: "interval", slope: "zero" },
+} as const satisfies Record<string, "ibp" | Relaxation>;
+
+export type Method = keyof typeof METHODS;
+export const METHOD_NAMES = Object.keys(METHODS) as Method[];
+
+export type MarginsOf = (batch: Batch) => Promise<Float64Array>;
+
+/** Lower bounds of the margins, [n, classes − 1], over the reals in float64. */
+export async function realMargins(graph: Graph | Network, method: Method, threat: Threat = BOX): Promise<MarginsOf> {
+  const network = "logits" in graph ? graph : networkOf(graph, "random");
+  const relaxation = METHODS[method];
+  const options = { threat, arithmetic: "real" } as const;
+  const bounds =
+    relaxation === "ibp" ? ibpMarginGraph(network, options) : relaxedMarginGraph(network, options, relaxation);
+  const session = await runtime.compile(bounds, { float: "float64" });
+  return async (batch) => {
+    const feeds: Record<string, Tensor> = {
+      ...inputFeeds(batch, threat),
+      [SPEC]: marginSpec(batch.labels, network.classes),
+    };
+    const { margins } = await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!])));
+    return margins!.data as Float64Array;
+  };
+}
