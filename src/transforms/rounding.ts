@@ -42,6 +42,7 @@ type FanOut = (inputs: Shaped, attrs: unknown, operand: number) => number;
 
 /**
  * How far a computed end of `box` and the network's own float32 result may lie outside the true interval.
+ * @param extra further error, relative to the op on absolute values
  * @returns a value that broadcasts to the node's shape; undefined where the op is exact
  */
 export function intervalError(
@@ -49,6 +50,7 @@ export function intervalError(
   node: NodeValue,
   inputs: readonly Interval[],
   box: Interval,
+  extra = 0,
 ): Value | undefined {
   const { rounding } = recordOf(node.op);
   switch (rounding.kind) {
@@ -57,12 +59,15 @@ export function intervalError(
     case "elementwise": {
       const relative = (2 * rounding.ulps + INTERVAL_TERMS) * UNIT_ROUNDOFF;
       const absolute = 2.05 * (rounding.absolute ?? 0) * UNIT_ROUNDOFF + UNDERFLOW;
-      return add(b, scale(b, magnitude(b, box), relative), b.constant(absolute));
+      const own = scale(b, magnitude(b, box), relative);
+      const further = extra > 0 ? add(b, own, scale(b, absoluteImage(b, node, inputs), extra)) : own;
+      return add(b, further, b.constant(absolute));
     }
     case "sum": {
       const terms = (rounding.terms as SumTerms)(node.inputs, node.attrs);
       const size = absoluteImage(b, node, inputs);
-      return add(b, scale(b, size, INTERVAL_SLACK * gamma(terms + INTERVAL_TERMS)), b.constant(terms * 4 * UNDERFLOW));
+      const relative = INTERVAL_SLACK * gamma(terms + INTERVAL_TERMS) + extra;
+      return add(b, scale(b, size, relative), b.constant(terms * 4 * UNDERFLOW));
     }
   }
 }

@@ -87,7 +87,8 @@ export function backward(b: Builder, target: Value, inputs: ReadonlySet<Value>, 
     });
     pending.delete(value);
   }
-  const { terms, errors, floor } = pass;
+  const { terms, floor } = pass;
+  const errors = pass.errors.map(({ a, value, z }) => absoluteDot(pass, a, value, z));
   const largest = Math.max(...[...varying].map(sampleElements));
   return { coefficients: reached, terms, errors, floor, steps, largest, context };
 }
@@ -108,8 +109,21 @@ interface Pass {
   readonly varying: ReadonlySet<Value>;
   readonly steps: number;
   readonly terms: RowTerm[];
-  readonly errors: RowTerm[];
+  readonly errors: PendingError[];
   readonly floor: Value[];
+}
+
+/** ⟨|A|, value⟩, not yet multiplied: ops that leave A as it is share one product. */
+interface PendingError {
+  readonly a: Coefficients;
+  readonly z: Value;
+  value: Value;
+}
+
+function addError({ b, errors }: Pass, a: Coefficients, value: Value, z: Value): void {
+  const same = errors.find((error) => error.a === a && sameSample(error.z, z));
+  if (same) same.value = add(b, same.value, value);
+  else errors.push({ a, value, z });
 }
 
 function through(pass: Pass, node: NodeValue, a: Coefficients): readonly (Coefficients | undefined)[] {
@@ -134,7 +148,7 @@ function throughAffine(
   if (bias) pass.terms.push(dot(pass, a, bias, node));
   if (options.arithmetic === "float32") {
     const error = affineError(b, node, varies, options.boxes, bias, pass.steps);
-    if (error) pass.errors.push(absoluteDot(pass, a, error, node));
+    if (error) addError(pass, a, error, node);
     pass.floor.push(...underflow(b, node, varies, options.boxes));
   }
   return node.inputs.map((_, i) => {
@@ -163,11 +177,12 @@ function atZero(b: Builder, node: NodeValue, varies: readonly boolean[]): Value 
 }
 
 /** Dense rows through the vjp, with the rows folded into the batch axis. */
-function transposed({ b }: Pass, node: NodeValue, { value: rows }: Dense, i: number): Dense {
+function transposed({ b }: Pass, node: NodeValue, a: Dense, i: number): Dense {
   const { vjp } = recordOf(node.op);
   if (isUnsupported(vjp)) throw new UnsupportedReading(node, "linear bound", vjp.unsupported);
   const pull = vjp as (b: Builder, site: unknown, dy: Value) => readonly (Value | undefined)[];
   // an operand that does not vary may still differ between samples (a cotangent, a second input)
+  const rows = a.value;
   const perSample = node.inputs.some((input, k) => k !== i && isBatched(input.shape));
   const value = perSample ? broadcastTo(b, rows, [node.shape[0]!, ...rows.shape.slice(1)]) : rows;
   const [n, s] = value.shape as [Dim, Dim];
@@ -180,6 +195,7 @@ function transposed({ b }: Pass, node: NodeValue, { value: rows }: Dense, i: num
   const dy = reshape(b, value, output.shape);
   const wanted = node.inputs.map((_, k) => k === i);
   const dx = pull(b, { inputs, output, attrs: node.attrs, wanted }, dy)[i]!;
+  if (dx === dy && value === rows && sameSample(operand, node)) return a;
   return { kind: "dense", value: reshape(b, dx, [n, s, ...operand.shape.slice(1)]) };
 }
 
@@ -218,7 +234,7 @@ function throughRelaxation(
   if (rise) pass.terms.push(dot(pass, negative, rise, node));
   if (options.arithmetic === "float32") {
     const error = lineError(b, node, boxes, lines.lower, lines.upper, pass.steps);
-    pass.errors.push(absoluteDot(pass, rows, error, node));
+    addError(pass, rows, error, node);
     pass.floor.push(...underflow(b, node, varies, options.boxes));
   }
   return node.inputs.map((operand, i) => {

@@ -10,16 +10,7 @@ import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isPoint, type LinearBounds, type LinearFunction } from "../../ops/op.ts";
 import { abs, add, magnitude, mul, scale, sub, unbroadcast } from "../../ops/rules.ts";
-import {
-  absoluteImage,
-  fanOut,
-  gamma,
-  intervalError,
-  onMagnitudes,
-  sampleSize,
-  UNDERFLOW,
-  UNIT_ROUNDOFF,
-} from "../rounding.ts";
+import { fanOut, gamma, intervalError, onMagnitudes, sampleSize, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { UnsupportedReading } from "../unsupported.ts";
 
 /**
@@ -43,17 +34,15 @@ export function affineError(
   const inputs = node.inputs.map((input) => boxOf(boxes, input));
   const box = boxOf(boxes, node);
   const longest = Math.max(...node.inputs.map((_, i) => (varies[i] ? fanOut(node, i) : 0)));
+  const { rounding } = recordOf(node.op);
+  const pulled = rounding.kind !== "exact" || longest > 1 ? 1.05 * gamma(longest + passTerms(steps)) : 0;
   const parts: Value[] = [];
-  const own = intervalError(b, node, inputs, box);
+  const own = intervalError(b, node, inputs, box, pulled);
   if (own) parts.push(own);
+  else if (pulled > 0) parts.push(scale(b, magnitude(b, box), pulled));
   node.inputs.forEach((_, i) => {
     if (!varies[i] && !isPoint(inputs[i]!)) parts.push(constantError(b, node, varies, inputs, i));
   });
-  const { rounding } = recordOf(node.op);
-  if (rounding.kind !== "exact" || longest > 1) {
-    const size = rounding.kind === "exact" ? magnitude(b, box) : absoluteImage(b, node, inputs);
-    parts.push(scale(b, size, 1.05 * gamma(longest + passTerms(steps))));
-  }
   if (bias) parts.push(scale(b, abs(b, bias), 1.05 * gamma(sampleSize(node) + passTerms(steps))));
   return parts.length > 0 ? parts.reduce((x, y) => add(b, x, y)) : undefined;
 }
