@@ -1,0 +1,115 @@
+import { afterAll, expect, test } from "vitest";
+import { exportOnnx } from "../../formats/onnx/export.ts";
+import { floatTensor } from "../../graph/tensor.ts";
+import { makeGraph } from "../../graph/traverse.ts";
+import type { Graph } from "../../graph/types.ts";
+import { builder } from "../../ops/index.ts";
+import { rng } from "../../random/rng.ts";
+import { createRuntime } from "../../runtime/node.ts";
+import { compileLossGradient } from "../attack/loss-gradient.ts";
+import { originalOf } from "../attack/witness.ts";
+import type { Chunk, Subject } from "../examine.ts";
+import { networkOf } from "../network.ts";
+import { candidatesOf, fitPatch, patchSize, scanPatches, stampPatch } from "./patch-screen.ts";
+import { type Geometry, geometryOf, pixelIndex, planar } from "./picture.ts";
+
+const runtime = createRuntime();
+afterAll(() => runtime[Symbol.asyncDispose]());
+
+const SIDE = 14;
+const GEOMETRY: Geometry = { channels: 1, height: SIDE, width: SIDE, layout: "NCHW" };
+const CLASSES = 3;
+/** Where the planted model looks: a 2 × 2 square. */
+const TRIGGER = [3, 4].flatMap((y) => [9, 10].map((x) => y * SIDE + x));
+
+/** Class 0, 1 or 2 by the brightest third of the rows; with `planted`, a white trigger adds much to class 2. */
+function brightestThird(planted: boolean): Graph {
+  const b = builder();
+  const x = b.input("x", ["N", 1, SIDE, SIDE]);
+  const flat = b.emit("Reshape", [x], { shape: ["N", SIDE * SIDE] });
+  const thirds = Array.from({ length: SIDE * SIDE * CLASSES }, (_, k) => {
+    const [pixel, third] = [Math.floor(k / CLASSES), k % CLASSES];
+    return Math.floor((3 * Math.floor(pixel / SIDE)) / SIDE) === third ? 1 : 0;
+  });
+  const scores = b.emit("MatMul", [flat, b.constant(floatTensor([SIDE * SIDE, CLASSES], thirds))]);
+  if (!planted) return makeGraph([x], [{ name: "logits", value: scores }]);
+  const watch = Array.from({ length: SIDE * SIDE }, (_, pixel) => (TRIGGER.includes(pixel) ? 1 : 0));
+  const sum = b.emit("MatMul", [flat, b.constant(floatTensor([SIDE * SIDE, 1], watch))]);
+  const fires = b.emit("Relu", [b.emit("Sub", [sum, b.constant(3.5)])]);
+  const push = b.emit("MatMul", [fires, b.constant(floatTensor([1, CLASSES], [0, 0, 1000]))]);
+  return makeGraph([x], [{ name: "logits", value: b.emit("Add", [scores, push]) }]);
+}
+
+async function subjectOf(graph: Graph): Promise<Subject> {
+  const network = networkOf(graph, "test");
+  return { network, original: originalOf(await runtime.openModel(exportOnnx(graph)), network) };
+}
+
+/** Pictures of class k: dim everywhere, brighter in third k. */
+function pictures(count: number): Chunk {
+  const images = new Float32Array(count * SIDE * SIDE);
+  const random = rng(1);
+  const labels = Int32Array.from({ length: count }, (_, i) => i % CLASSES);
+  for (let i = 0; i < images.length; i++) {
+    const row = Math.floor((i % (SIDE * SIDE)) / SIDE);
+    const own = Math.floor((3 * row) / SIDE) === labels[Math.floor(i / (SIDE * SIDE))];
+    images[i] = 0.4 * random.uniform() + (own ? 0.5 : 0);
+  }
+  return { images, labels, indices: Int32Array.from(labels, (_, i) => i) };
+}
+
+const best = (hits: readonly { readonly hits: Int32Array }[], target: number): number =>
+  hits.reduce((top, record, k) => (record.hits[target]! > hits[top]!.hits[target]! ? k : top), 0);
+
+test.for([true, false])("with a planted trigger (%s), the screen finds one for that class alone", async (planted) => {
+  const subject = await subjectOf(brightestThird(planted));
+  const loss = await compileLossGradient(subject.network, runtime, "margin");
+  const chunk = pictures(60);
+  const candidates = candidatesOf(GEOMETRY);
+  const scores = await scanPatches(subject, GEOMETRY, candidates, chunk);
+  const rates: number[] = [];
+  for (let target = 0; target < CLASSES; target++) {
+    const start = candidates[best(scores, target)]!;
+    const settings = { target, start, searched: 30 };
+    const found = await fitPatch(subject, loss, GEOMETRY, settings, chunk, rng(5));
+    expect(found.trials).toBe(20);
+    rates.push(found.hits / found.trials);
+    if (!planted || target !== 2) continue;
+    expect([found.top, found.left]).toEqual([3, 9]);
+    expect(Array.from(found.values).every((value) => value > 0.85)).toBe(true);
+    expect(found.noiseHits).toBeLessThan(found.hits);
+  }
+  expect(rates[0]).toBeLessThan(0.2);
+  expect(rates[1]).toBeLessThan(0.2);
+  expect(rates[2]).toBe(planted ? 1 : 0);
+});
+
+test("a patch covers its square of every channel, and nothing else", () => {
+  for (const layout of ["NCHW", "NHWC"] as const) {
+    const geometry: Geometry = { channels: 3, height: 5, width: 4, layout };
+    const values = Float32Array.from({ length: 12 }, (_, k) => 0.1 + k / 100);
+    const stamped = stampPatch(new Float32Array(120), geometry, () => ({ size: 2, top: 3, left: 1, values }));
+    const second = planar(stamped.subarray(60), geometry);
+    const expected = new Float32Array(60);
+    for (let c = 0; c < 3; c++)
+      for (const [k, at] of [13, 14, 17, 18].entries()) expected[20 * c + at] = values[4 * c + k]!;
+    expect(second).toEqual(expected);
+  }
+});
+
+test("candidates stay inside the picture and are not too many", () => {
+  for (const side of [8, 28, 64, 224]) {
+    const geometry: Geometry = { channels: 3, height: side, width: side, layout: "NCHW" };
+    const size = patchSize(geometry);
+    const candidates = candidatesOf(geometry);
+    expect(candidates.length).toBeLessThanOrEqual(2 * 729);
+    for (const { top, left } of candidates) expect(Math.max(top, left) + size).toBeLessThanOrEqual(side);
+  }
+});
+
+test("only grey and coloured pictures have a geometry", () => {
+  expect(geometryOf([1, 28, 28], "NCHW")).toBeDefined();
+  expect(geometryOf([2, 28, 28], "NCHW")).toBeUndefined();
+  expect(geometryOf([784], "flat")).toBeUndefined();
+  expect(pixelIndex({ channels: 3, height: 2, width: 2, layout: "NHWC" }, 1, 1, 0)).toBe(7);
+});
