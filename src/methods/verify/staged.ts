@@ -68,7 +68,10 @@ interface Stage {
 interface LayerPlan {
   readonly guess: Stage;
   readonly rows?: Stage;
+  /** Undefined: every neuron is bounded. */
   readonly kinks?: readonly number[] | undefined;
+  /** Keep the better of the interval and the backward bound, where an activation may not leave its domain (√, ln). */
+  readonly intersect?: boolean;
   /** Elements a channel. */
   readonly per: number;
 }
@@ -105,7 +108,8 @@ async function planLayer(
   const guess = await compileStage(network, runtime, options, index, "interval");
   if (intervalIsExact(operand, inputSet(builder(), network, options.threat).domains)) return { guess, per };
   const rows = await compileStage(network, runtime, options, index, "elements");
-  return { guess, rows, per, kinks: options.allRows ? undefined : kinksOf(operand, network.logits) };
+  const kinks = kinksOf(operand, network.logits);
+  return { guess, rows, per, kinks: options.allRows ? undefined : kinks, intersect: kinks === undefined };
 }
 
 // ---------------------------------------------------------------- graphs
@@ -295,7 +299,7 @@ const select = ({ session }: Stage, feeds: Record<string, Tensor>): Record<strin
 async function refineRows(
   run: Run,
   rows: Stage,
-  { kinks, per }: LayerPlan,
+  { kinks, per, intersect = false }: LayerPlan,
   guess: LayerBox,
   size: number,
 ): Promise<LayerBox> {
@@ -306,27 +310,70 @@ async function refineRows(
     const chosen = undecided(lower, upper, kinks);
     if (chosen.length === 0) continue;
     const feeds = feedsOf(run, rows, image, image + 1);
-    const total = 2 * chosen.length;
-    for (let from = 0; from < total; from += rows.atOnce) {
-      const count = Math.min(total - from, rows.atOnce);
-      const signs = new Float32Array(count).map((_, r) => (from + r < chosen.length ? 1 : -1));
-      const indices = new Int32Array(count).map((_, r) => chosen[(from + r) % chosen.length]!);
-      const found = (await rows.session.run(select(rows, { ...feeds, ...rowFeeds(indices, signs, per) })))["rows"]!
-        .data;
-      for (let r = 0; r < count; r++) (signs[r]! > 0 ? lower : upper)[indices[r]!] = signs[r]! * found[r]!;
+    const bound = (asked: readonly Row[]) => boundRows(rows, feeds, asked, per, { lower, upper }, intersect);
+    if (!kinks) {
+      await bound(
+        chosen.flatMap((index): Row[] => [
+          { index, sign: 1 },
+          { index, sign: -1 },
+        ]),
+      );
+      continue;
     }
+    // the side that is likelier to decide first; the other only where it did not
+    const first = chosen.map((index): Row => ({ index, sign: lower[index]! + upper[index]! > 0 ? 1 : -1 }));
+    await bound(first);
+    const open = new Set(undecided(lower, upper, kinks));
+    await bound(
+      first
+        .filter(({ index }) => open.has(index))
+        .map(({ index, sign }): Row => ({ index, sign: sign === 1 ? -1 : 1 })),
+    );
   }
   return guess;
 }
 
-const rowFeeds = (indices: Int32Array, signs: Float32Array, per: number): Record<string, Tensor> => {
-  const shape = [indices.length];
-  const ints = (data: Int32Array): Tensor => ({ dtype: "int", shape, data });
+/** One side of a neuron: +1 its lower bound, −1 its upper. */
+interface Row {
+  readonly index: number;
+  readonly sign: 1 | -1;
+}
+
+/** Bounds the rows asked for, as many at a time as fit; `intersect` keeps the better of the old and the new bound. */
+async function boundRows(
+  stage: Stage,
+  feeds: Record<string, Tensor>,
+  asked: readonly Row[],
+  per: number,
+  box: LayerBox,
+  intersect: boolean,
+): Promise<void> {
+  for (let from = 0; from < asked.length; from += stage.atOnce) {
+    const part = asked.slice(from, from + stage.atOnce);
+    const found = (await stage.session.run(select(stage, { ...feeds, ...rowFeeds(part, per) })))["rows"]!.data;
+    for (const [r, { index, sign }] of part.entries()) {
+      const bound = sign * found[r]!;
+      if (sign === 1) box.lower[index] = intersect ? Math.max(box.lower[index]!, bound) : bound;
+      else box.upper[index] = intersect ? Math.min(box.upper[index]!, bound) : bound;
+    }
+  }
+}
+
+const rowFeeds = (rows: readonly Row[], per: number): Record<string, Tensor> => {
+  const shape = [rows.length];
+  const ints = (pick: (index: number) => number): Tensor => ({
+    dtype: "int",
+    shape,
+    data: Int32Array.from(rows, ({ index }) => pick(index)),
+  });
   return {
-    indices: ints(indices),
-    channels: ints(indices.map((index) => Math.floor(index / per))),
-    positions: ints(indices.map((index) => index % per)),
-    signs: float32Tensor(shape, signs),
+    indices: ints((index) => index),
+    channels: ints((index) => Math.floor(index / per)),
+    positions: ints((index) => index % per),
+    signs: float32Tensor(
+      shape,
+      Float32Array.from(rows, ({ sign }) => sign),
+    ),
   };
 };
 
