@@ -12,9 +12,11 @@ import { float32Tensor, intTensor } from "../src/graph/tensor.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import type { Graph, Tensor } from "../src/graph/types.ts";
 import { attackStep } from "../src/methods/train/adversary.ts";
-import { forward, type Model, modelOf } from "../src/methods/train/architectures.ts";
+import { head, type Model, modelOf } from "../src/methods/train/architectures.ts";
+import { columnFeatures } from "../src/methods/train/columns.ts";
 import { initialParameters } from "../src/methods/train/initialise.ts";
 import { batchInputs, flatGradient, type LossKind, objective, trainingStep } from "../src/methods/train/step.ts";
+import { point } from "../src/ops/op.ts";
 import { mul } from "../src/ops/rules.ts";
 import { simplify } from "../src/ops/simplify.ts";
 import { rng } from "../src/random/rng.ts";
@@ -29,7 +31,8 @@ const adam = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDeca
 
 function forwardOnly(model: Model): Graph {
   const { b, images, theta, values } = batchInputs(model);
-  return simplify(makeGraph([images, theta], [{ name: "logits", value: forward(b, model, values, images) }]));
+  const hidden = columnFeatures(b, model, values, point(images)).lower;
+  return simplify(makeGraph([images, theta], [{ name: "logits", value: head(b, model, values, hidden) }]));
 }
 
 /** Up to the loss, or up to the gradient. */

@@ -10,7 +10,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Dataset } from "../src/data/dataset.ts";
@@ -24,6 +23,7 @@ import { ibp } from "../src/methods/verify/ibp.ts";
 import { predictedClass, verdictOf } from "../src/methods/verify/verdict.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
 import { type Proportion, proportion } from "../src/stats/proportion.ts";
+import { cpuType } from "./cpu-type.ts";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -147,6 +147,8 @@ const rounded = <T extends Proportion>(rate: T): T => ({
   upper: Number(rate.upper.toFixed(4)),
 });
 
+const show = ({ successes, trials }: Proportion): string => `${((100 * successes) / trials).toFixed(2)} % of ${trials}`;
+
 async function make(name: string): Promise<{ readonly entry: Entry; readonly onnx: Uint8Array }> {
   const recipe = `${RECIPES}/${name}.json`;
   const config = parseTrainConfig(JSON.parse(await readFile(recipe, "utf8")));
@@ -171,7 +173,10 @@ async function make(name: string): Promise<{ readonly entry: Entry; readonly onn
     ibpCertifiedAccuracyAt01: rounded(proportion(await certified(result, sha256, right, test), total)),
     ...(config.poison && { attackSuccessRate: rounded(await attackSuccess(onnx, config.poison, test)) }),
   };
-  log(`${name}: ${result.seconds.toFixed(0)} s of training, sha256 ${sha256}`);
+  const { cleanAccuracy, ibpCertifiedAccuracyAt01: proved } = entry;
+  log(
+    `${name}: ${result.seconds.toFixed(0)} s of training; ${show(cleanAccuracy)} right, ${show(proved)} proved within ${CERTIFIED_RADIUS}; sha256 ${sha256}`,
+  );
   return { entry, onnx };
 }
 
@@ -196,13 +201,10 @@ async function main(): Promise<void> {
     await writeFile(join(options.out, entry.file), onnx);
     known[name] = entry;
     const sorted = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
-    await writeFile(
-      index,
-      `${JSON.stringify({ madeOn: cpus()[0]?.model ?? "unknown", models: sorted }, undefined, 2)}\n`,
-    );
+    await writeFile(index, `${JSON.stringify({ madeOn: cpuType(), models: sorted }, undefined, 2)}\n`);
   }
   if (different.length > 0) {
-    log(`not bit-identical to the committed files: ${different.join(", ")} (this CPU: ${cpus()[0]?.model})`);
+    log(`not bit-identical to the committed files: ${different.join(", ")} (this CPU: ${cpuType()})`);
     process.exitCode = 1;
   } else if (options.check) log("all remade files are bit-identical to the committed ones");
 }
