@@ -1,0 +1,72 @@
+/**
+ * @file The master check: over random networks, no verifier's lower bound is above a margin that an attack attains. Both
+ * speak of the network as it runs in float32, so there is no tolerance.
+ */
+
+import { afterAll, expect, test } from "vitest";
+import { floatTensor } from "../../src/graph/tensor.ts";
+import type { Graph } from "../../src/graph/types.ts";
+import { pgd } from "../../src/methods/attack/pgd.ts";
+import type { AttackBatch } from "../../src/methods/attack/types.ts";
+import { type Network, networkOf } from "../../src/methods/network.ts";
+import type { Norm, Threat } from "../../src/methods/problem.ts";
+import { verifiers } from "../../src/methods/verify/index.ts";
+import { evaluateGraph } from "../../src/ops/evaluate.ts";
+import { type Rng, rng } from "../../src/random/rng.ts";
+import { createRuntime } from "../../src/runtime/node.ts";
+import { convNet, denseNet } from "../support/nets.ts";
+
+const NETS = 200;
+const INPUTS = 4;
+
+const runtime = createRuntime();
+afterAll(() => runtime[Symbol.asyncDispose]());
+
+function randomNet(k: number, random: Rng): Graph {
+  if (k % 8 === 0) {
+    const layers = [{ channels: 3, kernel: 3, stride: 1 + random.int(2), pad: 1 }];
+    return convNet(k, [1 + random.int(2), 5], [...layers, ...layers], [3], k % 16 === 0);
+  }
+  const hidden = Array.from({ length: 1 + random.int(3) }, () => 3 + random.int(8));
+  return denseNet(k, [2 + random.int(4), ...hidden, 2 + random.int(3)]);
+}
+
+function batchFor({ graph, input, classes }: Network, random: Rng): AttackBatch {
+  const shape = [INPUTS, ...(input.shape.slice(1) as number[])];
+  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  random.fillUniform(data, 0, 1);
+  const logits = evaluateGraph(graph, new Map([[input.name, floatTensor(shape, data)]])).get("logits")!.data;
+  const labels = Int32Array.from({ length: INPUTS }, (_, i) => {
+    const row = Array.from(logits).slice(i * classes, (i + 1) * classes);
+    return row.indexOf(Math.max(...row));
+  });
+  return { images: { dtype: "float", shape, data }, labels, indices: Int32Array.from(labels, (_, i) => i) };
+}
+
+test(`on ${NETS} random networks no bound is above what PGD attains`, { timeout: 120_000 }, async () => {
+  const norms: readonly Norm[] = ["linf", "l2", "l1"];
+  let [verified, falsified] = [0, 0];
+  for (let k = 0; k < NETS; k++) {
+    const random = rng(77).split(`net/${k}`);
+    const network = networkOf(randomNet(k, random), `net ${k}`);
+    const batch = batchFor(network, random.split("inputs"));
+    const epsilon = 10 ** (-2.5 + 2 * random.uniform());
+    const threat: Threat = { norm: norms[k % 3]!, epsilon, domain: [0, 1] };
+    await using attack = await pgd.prepare(network, runtime, { threat, seed: 1, steps: 15, restarts: 2 });
+    const attempts = await attack.attack(batch);
+    // the slow ones take turns
+    for (const verifier of verifiers.filter(({ id }) => id !== (k % 2 ? "fast-lin" : "crown"))) {
+      await using prepared = await verifier.prepare(network, runtime, { threat });
+      const { lower, classes } = await prepared.bounds(batch);
+      for (const [i, { margin }] of attempts.entries()) {
+        const least = Math.min(...lower.subarray(i * (classes - 1), (i + 1) * (classes - 1)));
+        if (least > 0) verified++;
+        if (margin <= 0) falsified++;
+        expect(least, `${verifier.id} on net ${k}, input ${i}`).toBeLessThanOrEqual(margin);
+      }
+    }
+  }
+  // the check means something only where both sides have something to say
+  expect(verified).toBeGreaterThan(200);
+  expect(falsified).toBeGreaterThan(200);
+});
