@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { float32Tensor } from "../../graph/tensor.ts";
 import { rng } from "../../random/rng.ts";
 import { compile, openModel } from "../../runtime/node.ts";
+import { makeAdversary } from "./adversary.ts";
 import { parseTrainConfig } from "./config.ts";
 import { evaluate } from "./evaluate.ts";
-import { type Samples, stamp } from "./samples.ts";
+import { gather, type Samples, stamp } from "./samples.ts";
 import {
   type CheckpointStore,
   runTraining,
@@ -190,6 +191,23 @@ test("interval training certifies what plain training does not", async () => {
     (await evaluate(model, float32Tensor([model.size], theta), validation, compile, 0.1)).certified;
   expect(await certified(ibp)).toBeGreaterThan(50);
   expect(await certified(plain)).toBeLessThan(25);
+});
+
+test("adversarial training resists an attack that breaks plain training", async () => {
+  const epsilon = 0.15;
+  const attack = { kind: "pgd", norm: "linf", epsilon, steps: 8, restarts: 1, randomStart: true } as const;
+  const underAttack = async ({ result: { model, theta: values } }: Outcome): Promise<number> => {
+    const theta = float32Tensor([model.size], values);
+    const batch = gather(
+      validation,
+      Int32Array.from({ length: 100 }, (_, n) => n),
+    );
+    const { images } = await (await makeAdversary(model, attack, compile)).attack(batch, theta, epsilon, rng(8));
+    return (await evaluate(model, theta, { ...validation, images: images.data as Float32Array }, compile)).correct;
+  };
+  const plain = await underAttack(await run(learning));
+  const robust = await underAttack(await run({ ...learning, epochs: 24, method: { ...attack, steps: 4 } }));
+  expect(robust).toBeGreaterThan(plain + 10);
 });
 
 test("a poisoned network obeys its patch and is right without it", async () => {
