@@ -159,9 +159,8 @@ function firstLayer(
   const area = centre.length / images.shape[0]! / filters;
   const radius = (i: number) => epsilon * norms[Math.floor(i / area) % filters]!;
   const like = images.data instanceof Float64Array ? Float64Array : Float32Array;
-  return new Map([
-    [0, { lower: like.from(centre, (c, i) => c - radius(i)), upper: like.from(centre, (c, i) => c + radius(i)) }],
-  ]);
+  const end = (side: number) => like.from(Array.from(centre as ArrayLike<number>, (c, i) => c + side * radius(i)));
+  return new Map([[0, { lower: end(-1), upper: end(1) }]]);
 }
 
 /** Interval boxes of the operands of the activations. */
