@@ -231,8 +231,10 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
 
 /** @throws DivergenceError */
 function checkConvergence(loss: number, theta: Float32Array, { epoch, step }: RunState): void {
-  // a sum is finite only if every term is
-  const finite = Number.isFinite(theta.reduce((sum, value) => sum + value, 0));
+  // a sum is finite only if every term is; a loop, since a callback an element costs as much as a small network's step
+  let sum = 0;
+  for (let i = 0; i < theta.length; i++) sum += theta[i]!;
+  const finite = Number.isFinite(sum);
   if (Number.isFinite(loss) && finite) return;
   const fact = finite ? `the loss is ${loss}` : "the new weights are not finite";
   throw new DivergenceError(
