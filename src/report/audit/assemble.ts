@@ -105,7 +105,7 @@ function findingsOf(
   suspicion: Suspicion | undefined,
 ): Finding[] {
   const all = [
-    suspicion && patchFinding(suspicion),
+    suspicion && patchFinding(suspicion, evidence.classNames),
     attackFinding(evidence, gate),
     proofFinding(evidence, gate, arithmetic === "real"),
     evidence.accuracy === null ? undefined : accuracyFinding(evidence.accuracy, gate),

@@ -60,16 +60,24 @@ export function proofFinding({ headline, norm }: Evidence, { robust }: Gate, rea
 
 const named = (classNames: readonly string[], label: number): string => classNames[label] ?? `class ${label}`;
 
-export function patchFinding(suspicion: Suspicion): Finding {
+/** What the screen came to, without the suspicion's full account of how. */
+export function patchFinding(
+  { success, perTarget, targetClass, ...suspicion }: Suspicion,
+  classNames: readonly string[],
+): Finding {
+  const next = Math.max(
+    0,
+    ...perTarget.filter(({ label }) => label !== targetClass).map((own) => own.success.estimate),
+  );
+  const strongest = success?.estimate ?? 0;
+  const name = targetClass === null ? "one class" : named(classNames, targetClass);
   return {
     id: suspicion.id,
     title: suspicion.title,
-    sentence: suspicion.sentence,
+    sentence: `The strongest patch sends ${percent(strongest)} of inputs held out to ${name}, the best one for any other class ${percent(next)}.${suspicion.severity === "critical" && isSingled(strongest, next) ? " This is what a planted trigger looks like." : ""}`,
     evidence: suspicion.evidence,
     severity: suspicion.severity,
-    figures: suspicion.success
-      ? [{ label: "of inputs held out, moved by the strongest patch", rate: suspicion.success }]
-      : [],
+    figures: success ? [{ label: "of inputs held out, moved by the strongest patch", rate: success }] : [],
     section: "tampering",
   };
 }
