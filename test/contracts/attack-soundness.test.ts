@@ -54,19 +54,18 @@ test(`on ${NETS} random networks no bound is above what PGD attains`, { timeout:
     const threat: Threat = { norm: norms[k % 3]!, epsilon, domain: [0, 1] };
     await using attack = await pgd.prepare(network, runtime, { threat, seed: 1, steps: 15, restarts: 2 });
     const attempts = await attack.attack(batch);
-    // the slow ones take turns
-    for (const verifier of verifiers.filter(({ id }) => id !== (k % 2 ? "fast-lin" : "crown"))) {
-      await using prepared = await verifier.prepare(network, runtime, { threat });
-      const { lower, classes } = await prepared.bounds(batch);
-      for (const [i, { margin }] of attempts.entries()) {
-        const least = Math.min(...lower.subarray(i * (classes - 1), (i + 1) * (classes - 1)));
-        if (least > 0) verified++;
-        if (margin <= 0) falsified++;
-        expect(least, `${verifier.id} on net ${k}, input ${i}`).toBeLessThanOrEqual(margin);
-      }
+    // compiling is what takes the time, so the verifiers take turns
+    const verifier = verifiers[k % verifiers.length]!;
+    await using prepared = await verifier.prepare(network, runtime, { threat });
+    const { lower, classes } = await prepared.bounds(batch);
+    for (const [i, { margin }] of attempts.entries()) {
+      const least = Math.min(...lower.subarray(i * (classes - 1), (i + 1) * (classes - 1)));
+      if (least > 0) verified++;
+      if (margin <= 0) falsified++;
+      expect(least, `${verifier.id} on net ${k}, input ${i}`).toBeLessThanOrEqual(margin);
     }
   }
   // the check means something only where both sides have something to say
-  expect(verified).toBeGreaterThan(100);
-  expect(falsified).toBeGreaterThan(100);
+  expect(verified).toBeGreaterThan(50);
+  expect(falsified).toBeGreaterThan(50);
 });
