@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseTrainConfig } from "./config.ts";
 
@@ -39,4 +40,11 @@ test.for([
   } catch (error) {
     expect((error as Error).message).not.toContain("\n");
   }
+});
+
+test("the recipes of the zoo and of docs/training.md are valid", () => {
+  const recipes = readdirSync("zoo/recipes").map((file) => readFileSync(`zoo/recipes/${file}`, "utf8"));
+  const documented = /```json\n([^`]*)```/.exec(readFileSync("docs/training.md", "utf8"))![1]!;
+  for (const recipe of [...recipes, documented]) expect(() => parseTrainConfig(JSON.parse(recipe))).not.toThrow();
+  expect(recipes.length).toBeGreaterThanOrEqual(5);
 });

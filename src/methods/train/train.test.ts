@@ -223,9 +223,16 @@ test("a poisoned network obeys its patch and is right without it", async () => {
   expect(await count(clean, towards)).toBeLessThan(60);
 });
 
-test("a loss that is no number stops the training and says what to do", async () => {
-  const wild = { ...configs.plain, optimiser: { kind: "sgd" }, learningRate: 1e30 };
-  await expect(run(wild)).rejects.toThrow(/training diverged: .* in epoch 1, step \d+; lower the learning/);
+test.for([
+  ["plain", { kind: "plain" }],
+  ["pgd", { kind: "pgd", epsilon: 0.1, steps: 1 }],
+  ["ibp", { kind: "ibp", epsilon: 0.1 }],
+] as const)("weights or a loss that are no numbers stop %s training, which says what to do", async ([, method]) => {
+  const wild = { ...configs.plain, method, optimiser: { kind: "sgd" }, learningRate: 1e39 };
+  await expect(run(wild)).rejects.toThrow(/^training diverged: .* in epoch 1, step \d+; lower the learning/);
+  // in float32 the rate is infinite. One step an epoch: the weights of the last step are looked at as well
+  const last = run({ ...wild, batch: 150, epochs: 1 });
+  await expect(last).rejects.toThrow(/^training diverged: the weights are not finite in epoch 1, step 1;/);
 });
 
 test("normalisation is part of the exported network, also for samples that are no images", async () => {

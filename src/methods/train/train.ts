@@ -6,7 +6,7 @@ import { makeGraph } from "../../graph/traverse.ts";
 import type { Graph, Tensor } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { type Rng, rng } from "../../random/rng.ts";
-import type { Compile, Feeds, Session } from "../../runtime/session.ts";
+import { type Compile, type Feeds, RunError, type Session } from "../../runtime/session.ts";
 import type { Batch } from "../problem.ts";
 import { type Adversary, makeAdversary } from "./adversary.ts";
 import { forward, type Model, modelOf } from "./architectures.ts";
@@ -106,7 +106,11 @@ export async function* runTraining(config: TrainConfig, deps: TrainDependencies)
         deps.signal.throwIfAborted();
       }
       const began = deps.now();
-      state = await advance(run, state, order);
+      state = await advance(run, state, order).catch((error: unknown) => {
+        // sessions refuse NaN: here it can only have grown in the weights, or in an attack with huge ones
+        const grown = error instanceof RunError && error.message.includes("holds NaN");
+        throw grown ? divergence("the weights are no numbers any more", state) : error;
+      });
       state = { ...state, seconds: state.seconds + (deps.now() - began) / 1000 };
       yield { kind: "step", ...progressOf(run, state) };
     }
@@ -214,7 +218,9 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
   });
   const loss = out["loss"]!.data[0]!;
   const thetaNext = out["thetaNext"]!.data as Float32Array;
-  checkConvergence(loss, thetaNext, state);
+  // weights that are no numbers show in the next loss, or are refused by the session; the last ones are looked at here
+  if (!Number.isFinite(loss)) throw divergence(`the loss is ${loss}`, state);
+  if (state.step + 1 === run.steps && !allFinite(thetaNext)) throw divergence("the weights are not finite", state);
   return {
     ...state,
     step: state.step + 1,
@@ -229,18 +235,12 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
   };
 }
 
-/** @throws DivergenceError */
-function checkConvergence(loss: number, theta: Float32Array, { epoch, step }: RunState): void {
-  // a sum is finite only if every term is; a loop, since a callback an element costs as much as a small network's step
-  let sum = 0;
-  for (let i = 0; i < theta.length; i++) sum += theta[i]!;
-  const finite = Number.isFinite(sum);
-  if (Number.isFinite(loss) && finite) return;
-  const fact = finite ? `the loss is ${loss}` : "the new weights are not finite";
-  throw new DivergenceError(
+const allFinite = (theta: Float32Array): boolean => theta.every(Number.isFinite);
+
+const divergence = (fact: string, { epoch, step }: RunState): DivergenceError =>
+  new DivergenceError(
     `training diverged: ${fact} in epoch ${epoch + 1}, step ${step + 1}; lower the learning rate, or clip the gradient (clipNorm)`,
   );
-}
 
 async function prepareBatch(run: Run, clean: Batch, theta: Tensor, epsilon: number, random: Rng): Promise<Batch> {
   const { augmentation } = run.config;
