@@ -40,6 +40,15 @@ describe.each(documents)("%s", (path) => {
     expect(local.filter((target) => brokenLink(path, target))).toEqual([]);
   });
 
+  test("has something under every heading", () => {
+    const lines = read(path)
+      .split("\n")
+      .filter((line) => line !== "");
+    const level = (line = "#"): string => /^#+ |^#$/.exec(line)?.[0].trim() ?? "text";
+    const empty = lines.filter((line, i) => line.startsWith("##") && level(line).startsWith(level(lines[i + 1])));
+    expect(empty).toEqual([]);
+  });
+
   test("names paths that exist", () => {
     const named = [...prose(path).matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.split(" ").flatMap(ours));
     expect(named.filter((name) => !existsSync(join(root, name)))).toEqual([]);
