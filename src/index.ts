@@ -16,6 +16,7 @@ export { OnnxError, UnsupportedError } from "./formats/onnx/error.ts";
 export { type ExportOptions, exportOnnx } from "./formats/onnx/export.ts";
 export { type ImportOptions, importOnnx, type OnnxModel } from "./formats/onnx/import.ts";
 export { bindBatch } from "./graph/bind.ts";
+export { GraphError } from "./graph/check.ts";
 export { ShapeError } from "./graph/dims.ts";
 export { printGraph } from "./graph/print.ts";
 export type { OpAttrs, OpName } from "./graph/signatures.ts";
@@ -60,7 +61,7 @@ export type {
 } from "./methods/verify/types.ts";
 export { verdictOf } from "./methods/verify/verdict.ts";
 export { evaluateGraph } from "./ops/evaluate.ts";
-export { builder, ops } from "./ops/index.ts";
+export { builder, check, ops } from "./ops/index.ts";
 export type { Interval, LinearBounds, OpRecord, SlopeRule } from "./ops/op.ts";
 export { simplify } from "./ops/simplify.ts";
 export { type Rng, rng } from "./random/rng.ts";
