@@ -211,6 +211,13 @@ describe("attack and certify", () => {
     expect((await attack("0")).code).toBe(0);
   });
 
+  test("a limit of time makes what takes longer unknown, never an error", async () => {
+    const argv = ["certify", CNN, ...QUICK, "--epsilon", "0.05", "--no-attack", "--json"];
+    const { counts, results } = resultsOf(await assay(...argv, "--timeout", "0.0001"));
+    expect(counts).toMatchObject({ inputs: 10, correct: 10, certified: 0, unknown: 10 });
+    for (const { margin } of results) expect(margin).toBe(null);
+  });
+
   test("a targeted attack reports the target", async () => {
     const run = await assay("attack", MLP, ...QUICK, "--epsilon", "0.2", "--target", "3", "--json");
     const falsified = resultsOf(run).results.filter(({ verdict }) => verdict === "falsified");

@@ -31,6 +31,8 @@ export interface Task {
   readonly inputs: Chunk;
   /** Inputs a job; default CHUNK. */
   readonly chunk?: number;
+  /** Whether the limit of time for an input holds; by default it does. */
+  readonly timed?: boolean;
 }
 
 /** A method that does not apply to this model, with the reason. */
@@ -55,7 +57,7 @@ export interface Engine extends AsyncDisposable {
   /** Answers in the order of the inputs. @throws RefusedError, CliError */
   run<R>(task: Task): Promise<Answer<R>[]>;
   /** One job for each settings, all on the same inputs; their records. @throws as `run` */
-  each<R>(task: Omit<Task, "settings" | "chunk">, settings: readonly PlainRecord[]): Promise<R[][]>;
+  each<R>(task: Omit<Task, "settings" | "chunk" | "timed">, settings: readonly PlainRecord[]): Promise<R[][]>;
   /** Threads in use; 0: everything ran on the main thread. */
   readonly workers: number;
 }
@@ -97,7 +99,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** One short job is not worth the start of a thread; a time limit needs one, to be able to end it. */
   async function runAll(planned: readonly Planned[], seconds: number | undefined): Promise<Outcome[]> {
-    const alone = planned.length === 1 && pool === undefined && timeout === undefined;
+    const alone = planned.length === 1 && pool === undefined && seconds === undefined;
     if (!alone) pool ??= openPool();
     store ??= openTheStore();
     const { runJobs } = await import("../runtime/node-run.ts");
@@ -115,9 +117,10 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function run<R>(task: Task): Promise<Answer<R>[]> {
     const chunks = split(task.inputs, task.chunk ?? CHUNK);
+    const limit = task.timed === false ? undefined : timeout;
     const plan = (parts: readonly Chunk[]) => parts.map((part) => jobOf(task, part));
     progress.expect(task.inputs.labels.length, task.what);
-    const outcomes = await runAll(plan(chunks), timeout);
+    const outcomes = await runAll(plan(chunks), limit);
     const answers: Answer<R>[][] = [];
     for (const [k, outcome] of outcomes.entries()) {
       const chunk = chunks[k]!;
@@ -125,14 +128,17 @@ export function createEngine(options: EngineOptions): Engine {
       if (outcome.kind !== "timeout" || chunk.labels.length === 1) {
         answers.push(answersOf<R>(outcome, chunk.labels.length));
       } else {
-        const single = await runAll(plan(split(chunk, 1)), timeout);
+        const single = await runAll(plan(split(chunk, 1)), limit);
         answers.push(single.flatMap((one) => answersOf<R>(one, 1)));
       }
     }
     return answers.flat();
   }
 
-  async function each<R>(task: Omit<Task, "settings" | "chunk">, settings: readonly PlainRecord[]): Promise<R[][]> {
+  async function each<R>(
+    task: Omit<Task, "settings" | "chunk" | "timed">,
+    settings: readonly PlainRecord[],
+  ): Promise<R[][]> {
     const planned = settings.map((own) => ({ ...jobOf({ ...task, settings: own }, task.inputs), units: 1 }));
     progress.expect(planned.length, task.what);
     return (await runAll(planned, undefined)).map((outcome) => recordsOf(outcome) as R[]);

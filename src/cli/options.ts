@@ -87,7 +87,12 @@ export const OPTIONS = {
   }),
   labels: define({ flag: "--labels <file>", help: "labels, where they are not beside the data", schema: path }),
   limit: define({ flag: "--limit <n>", help: "use the first n inputs", schema: whole(1) }),
-  sample: define({ flag: "--sample <n>", help: "use n inputs drawn at random, by class", schema: whole(1) }),
+  sample: define({
+    flag: "--sample <n>",
+    help: "use n inputs drawn at random, by class",
+    schema: whole(1),
+    default: "all; 500 for audit",
+  }),
   epsilon: define({
     flag: "--epsilon <radius>",
     help: "radius of the set, in pixels of 0 to 1: 0.1 or 8/255",
@@ -97,6 +102,7 @@ export const OPTIONS = {
     flag: "--epsilon <radii>",
     help: "radii, in pixels of 0 to 1, separated by commas; the first is the one the gate is about",
     schema: list(radius),
+    default: "0.1,0.02,0.05,0.2 in linf for grey pictures, 8/255,1/255,2/255,4/255 for others",
   }),
   norm: define({
     flag: "--norm <norm>",
@@ -108,6 +114,7 @@ export const OPTIONS = {
     flag: "--method <name>",
     help: "method to run; repeat for several (see `assay methods`)",
     schema: names,
+    default: "attack: pgd; certify: crown; audit: ibp, crown-ibp, crown",
     repeatable: true,
   }),
   seed: define({ flag: "--seed <n>", help: "root of all random numbers", schema: whole(0), default: "0" }),
@@ -124,7 +131,12 @@ export const OPTIONS = {
     default: "cpu",
   }),
   json: define({ flag: "--json", help: "write results as JSON to stdout", schema: flag }),
-  out: define({ flag: "--out <path>", help: "write results to this file, the report to this folder", schema: path }),
+  out: define({
+    flag: "--out <path>",
+    help: "write results to this file, the report to this folder",
+    schema: path,
+    default: "audit: report",
+  }),
   config: define({ flag: "--config <file>", help: "JSON file of these options; the command line wins", schema: path }),
   resume: define({
     flag: "--resume",
@@ -164,12 +176,18 @@ export const OPTIONS = {
     help: "go on although the accuracy cannot be told from chance",
     schema: flag,
   }),
-  restarts: define({ flag: "--restarts <n>", help: "starts of the attack", schema: whole(1) }),
-  steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1) }),
+  restarts: define({
+    flag: "--restarts <n>",
+    help: "starts of the attack",
+    schema: whole(1),
+    default: "1; 2 for audit",
+  }),
+  steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1), default: "40" }),
   loss: define({
     flag: "--loss <name>",
     help: "what the attack climbs: margin or cross-entropy",
     schema: choice("margin", "cross-entropy"),
+    default: "margin; cross-entropy for fgsm",
   }),
   target: define({
     flag: "--target <class>",
@@ -182,6 +200,7 @@ export const OPTIONS = {
     flag: "--gate <share>",
     help: "fail (exit 1) below this share of inputs that stay correct, exit 5 where it cannot be decided",
     schema: share,
+    default: "none; 0.5 for audit",
   }),
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 

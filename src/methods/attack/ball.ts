@@ -73,7 +73,7 @@ function linfBall(threat: Threat): Ball {
   return {
     threat,
     linearMaximum: (x, g) => pointAt(x, domain, (i) => x[i]! + epsilon * Math.sign(g[i]!)),
-    steepest: (g) => Float64Array.from(g, Math.sign),
+    steepest: (g) => mapped(g, Math.sign),
     project: (point, x) => pointAt(x, domain, (i) => x[i]! + Math.min(epsilon, Math.max(-epsilon, point[i]! - x[i]!))),
     randomStart: (x, rng) => pointAt(x, domain, (i) => x[i]! + epsilon * (2 * rng.uniform() - 1)),
   };
@@ -105,7 +105,7 @@ function l2Ball(threat: Threat): Ball {
   };
   const steepest = (g: Float32Array): Float64Array => {
     const length = Math.sqrt(sumOf(g.length, (i) => g[i]! ** 2));
-    return Float64Array.from(g, (value) => (length > 0 ? value / length : 0));
+    return mapped(g, (value) => (length > 0 ? value / length : 0));
   };
   return {
     threat,
@@ -154,21 +154,22 @@ function l1Ball(threat: Threat): Ball {
     // Pixels at the domain's edge would waste their share of the step.
     steepest: (g, point) => {
       const direction = new Float64Array(g.length);
-      const free = byMagnitude(g).filter((i) => clip(point[i]! + Math.sign(g[i]!), domain) !== point[i]);
-      const moved = free.subarray(0, Math.max(1, Math.round(L1_STEP_SHARE * g.length)));
+      const share = Math.max(1, Math.round(L1_STEP_SHARE * g.length));
+      const moved = topByMagnitude(g, share, (i) => clip(point[i]! + Math.sign(g[i]!), domain) !== point[i]);
       for (const i of moved) direction[i] = Math.sign(g[i]!) / moved.length;
       return direction;
     },
     // KKT: x′ = clip(x + soft threshold of y − x by λ); the distance falls with λ.
     project: (y, x) => {
-      const at = (threshold: number, i: number): number => {
-        const move = y[i]! - x[i]!;
-        return clip(x[i]! + Math.sign(move) * Math.max(0, Math.abs(move) - threshold), domain) - x[i]!;
-      };
-      const whole = distances.linf(y, x);
-      // In terms of `kept` = whole − threshold, so that a larger one keeps more of the move.
-      const kept = largest(whole, (candidate) => sumOf(x.length, (i) => Math.abs(at(whole - candidate, i))) <= epsilon);
-      return pointAt(x, domain, (i) => x[i]! + at(whole - kept, i));
+      const wish = new Float64Array(x.length);
+      const room = new Float64Array(x.length);
+      for (let i = 0; i < x.length; i++) {
+        wish[i] = Math.abs(y[i]! - x[i]!);
+        room[i] =
+          domain === undefined ? Number.POSITIVE_INFINITY : y[i]! > x[i]! ? domain[1] - x[i]! : x[i]! - domain[0];
+      }
+      const threshold = softThreshold(wish, room, epsilon);
+      return pointAt(x, domain, (i) => x[i]! + Math.sign(y[i]! - x[i]!) * Math.max(0, wish[i]! - threshold));
     },
     randomStart: (x, rng) => {
       // Exponential magnitudes divided by their sum are uniform on the simplex.
@@ -186,21 +187,49 @@ function sumOf(count: number, term: (i: number) => number): number {
   return sum;
 }
 
+/** As doubles; `Float64Array.from` walks an iterator and is ten times slower. */
+function mapped(values: Float32Array, f: (value: number) => number): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(values[i]!);
+  return out;
+}
+
 /** Indices by falling absolute value; the first of equals first. */
 const byMagnitude = (g: Float32Array): Int32Array =>
   Int32Array.from(g, (_, i) => i).sort((a, b) => Math.abs(g[b]!) - Math.abs(g[a]!) || a - b);
 
+/** The first `count` of `byMagnitude` that are allowed, without sorting all. */
+function topByMagnitude(g: Float32Array, count: number, allowed: (i: number) => boolean): number[] {
+  const top: number[] = [];
+  for (let i = 0; i < g.length; i++) {
+    const size = Math.abs(g[i]!);
+    if ((top.length === count && size <= Math.abs(g[top[count - 1]!]!)) || !allowed(i)) continue;
+    let place = Math.min(top.length, count - 1);
+    for (; place > 0 && size > Math.abs(g[top[place - 1]!]!); place--) top[place] = top[place - 1]!;
+    top[place] = i;
+  }
+  return top;
+}
+
 /** Halvings of an interval until doubles have no more numbers between its ends, nearly. */
 const BISECTIONS = 45;
 
-/** The largest number in [0, most] that `allowed` accepts, which accepts 0 and all below one it accepts. */
-function largest(most: number, allowed: (candidate: number) => boolean): number {
-  if (allowed(most)) return most;
-  let [low, high] = [0, most];
+/** The smallest λ ≥ 0 with Σ min(max(wish − λ, 0), room) ≤ epsilon, rounded up. */
+function softThreshold(wish: Float64Array, room: Float64Array, epsilon: number): number {
+  const fits = (threshold: number): boolean => {
+    let sum = 0;
+    for (let i = 0; i < wish.length; i++) {
+      const kept = wish[i]! - threshold;
+      if (kept > 0) sum += Math.min(kept, room[i]!);
+    }
+    return sum <= epsilon;
+  };
+  if (fits(0)) return 0;
+  let [low, high] = [0, wish.reduce((a, b) => Math.max(a, b), 0)];
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2;
-    if (allowed(middle)) low = middle;
-    else high = middle;
+    if (fits(middle)) high = middle;
+    else low = middle;
   }
-  return low;
+  return high;
 }
