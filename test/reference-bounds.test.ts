@@ -3,7 +3,7 @@
  * every array, final and intermediate, linf and l2.
  */
 
-import { afterAll, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { readNpz } from "../src/formats/npz.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
@@ -34,7 +34,8 @@ const TOLERANCE = { float32: 1e-4, float64: 1e-9 } as const;
 const FLOAT64_IMAGES = 2;
 
 const runtime = createRuntime();
-afterAll(() => runtime[Symbol.asyncDispose]());
+// sessions of thousands of rows keep gigabytes
+afterEach(() => runtime[Symbol.asyncDispose]());
 
 interface Reference {
   readonly network: Network;
