@@ -15,8 +15,7 @@ let root = "";
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "assay-run-"));
 });
-// jobs of a run that broke may still be writing
-afterEach(() => rmSync(root, { recursive: true, force: true, maxRetries: 10 }));
+afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const keyed = (kind: string, chunk: number, input: unknown): KeyedJob => ({
   kind,

@@ -59,7 +59,10 @@ export async function runJobs(
   return mapInOrder(jobs, 2 * pool.workers, runOne);
 }
 
-/** Calls `run` for each item, at most `limit` at a time; results in the items' order. Stops starting at the first throw. */
+/**
+ * Calls `run` for each item, at most `limit` at a time; results in the items' order. At the first throw it starts no more,
+ * and throws when those that were started have ended.
+ */
 async function mapInOrder<T, R>(
   items: readonly T[],
   limit: number,
@@ -67,18 +70,18 @@ async function mapInOrder<T, R>(
 ): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
-  let broken = false;
+  const errors: unknown[] = [];
   const lane = async () => {
-    while (next < items.length && !broken) {
+    while (next < items.length && errors.length === 0) {
       const index = next++;
       try {
         results[index] = await run(items[index]!, index);
       } catch (error) {
-        broken = true;
-        throw error;
+        errors.push(error);
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  if (errors.length > 0) throw errors[0];
   return results;
 }
