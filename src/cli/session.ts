@@ -66,6 +66,7 @@ export async function openSession(path: string, options: SessionOptions, io: Io)
   const { data, labels, limit, sample } = options;
   const inputs = await loadInputs(model, { data, labels, limit, sample, seed, stated: statedContract(options) });
   const network = await networkFor(model, inputs.normalisation);
+  checkBatch(path, network);
   checkLabels(inputs, network.classes);
   const subject: SubjectSpec = {
     path,
@@ -125,6 +126,14 @@ async function predict(engine: Engine, inputs: Chunk): Promise<Prediction[]> {
     if (answer.kind === "done") return answer.record;
     throw new Error("a clean answer timed out, though it had no limit");
   });
+}
+
+function checkBatch(path: string, { input }: Network): void {
+  const batch = input.shape[0];
+  if (typeof batch !== "number" || batch === 1) return;
+  throw unsupportedInput(
+    `${path}: it takes ${batch} inputs at once, no more and no fewer; export it with an open batch`,
+  );
 }
 
 function checkLabels({ dataset, chunk }: Inputs, classes: number): void {

@@ -6,7 +6,7 @@ import type { Verifier } from "../../methods/verify/types.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { raiseAlarm } from "../alarm.ts";
 import { readOptions } from "../config.ts";
-import { pick } from "../engine.ts";
+import { pick, RefusedError } from "../engine.ts";
 import type { AttackSettings, BoundSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
@@ -63,15 +63,24 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
 async function prove(session: ExaminationSession, verifiers: readonly Verifier[], settings: BoundSettings) {
   const proofs = new Map<number, Proof>();
   const seconds = new Map<number, number>();
+  const refused: RefusedError[] = [];
   for (const verifier of verifiers) {
     const open = session.correct.filter((i) => !proofs.get(i)?.verified);
-    const answers = await session.engine.run<BoundRecord>({
-      kind: "bound",
-      what: `proving with ${verifier.title}`,
-      method: verifier,
-      settings: { threat: { ...settings.threat }, arithmetic: settings.arithmetic },
-      inputs: pick(session.chunk, open),
-    });
+    const answers = await session.engine
+      .run<BoundRecord>({
+        kind: "bound",
+        what: `proving with ${verifier.title}`,
+        method: verifier,
+        settings: { threat: { ...settings.threat }, arithmetic: settings.arithmetic },
+        inputs: pick(session.chunk, open),
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof RefusedError)) throw error;
+        refused.push(error);
+        if (refused.length === verifiers.length) throw error;
+        session.progress.say(`${verifier.id} does not apply: ${error.message}`);
+        return [];
+      });
     for (const [k, answer] of answers.entries()) {
       const i = open[k]!;
       if (answer.kind !== "done") continue;
@@ -91,15 +100,22 @@ async function tryToBreak(
   threat: Threat,
   seconds: Map<number, number>,
 ): Promise<Map<number, AttackRecord>> {
-  const { engine, chunk, correct, seed } = session;
+  const { engine, chunk, correct, seed, progress } = session;
   const settings: AttackSettings = { threat, seed, ...QUICK_ATTACK };
-  const answers: Answer<AttackRecord>[] = await engine.run<AttackRecord>({
-    kind: "attack",
-    what: "looking for witnesses",
-    method: attackOf("pgd"),
-    settings: { ...settings, threat: { ...threat } },
-    inputs: pick(chunk, correct),
-  });
+  const answers: Answer<AttackRecord>[] = await engine
+    .run<AttackRecord>({
+      kind: "attack",
+      what: "looking for witnesses",
+      method: attackOf("pgd"),
+      settings: { ...settings, threat: { ...threat } },
+      inputs: pick(chunk, correct),
+    })
+    .catch((error: unknown) => {
+      // proofs stand without an attack; what is not proved stays unknown
+      if (!(error instanceof RefusedError)) throw error;
+      progress.say(`no attack: ${error.message}`);
+      return [];
+    });
   const found = new Map<number, AttackRecord>();
   for (const [k, answer] of answers.entries()) {
     if (answer.kind !== "done") continue;

@@ -49,15 +49,21 @@ export async function measureRobustness(
   for (const epsilon of plan.epsilons.toSorted((a, b) => a - b)) {
     const threat: Threat = { norm: plan.norm, epsilon, domain: plan.domain };
     const standing = correct.filter((i) => !witnesses.has(i));
-    runs.push(await attackAt(examiner, plan, threat, standing, witnesses));
+    if (!refused.has(plan.attack.id)) {
+      const attacked = await applied(plan.attack.title, () => attackAt(examiner, plan, threat, standing, witnesses));
+      if ("reason" in attacked) refused.set(plan.attack.id, attacked);
+      else runs.push(attacked);
+    }
     const certified = new Set<number>();
     for (const verifier of plan.verifiers.filter(({ id }) => !refused.has(id))) {
       const open = provable.filter((i) => !certified.has(i));
       if (open.length === 0) continue;
-      const run = await proveAt(examiner, plan, verifier, threat, open, (i, lower) => {
-        certified.add(i);
-        proofs.set(i, { method: verifier.id, epsilon, lower });
-      });
+      const run = await applied(verifier.title, () =>
+        proveAt(examiner, plan, verifier, threat, open, (i, lower) => {
+          certified.add(i);
+          proofs.set(i, { method: verifier.id, epsilon, lower });
+        }),
+      );
       if ("reason" in run) refused.set(verifier.id, run);
       else runs.push(run);
     }
@@ -105,28 +111,33 @@ async function proveAt(
   threat: Threat,
   positions: readonly number[],
   verified: (position: number, lower: number) => void,
-): Promise<MethodRun | Refused> {
+): Promise<MethodRun> {
   const { id: method, title } = verifier;
   const began = examiner.now();
-  try {
-    const answers = await examiner.bound(verifier, { threat, arithmetic }, positions);
-    let [certified, timeouts] = [0, 0];
-    for (const [k, answer] of answers.entries()) {
-      if (answer.kind === "timeout") timeouts++;
-      else if (answer.record.verified) {
-        certified++;
-        verified(positions[k]!, answer.record.lower);
-      }
+  const answers = await examiner.bound(verifier, { threat, arithmetic }, positions);
+  let [certified, timeouts] = [0, 0];
+  for (const [k, answer] of answers.entries()) {
+    if (answer.kind === "timeout") timeouts++;
+    else if (answer.record.verified) {
+      certified++;
+      verified(positions[k]!, answer.record.lower);
     }
-    return {
-      method,
-      title,
-      purpose: "verify",
-      options: { norm: threat.norm, epsilon: threat.epsilon },
-      seconds: examiner.now() - began,
-      counts: { inputs: positions.length, certified, ...(timeouts > 0 && { timeouts }) },
-      arithmetic: arithmetic === "float32" ? "float32-safe" : "real",
-    };
+  }
+  return {
+    method,
+    title,
+    purpose: "verify",
+    options: { norm: threat.norm, epsilon: threat.epsilon },
+    seconds: examiner.now() - began,
+    counts: { inputs: positions.length, certified, ...(timeouts > 0 && { timeouts }) },
+    arithmetic: arithmetic === "float32" ? "float32-safe" : "real",
+  };
+}
+
+/** A method that does not apply to the model says so; the others go on. */
+async function applied(title: string, run: () => Promise<MethodRun>): Promise<MethodRun | Refused> {
+  try {
+    return await run();
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "UnsupportedReading") throw error;
     return { title, reason: error.message };

@@ -157,8 +157,8 @@ function bandPoint(
   return {
     epsilon,
     clean: proportion(correct, inputs),
-    attackedUpper: proportion(correct - falsified.size, inputs),
-    certifiedLower: facts.robustness.proofs.size === 0 && !anyProof(facts) ? null : proportion(proved, inputs),
+    attackedUpper: ran(facts, "attack") ? proportion(correct - falsified.size, inputs) : null,
+    certifiedLower: ran(facts, "verify") ? proportion(proved, inputs) : null,
     counts: {
       inputs,
       correct,
@@ -169,7 +169,8 @@ function bandPoint(
   };
 }
 
-const anyProof = ({ robustness }: AuditFacts): boolean => robustness.runs.some(({ purpose }) => purpose === "verify");
+const ran = ({ robustness }: AuditFacts, wanted: MethodRun["purpose"]): boolean =>
+  robustness.runs.some(({ purpose }) => purpose === wanted);
 
 function classRows(facts: AuditFacts): ClassRow[] {
   const { chunk, robustness, headlineEpsilon } = facts;
@@ -182,8 +183,8 @@ function classRows(facts: AuditFacts): ClassRow[] {
     return {
       label,
       clean: share((i) => right.has(i)),
-      attackedUpper: share((i) => right.has(i) && !falsified.has(i)),
-      certifiedLower: anyProof(facts) ? share((i) => certified.has(i)) : null,
+      attackedUpper: ran(facts, "attack") ? share((i) => right.has(i) && !falsified.has(i)) : null,
+      certifiedLower: ran(facts, "verify") ? share((i) => certified.has(i)) : null,
     };
   });
 }
