@@ -27,19 +27,23 @@ function timeLeft(seconds: number): string {
 export async function createProgress(stderr: NodeJS.WriteStream, quiet: boolean): Promise<Progress> {
   const bar = quiet || !stderr.isTTY ? undefined : await makeBar(stderr);
   let [done, total, what] = [0, 0, ""];
-  let begun: number | undefined;
+  let begun = 0;
+  let started = false;
   const payload = () => {
-    const seconds = (performance.now() - (begun ?? 0)) / 1000;
+    const seconds = (performance.now() - begun) / 1000;
     return { what, left: done > 0 ? timeLeft((seconds / done) * (total - done)) : "" };
   };
   return {
     expect(units, name) {
-      total += units;
       what = name;
-      if (begun === undefined) {
-        begun = performance.now();
-        bar?.start(total, done, payload());
-      } else bar?.setTotal(total);
+      if (done >= total) {
+        // what went before is finished: the bar is about this step
+        [done, total, begun] = [0, 0, performance.now()];
+      }
+      total += units;
+      if (!started) bar?.start(total, done, payload());
+      started = true;
+      bar?.setTotal(total);
       bar?.update(done, payload());
     },
     advance(units) {

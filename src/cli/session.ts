@@ -56,6 +56,9 @@ export const STORE = ".assay";
 /** Inputs in one forward pass of the model file. */
 const PREDICT_CHUNK = 512;
 
+/** Below this share of right answers a wrong preprocessing is likelier than a poor model. */
+const LOW_ACCURACY = 0.5;
+
 /** @throws what loading can throw; CliError where the accuracy cannot be told from chance */
 export async function openSession(path: string, options: SessionOptions, io: Io): Promise<ExaminationSession> {
   if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
@@ -153,7 +156,12 @@ async function confirm(
 ): Promise<Confirmation> {
   const { confirmContract } = await import("../data/confirm.ts");
   const confirmation = confirmContract({ correct, total, classes });
+  if (!confirmation.ok && !force) {
+    throw unsupportedInput(`${confirmation.message} Or go on all the same with --force.`);
+  }
   progress.say(confirmation.message);
-  if (confirmation.ok || force) return confirmation;
-  throw unsupportedInput(`${confirmation.message} Or go on all the same with --force.`);
+  if (confirmation.ok && correct < LOW_ACCURACY * total) {
+    progress.say("That is low: if more is expected, state how the model takes pixels (--mean, --std, --range).");
+  }
+  return confirmation;
 }

@@ -14,12 +14,17 @@ const severityOf = (good: boolean, bad: boolean): Severity => (good ? "good" : b
 
 export function accuracyFinding(accuracy: Proportion, { accuracy: least }: Gate): Finding {
   const good = accuracy.lower >= least;
+  const bad = accuracy.upper < least;
   return {
     id: "clean",
-    title: good ? "Accurate on ordinary inputs" : "Not accurate enough on ordinary inputs",
+    title: good
+      ? "Accurate on ordinary inputs"
+      : bad
+        ? "Not accurate enough on ordinary inputs"
+        : "Accuracy near the gate",
     sentence: `On unchanged inputs ${percent(accuracy.estimate)} of the answers are right; the gate asks for ${percent(least, 0)}.`,
     evidence: "statistical",
-    severity: severityOf(good, accuracy.upper < least),
+    severity: severityOf(good, bad),
     figures: [{ label: "clean accuracy", rate: accuracy }],
     section: "data",
   };
