@@ -49,6 +49,10 @@ describe.each(documents)("%s", (path) => {
     expect(empty).toEqual([]);
   });
 
+  test("is finished", () => {
+    expect(read(path).match(/@[A-Z]+@|\bTODO\b|\bTBD\b|\bXXX\b/g) ?? []).toEqual([]);
+  });
+
   test("names paths that exist", () => {
     const named = [...prose(path).matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.split(" ").flatMap(ours));
     expect(named.filter((name) => !existsSync(join(root, name)))).toEqual([]);
