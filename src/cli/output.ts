@@ -1,7 +1,8 @@
 /** @file Files of results: whole or not at all, and tried before hours of work depend on them. */
 
-import { accessSync, constants, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { makeFolder } from "../runtime/node-folder.ts";
 import { CliError, EXIT, systemReason, usage } from "./errors.ts";
 
 /** @throws CliError (usage) when a file of that name could not be written */
@@ -30,7 +31,7 @@ export function checkOutputFolder(path: string): void {
 function checkFolder(folder: string, path: string): void {
   const probe = join(folder, `.assay-probe-${process.pid}`);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK);
     writeFileSync(probe, "");
     rmSync(probe);

@@ -6,11 +6,12 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesOf, hashPlain } from "./hash.ts";
 import type { JobKey, PlainRecord } from "./jobs.ts";
 import { nodeDigest } from "./node-digest.ts";
+import { makeFolder } from "./node-folder.ts";
 import { decodeRecords, encodeRecords } from "./records.ts";
 
 export interface Stored {
@@ -95,7 +96,7 @@ export async function openStore({
     const temporary = join(directory, "tmp", randomUUID());
     try {
       await files.write(temporary, bytes);
-      await mkdir(join(directory, "results", hash.slice(0, 2)), { recursive: true });
+      makeFolder(join(directory, "results", hash.slice(0, 2)));
       await files.rename(temporary, entryPath(hash));
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
@@ -134,7 +135,7 @@ const ABANDONED_MS = 24 * 3600 * 1000;
 
 async function prepare(directory: string): Promise<void> {
   const temporary = join(directory, "tmp");
-  await mkdir(temporary, { recursive: true });
+  makeFolder(temporary);
   for (const name of await readdir(temporary)) {
     const path = join(temporary, name);
     const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
