@@ -1,22 +1,19 @@
 /** @file Runs a verifier that is one graph: set and specification in, margins out, as many images at a time as fit. */
 
-import { bindDim, elements } from "../../graph/dims.ts";
-import { topological } from "../../graph/traverse.ts";
 import type { Graph, Tensor } from "../../graph/types.ts";
-import type { Runtime } from "../../runtime/session.ts";
+import { peakBytes } from "../../runtime/memory.ts";
+import type { Float, Runtime } from "../../runtime/session.ts";
 import type { Network } from "../network.ts";
 import { sliceBatch } from "../problem.ts";
 import { inputFeeds, marginSpec, SPEC } from "./input-set.ts";
 import type { PreparedVerifier, VerifyOptions } from "./types.ts";
 
-/** Bytes of the largest tensor of a run, unless told otherwise. */
+/** Bytes that the intermediate results of a run may take, unless told otherwise. */
 export const MEMORY_BUDGET = 2 ** 28;
 
-/** Bytes of the largest float32 tensor of a graph for one image (or one row of a bound). */
-export function largestTensor(graph: Graph): number {
-  const values = topological(graph.outputs.map((output) => output.value)).filter((value) => value.kind === "node");
-  return 4 * Math.max(1, ...values.map((value) => bindDim(elements(value.shape), 1)));
-}
+/** Bytes that one more image (or one more row of a bound) adds to the peak of a run. */
+export const bytesEach = (graph: Graph, float: Float = "float32"): number =>
+  Math.max(1, peakBytes(graph, 2, float) - peakBytes(graph, 1, float));
 
 export async function prepareGraph(
   network: Network,
@@ -27,7 +24,7 @@ export async function prepareGraph(
 ): Promise<PreparedVerifier> {
   const session = await runtime.compile(graph, { float: "float32", name });
   const fixedBatch = typeof network.input.shape[0] === "number";
-  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(memoryBudget / largestTensor(graph)));
+  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(memoryBudget / bytesEach(graph)));
   const wanted = new Set(session.inputs.map((port) => port.name));
   return {
     async bounds(batch) {

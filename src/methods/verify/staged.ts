@@ -28,7 +28,7 @@ import type { Network } from "../network.ts";
 import { type Batch, type FloatArray, sliceBatch } from "../problem.ts";
 import { type BoundOptions, boundable, boxNames, type Relaxation } from "./bound-graphs.ts";
 import { inputFeeds, inputSet, marginSpec, SPEC } from "./input-set.ts";
-import { largestTensor } from "./one-graph.ts";
+import { bytesEach } from "./one-graph.ts";
 
 /** Boxes of one relaxed operand for a batch of images. */
 export interface LayerBox {
@@ -38,7 +38,7 @@ export interface LayerBox {
 
 export interface StagedOptions extends BoundOptions {
   readonly slope: Relaxation["slope"] & string;
-  /** Bytes of the largest tensor of one run. */
+  /** Bytes that the intermediate results of one run may take. */
   readonly memoryBudget: number;
   /** Bound every neuron, also those that interval propagation finds stable: for comparison with papers. */
   readonly allRows?: boolean;
@@ -194,7 +194,7 @@ async function compileStage(
   const graph = stageGraph(network, options, index, kind);
   const session = await runtime.compile(graph, { float: options.float ?? "float32", name: `crown/${kind}/${index}` });
   const fixedBatch = typeof network.input.shape[0] === "number" && kind !== "elements";
-  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / largestTensor(graph)));
+  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / bytesEach(graph, options.float)));
   const reads = graph.inputs.flatMap(({ name }) => (name.startsWith("lower/") ? [Number(name.slice(6))] : []));
   return { session, atOnce, reads };
 }

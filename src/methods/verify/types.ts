@@ -19,7 +19,7 @@ export interface VerifyOptions {
   readonly threat: Threat;
   /** `float32` encloses the network as it runs in float32; `real` is for comparison with papers. */
   readonly arithmetic?: Arithmetic;
-  /** Bytes that the largest coefficient tensor may take; rows are chunked to stay below. */
+  /** Bytes that the intermediate results of one run may take; images and rows are chunked to stay below. */
   readonly memoryBudget?: number;
   readonly signal?: AbortSignal;
 }

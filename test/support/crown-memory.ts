@@ -1,0 +1,43 @@
+/** @file A process that bounds one image by CROWN on CNNc and prints the margins and its peak memory, as JSON. */
+
+import { float32Tensor } from "../../src/graph/tensor.ts";
+import { makeGraph } from "../../src/graph/traverse.ts";
+import { networkOf } from "../../src/methods/network.ts";
+import { forward, type Model, modelOf } from "../../src/methods/train/architectures.ts";
+import { stagedCrown } from "../../src/methods/verify/staged.ts";
+import { builder } from "../../src/ops/index.ts";
+import { rng } from "../../src/random/rng.ts";
+import { createRuntime } from "../../src/runtime/node.ts";
+import { randomTensor } from "./nets.ts";
+
+function network(model: Model) {
+  const b = builder();
+  const random = rng(3);
+  const x = b.input("x", ["N", ...model.inputShape]);
+  const values = new Map(
+    model.parameters.map((parameter) => [
+      parameter,
+      b.constant(randomTensor(random.split(parameter.name), parameter.shape, Math.sqrt(1 / parameter.fanIn))),
+    ]),
+  );
+  return networkOf(makeGraph([x], [{ name: "logits", value: forward(b, model, values, x) }]), "cnnc");
+}
+
+const budget = Number(process.argv[2]);
+const runtime = createRuntime();
+const images = float32Tensor(
+  [1, 1, 28, 28],
+  Float32Array.from({ length: 784 }, (_, i) => (i % 29) / 29),
+);
+const before = process.memoryUsage.rss();
+const crown = await stagedCrown(network(modelOf("CNNc", [1, 28, 28], 10)), runtime, {
+  threat: { norm: "linf", epsilon: 0.002, domain: [0, 1] },
+  arithmetic: "float32",
+  slope: "adaptive",
+  memoryBudget: budget,
+});
+const { margins } = await crown.bounds({ images, labels: Int32Array.of(3) });
+const peak = process.resourceUsage().maxRSS * 1024 - before;
+await crown.dispose();
+await runtime[Symbol.asyncDispose]();
+process.stdout.write(JSON.stringify({ margins: [...margins], peak }));
