@@ -107,8 +107,8 @@ describe("on 200 random networks, with linf, l2 and l1 balls in turn", () => {
       const norm = (["linf", "linf", "l2", "l1"] as const satisfies Norm[])[Math.floor(seed / 2) % 4]!;
       const threat: Threat = { norm, epsilon: 10 ** (-2 + 1.6 * rng(seed).uniform()), domain: [0, 1] };
       const batch = batchOf(net, seed);
-      // the slowest to prepare, Fast-Lin, on every second network
-      const verifiers = VERIFIERS.filter(({ id }) => id !== "fast-lin" || seed % 2 === 0);
+      // the two that are slowest to prepare take turns: they differ in their slopes alone
+      const verifiers = VERIFIERS.filter(({ id }) => id !== (seed % 2 === 0 ? "fast-lin" : "crown"));
       const certified = await certifiers(graph, batch, threat, verifiers);
       const fooled = await attacked(graph, batch, threat);
       for (const [i, names] of certified.entries()) {
@@ -130,7 +130,7 @@ describe("on 200 random networks, with linf, l2 and l1 balls in turn", () => {
     expect(found.certified).toBeGreaterThan(200);
     expect(found.attacked).toBeGreaterThan(50);
     expect(found.enumerated).toBeGreaterThan(50);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe("on convolutional networks of every kind", () => {
@@ -152,12 +152,8 @@ describe("on convolutional networks of every kind", () => {
       });
       const batch = { images, labels };
       let certified = 0;
-      for (const [norm, epsilon] of [
-        ["linf", 0.002],
-        ["linf", 0.03],
-        ["l2", 0.05],
-        ["l1", 0.2],
-      ] as const) {
+      const other = random.int(2) === 0 ? (["l2", 0.05] as const) : (["l1", 0.2] as const);
+      for (const [norm, epsilon] of [["linf", 0.004], other] as const) {
         const threat: Threat = { norm, epsilon, domain: [0, 1] };
         const names = await certifiers(graph, batch, threat);
         const fooled = await attacked(graph, batch, threat);
