@@ -4,8 +4,18 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Norm, Threat } from "../src/methods/problem.ts";
 import { rng } from "../src/random/rng.ts";
-import { METHOD_NAMES, type Method, realMargins, runtime } from "./support/margins.ts";
+import { createRuntime } from "../src/runtime/node.ts";
+import { BOX, METHOD_NAMES, type Method, realMargins, runtime } from "./support/margins.ts";
+import {
+  addDeadUnits,
+  moveInputs,
+  permuteClasses,
+  permuteHidden,
+  scaleHidden,
+  splitAffine,
+} from "./support/metamorphic.ts";
 import {
   type Box,
   backwardMargins,
@@ -23,6 +33,7 @@ import {
   batchOf,
   boxAround,
   type Case,
+  CLASSES,
   graphOf,
   pointIn,
   randomCases,
@@ -220,6 +231,83 @@ describe("on 200 random networks", () => {
       const best = rows("ibp").map((_, r) => Math.max(...METHOD_NAMES.map((method) => rows(method)[r]!)));
       expectBelow(best, exactMinima(margins, box), label);
     });
+  });
+});
+
+describe("changes that leave the network as it is", () => {
+  test("leave every bound: hidden units permuted, scaled and added, inputs moved, classes permuted (I18, I19)", async () => {
+    for (const { seed, net, cases, bounds } of instances) {
+      const random = rng(seed).split("metamorphic");
+      const place = random.permutation(CLASSES);
+      const hidden = addDeadUnits(scaleHidden(permuteHidden(net, random), random));
+      const moved = moveInputs(permuteClasses(hidden, place), cases.map(boxAround), random);
+      const relabelled = cases.map((one) => ({ ...one, label: place[one.label]! }));
+      for (const method of ["ibp", "crownIbp", "fastLin", "crown"] as const) {
+        const found = await (await realMargins(graphOf(moved.net), method))(batchOf(relabelled, moved.boxes));
+        for (const [i, { label }] of cases.entries()) {
+          const others = [0, 1, 2].filter((c) => c !== label);
+          const rows = others.map((c) => [0, 1, 2].filter((d) => d !== place[label]!).indexOf(place[c]!));
+          const back = Float64Array.from(rows, (row) => found[i * ROWS + row]!);
+          expectEqual(back, bounds[method].subarray(i * ROWS, (i + 1) * ROWS), `${method}, network ${seed}, case ${i}`);
+        }
+      }
+    }
+  });
+
+  test("leave backward bounds: affine layers split in three (I18)", async () => {
+    for (const { seed, net, cases, bounds } of instances.slice(0, 60))
+      for (const method of ["fastLin", "crown"] as const) {
+        const found = await (await realMargins(splitAffine(graphOf(net)), method))(batchOf(cases));
+        expectEqual(found, bounds[method], `${method}, network ${seed}`);
+      }
+  });
+
+  test("a batch gives what its images give alone, in any order, in a session that is cached or not (I20)", async () => {
+    await using fresh = createRuntime({ cacheBytes: 1 });
+    for (const { seed, net, cases, bounds } of instances.slice(0, 30))
+      for (const method of ["ibp", "crownIbp", "crown"] as const) {
+        const alone = await realMargins(graphOf(net), method, BOX, fresh);
+        const found = new Float64Array(bounds[method].length);
+        for (const i of [2, 0, 3, 1]) found.set(await alone(batchOf([cases[i]!])), i * ROWS);
+        expectEqual(found, bounds[method], `${method}, network ${seed}`);
+      }
+  });
+});
+
+describe("smaller sets", () => {
+  test("IBP: a ball's bound in l1 is at least that in l2, and that in linf (I21)", async () => {
+    let larger = 0;
+    for (const { seed, net, cases } of instances) {
+      const { box: _, ...batch } = batchOf(cases);
+      const of = async (norm: Norm) => {
+        const threat: Threat = { norm, epsilon: cases[0]!.radius, domain: undefined };
+        return await (await realMargins(graphOf(net), "ibp", threat))(batch);
+      };
+      const [l1, l2, linf] = [await of("l1"), await of("l2"), await of("linf")];
+      expectBelow(l2, l1, `l2 and l1, network ${seed}`);
+      // the box of a linf ball is rounded outward to float32
+      expectBelow(linf, l2, `linf and l2, network ${seed}`);
+      if (l1.some((margin, k) => margin > linf[k]! + 1e-6)) larger++;
+    }
+    expect(larger).toBeGreaterThan(0.9 * NETS);
+  });
+
+  test("IBP: pixels clipped to [0, 1] never have a smaller bound (I22); CROWN's and Fast-Lin's sometimes do (N8)", async () => {
+    const worse = { fastLin: 0, crown: 0 };
+    for (const { seed, net, cases, bounds } of instances) {
+      const clipped = cases.map(boxAround).map(({ lower, upper }) => ({
+        lower: lower.map((l) => Math.max(l, 0)),
+        upper: upper.map((u) => Math.min(u, 1)),
+      }));
+      const of = async (method: Method) => await (await realMargins(graphOf(net), method))(batchOf(cases, clipped));
+      expectBelow(bounds.ibp, await of("ibp"), `network ${seed}`);
+      for (const method of ["fastLin", "crown"] as const)
+        if ((await of(method)).some((margin, k) => margin < bounds[method][k]! - 1e-6)) worse[method]++;
+    }
+    for (const count of Object.values(worse)) {
+      expect(count).toBeGreaterThan(0);
+      expect(count).toBeLessThan(NETS / 4);
+    }
   });
 });
 

@@ -27,13 +27,18 @@ export const METHOD_NAMES = Object.keys(METHODS) as Method[];
 export type MarginsOf = (batch: Batch) => Promise<Float64Array>;
 
 /** Lower bounds of the margins, [n, classes − 1], over the reals in float64. */
-export async function realMargins(graph: Graph | Network, method: Method, threat: Threat = BOX): Promise<MarginsOf> {
+export async function realMargins(
+  graph: Graph | Network,
+  method: Method,
+  threat: Threat = BOX,
+  on = runtime,
+): Promise<MarginsOf> {
   const network = "logits" in graph ? graph : networkOf(graph, "random");
   const relaxation = METHODS[method];
   const options = { threat, arithmetic: "real" } as const;
   const bounds =
     relaxation === "ibp" ? ibpMarginGraph(network, options) : relaxedMarginGraph(network, options, relaxation);
-  const session = await runtime.compile(bounds, { float: "float64" });
+  const session = await on.compile(bounds, { float: "float64" });
   return async (batch) => {
     const feeds: Record<string, Tensor> = {
       ...inputFeeds(batch, threat),
