@@ -118,11 +118,15 @@ describe("overflow", () => {
 
 describe("underflow", () => {
   test("in the squares of a dual norm does not make the ball a point", async () => {
-    const tiny: Net = (b, x) => b.emit("MatMul", [x, matrix(b, [[1e-30], [2e-30]])]);
+    const tiny: Net = (b, x) => {
+      // active, but not a constant: the coefficients are computed in float32
+      const h = b.emit("Relu", [b.emit("Add", [x, b.constant(3)])]);
+      return b.emit("MatMul", [h, matrix(b, [[1e-30], [2e-30]])]);
+    };
     const ball = (b: Builder) => ({ norm: "l2" as const, centre: b.constant(vector(0, 0)), radius: b.constant(1) });
     const found = await bounds(tiny, vector(-1, -1), vector(1, 1), ball);
-    expect(found["from"]![0]!).toBeLessThanOrEqual(-Math.sqrt(5) * 1e-30);
-    expect(found["to"]![0]!).toBeGreaterThanOrEqual(Math.sqrt(5) * 1e-30);
+    expect(found["from"]![0]!).toBeLessThanOrEqual((9 - Math.sqrt(5)) * 1e-30);
+    expect(found["to"]![0]!).toBeGreaterThanOrEqual((9 + Math.sqrt(5)) * 1e-30);
   });
 
   test("of a product is counted", async () => {
@@ -174,9 +178,9 @@ test("a constant branch of a choice that varies is part of its bounds", async ()
 });
 
 describe("γ", () => {
-  test.each([1, 10, 4096, 1_000_000])("of %d terms bounds the error of any order of summation", (n) => {
+  test.each([1, 10, 4096, 300_000])("of %d terms bounds the error of any order of summation", (n) => {
     expect(gamma(n)).toBeGreaterThanOrEqual(n * 2 ** -24);
-    expect(gamma(n)).toBeLessThan(1.15 * n * 2 ** -24);
+    expect(gamma(n)).toBeLessThan(1.04 * n * 2 ** -24);
   });
   test("of a sum too long to be bounded in float32 is infinite", () => {
     expect(gamma(2 ** 23)).toBe(Number.POSITIVE_INFINITY);

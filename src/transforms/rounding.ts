@@ -19,7 +19,7 @@ export const UNIT_ROUNDOFF = 2 ** -24;
 export const UNDERFLOW = 2 ** -126;
 
 /** Above this share of all digits lost, the error is too rough to be computed in float32 itself. */
-const LONGEST = 0.125;
+const LONGEST = 1 / 32;
 
 /** γₙ = n·u / (1 − n·u): relative error of a sum of n products in any order (Higham 2002, §3.1). */
 export function gamma(terms: number): number {
@@ -29,12 +29,12 @@ export function gamma(terms: number): number {
 }
 
 /**
- * Error constants are doubled where they enter: a bound is made of at most a centre, a spread and their difference,
- * each with the network's own rounding, and the error is computed in float32 as well. The other terms are for weights
- * that the runtime changes by a few roundings: scales that it or the import folds into them.
+ * What an error is that of: the network's own evaluation, or also the bound's, which is made of at most a centre, a
+ * spread and their difference. Each has room for weights that the runtime changes by a few roundings (scales that it or
+ * the import folds into them); the error itself is computed in float32 as well, with at most LONGEST of it lost.
  */
-const INTERVAL_TERMS = 8;
-const INTERVAL_SLACK = 3.05;
+const WEIGHT_TERMS = 4;
+const SLACK = 1.05;
 
 type Shaped = readonly { readonly shape: Shape }[];
 type SumTerms = (inputs: Shaped, attrs: unknown) => number;
@@ -42,32 +42,50 @@ type FanOut = (inputs: Shaped, attrs: unknown, operand: number) => number;
 
 /**
  * How far a computed end of `box` and the network's own float32 result may lie outside the true interval.
- * @param extra further error, relative to the op on absolute values
  * @returns a value that broadcasts to the node's shape; undefined where the op is exact
  */
-export function intervalError(
+export const intervalError = (
   b: Builder,
   node: NodeValue,
   inputs: readonly Interval[],
   box: Interval,
-  extra = 0,
+): Value | undefined => errorOf(b, node, inputs, box, 2, 0);
+
+/**
+ * How far the network's own float32 result may lie from the exact one on the same operands.
+ * @param extra further error, relative to the op on absolute values
+ */
+export const evaluationError = (
+  b: Builder,
+  node: NodeValue,
+  inputs: readonly Interval[],
+  box: Interval,
+  extra: number,
+): Value | undefined => errorOf(b, node, inputs, box, 1, extra);
+
+function errorOf(
+  b: Builder,
+  node: NodeValue,
+  inputs: readonly Interval[],
+  box: Interval,
+  evaluations: 1 | 2,
+  extra: number,
 ): Value | undefined {
   const { rounding } = recordOf(node.op);
   switch (rounding.kind) {
     case "exact":
       return undefined;
     case "elementwise": {
-      const relative = (2 * rounding.ulps + INTERVAL_TERMS) * UNIT_ROUNDOFF;
-      const absolute = 2.05 * (rounding.absolute ?? 0) * UNIT_ROUNDOFF + UNDERFLOW;
+      const relative = evaluations * SLACK * (rounding.ulps + WEIGHT_TERMS) * UNIT_ROUNDOFF;
+      const absolute = evaluations * SLACK * (rounding.absolute ?? 0) * UNIT_ROUNDOFF + UNDERFLOW;
       const own = scale(b, magnitude(b, box), relative);
       const further = extra > 0 ? add(b, own, scale(b, absoluteImage(b, node, inputs), extra)) : own;
       return add(b, further, b.constant(absolute));
     }
     case "sum": {
       const terms = (rounding.terms as SumTerms)(node.inputs, node.attrs);
-      const size = absoluteImage(b, node, inputs);
-      const relative = INTERVAL_SLACK * gamma(terms + INTERVAL_TERMS) + extra;
-      return add(b, scale(b, size, relative), b.constant(terms * 4 * UNDERFLOW));
+      const relative = evaluations * SLACK * gamma(terms + evaluations * WEIGHT_TERMS) + extra;
+      return add(b, scale(b, absoluteImage(b, node, inputs), relative), b.constant(terms * 4 * UNDERFLOW));
     }
   }
 }

@@ -47,7 +47,9 @@ export function concretize(
     const domain = domains.get(input)!;
     terms.push(minimum(pass, coefficients, input, domain, arithmetic));
     if (arithmetic === "float32") {
-      const error = scale(b, magnitude(b, domain.box), 3.05 * gamma(sampleElements(input) + passTerms(form.steps)));
+      // the products with the centre and the radius; a ball's also with its own centre, and the norm
+      const factor = domain.ball ? 2.1 : 1.05;
+      const error = scale(b, magnitude(b, domain.box), factor * gamma(sampleElements(input) + passTerms(form.steps)));
       errors.push(absoluteDot(pass, coefficients, error, input));
     }
   }

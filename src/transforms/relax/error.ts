@@ -10,7 +10,7 @@ import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isPoint, type LinearBounds, type LinearFunction } from "../../ops/op.ts";
 import { abs, add, magnitude, mul, scale, sub, unbroadcast } from "../../ops/rules.ts";
-import { fanOut, gamma, intervalError, onMagnitudes, sampleSize, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
+import { evaluationError, fanOut, gamma, onMagnitudes, sampleSize, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { UnsupportedReading } from "../unsupported.ts";
 
 /**
@@ -37,7 +37,7 @@ export function affineError(
   const { rounding } = recordOf(node.op);
   const pulled = rounding.kind !== "exact" || longest > 1 ? 1.05 * gamma(longest + passTerms(steps)) : 0;
   const parts: Value[] = [];
-  const own = intervalError(b, node, inputs, box, pulled);
+  const own = evaluationError(b, node, inputs, box, pulled);
   if (own) parts.push(own);
   else if (pulled > 0) parts.push(scale(b, magnitude(b, box), pulled));
   node.inputs.forEach((_, i) => {
