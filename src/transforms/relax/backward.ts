@@ -165,14 +165,14 @@ function throughAffine(
 
 /** The op where everything that varies is zero: its bias, of shape [n|1, …z]. */
 function atZero(b: Builder, node: NodeValue, varies: readonly boolean[]): Value {
-  const inputs = node.inputs.map((input, i) =>
-    varies[i]
-      ? b.constant(
-          0,
-          input.shape.map((dim, axis) => (axis === 0 ? 1 : bindDim(dim, 1))),
-        )
-      : input,
-  );
+  // beside a constant that is written out for the batch, so are the zeros
+  const batched = node.inputs.some((input, i) => !varies[i] && isBatched(input.shape));
+  const inputs = node.inputs.map((input, i) => {
+    if (!varies[i]) return input;
+    const shape = input.shape.map((dim, axis) => (axis === 0 ? 1 : bindDim(dim, 1)));
+    const zero = b.constant(0, shape);
+    return batched ? broadcastTo(b, zero, [input.shape[0]!, ...shape.slice(1)]) : zero;
+  });
   return reemit(b, node, inputs);
 }
 

@@ -42,26 +42,50 @@ export function expandForRelax(graph: Graph): Graph {
   return expanded > 0 ? expandForRelax(rewritten) : rewritten;
 }
 
-/** The operands of relaxed nodes that `target` needs, in execution order: their boxes shape the lines. */
+/**
+ * The values whose boxes shape the lines of relaxed nodes that `target` needs, in execution order: their operands.
+ *
+ * An operand that only moves elements of others (a reshape, the windows of a pool) is exactly bounded by theirs, and the
+ * result of a relaxed node by its own operand's box: neither is listed.
+ */
 export function relaxedOperands(target: Value, inputs: ReadonlySet<Value>): Value[] {
   const varying = dependents([target], inputs);
   const found = new Set<Value>();
   for (const node of topological([target])) {
-    if (node.kind !== "node" || !varying.has(node)) continue;
-    const varies = node.inputs.map((input) => varying.has(input));
-    if (recordOf(node.op).linearity(varies) !== "none") continue;
-    for (const [i, input] of node.inputs.entries()) if (varies[i]) found.add(input);
+    if (node.kind !== "node" || !varying.has(node) || linearityOf(node, varying) !== "none") continue;
+    for (const input of node.inputs) for (const source of mixedSources(input, varying, inputs)) found.add(source);
   }
   return [...found];
 }
 
-/** The kinks of everything that relaxes `operand`; undefined where some op bends everywhere. */
+const linearityOf = (node: NodeValue, varying: ReadonlySet<Value>) =>
+  recordOf(node.op).linearity(node.inputs.map((input) => varying.has(input)));
+
+/** Affine, and each element of the result is one element of an operand: exact in every arithmetic. */
+const movesElements = (node: NodeValue, varying: ReadonlySet<Value>): boolean =>
+  recordOf(node.op).rounding.kind === "exact" && linearityOf(node, varying) !== "none";
+
+/** Where the elements of a value come from: the affine nodes that mixed them. */
+function mixedSources(value: Value, varying: ReadonlySet<Value>, inputs: ReadonlySet<Value>): readonly Value[] {
+  if (!varying.has(value) || inputs.has(value) || value.kind !== "node") return [];
+  if (linearityOf(value, varying) === "none") return [];
+  return movesElements(value, varying)
+    ? value.inputs.flatMap((input) => mixedSources(input, varying, inputs))
+    : [value];
+}
+
+/** The kinks of everything that relaxes `operand`, also moved about; undefined where some op bends everywhere. */
 export function kinksOf(operand: Value, target: Value): readonly number[] | undefined {
+  const varying = dependents([target], new Set([operand]));
+  const carriers = new Set<Value>([operand]);
   const kinks = new Set<number>();
   for (const node of topological([target])) {
-    if (node.kind !== "node" || !node.inputs.includes(operand)) continue;
+    if (node.kind !== "node" || !node.inputs.some((input) => carriers.has(input))) continue;
     const record = recordOf(node.op);
-    if (record.linearity(node.inputs.map((input) => input.kind !== "constant")) !== "none") continue;
+    if (record.linearity(node.inputs.map((input) => input.kind !== "constant")) !== "none") {
+      if (movesElements(node, varying)) carriers.add(node);
+      continue;
+    }
     if (!record.kinks) return undefined;
     for (const kink of (record.kinks as (attrs: unknown) => readonly number[])(node.attrs)) kinks.add(kink);
   }
