@@ -1,0 +1,124 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { METHODS, realMargins } from "../../../test/support/margins.ts";
+import { batchOf, graphOf, randomCases, randomPlain } from "../../../test/support/random-nets.ts";
+import { VARIANTS } from "../../../test/support/variants.ts";
+import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
+import type { Graph } from "../../graph/types.ts";
+import { rng } from "../../random/rng.ts";
+import { createRuntime } from "../../runtime/node.ts";
+import { networkOf } from "../network.ts";
+import type { Batch, Threat } from "../problem.ts";
+import { crown, fastLin } from "./crown.ts";
+import { crownIbp } from "./crown-ibp.ts";
+import { ibp } from "./ibp.ts";
+import { stagedCrown } from "./staged.ts";
+import { marginOf, predictedClass, verdictOf } from "./verdict.ts";
+
+const runtime = createRuntime();
+afterAll(() => runtime[Symbol.asyncDispose]());
+
+const BOX: Threat = { norm: "linf", epsilon: 0, domain: undefined };
+
+describe("verdicts", () => {
+  const verdict = (...lower: number[]) => verdictOf({ lower: Float64Array.from(lower), classes: lower.length + 1 }, 0);
+
+  test("are verified by the least margin", () => {
+    expect(verdict(0.5, 0.25)).toEqual({ kind: "verified", margin: 0.25 });
+  });
+  test("are unknown at a tie and below it", () => {
+    for (const margin of [0, -0, -1])
+      expect(verdict(1, margin)).toMatchObject({ kind: "unknown", reason: "relaxation-too-loose" });
+  });
+  test.each([Number.NaN, Number.NEGATIVE_INFINITY])("are unknown where a bound is %d", (bound) => {
+    expect(verdict(1, bound, 2)).toMatchObject({ kind: "unknown", reason: "numerical" });
+    expect(verdict(bound, 1)).toMatchObject({ kind: "unknown", reason: "numerical" });
+  });
+  test("are unknown where all bounds overflowed upwards", () => {
+    expect(verdict(Number.POSITIVE_INFINITY)).toMatchObject({ kind: "unknown", reason: "numerical" });
+  });
+  test("read the image's own rows", () => {
+    const bounds = { lower: Float64Array.of(-1, 1, 2, 3), classes: 3 };
+    expect(verdictOf(bounds, 0).kind).toBe("unknown");
+    expect(verdictOf(bounds, 1)).toEqual({ kind: "verified", margin: 2 });
+  });
+  test("take the first of equal logits, and none where one is not a number", () => {
+    expect(predictedClass([1, 3, 3], 3)).toBe(1);
+    expect(predictedClass([1, Number.NaN, 3], 3)).toBe(-1);
+    expect(marginOf([1, 3, 2], 1, 3)).toBe(1);
+  });
+});
+
+describe.each([ibp, crownIbp, fastLin, crown])("$id", (verifier) => {
+  const constant = (gap: number): Graph =>
+    graphOf([{ w: [new Float64Array(2), new Float64Array(2)], b: Float64Array.of(gap, 0) }]);
+  const batch: Batch = { images: float32Tensor([1, 2], Float32Array.of(0.5, 0.5)), labels: Int32Array.of(0) };
+  const kindOf = async (graph: Graph, threat: Threat) => {
+    await using prepared = await verifier.prepare(networkOf(graph, "constant"), runtime, { threat });
+    return verdictOf(await prepared.bounds(batch), 0).kind;
+  };
+
+  test.each(verifier.norms)("certifies a constant network in any %s ball, but not a tie", async (norm) => {
+    expect(await kindOf(constant(0.1), { norm, epsilon: 100, domain: undefined })).toBe("verified");
+    expect(await kindOf(constant(0), { norm, epsilon: 0, domain: [0, 1] })).toBe("unknown");
+  });
+
+  test("finds a linear network's distance to its boundary in every norm", async () => {
+    // margin 2·x₀ − x₁ + 0.1 at (½, ½): 0.6; dual norms 3, √5, 2
+    const linear = graphOf([{ w: [Float64Array.of(2, -1), new Float64Array(2)], b: Float64Array.of(0.1, 0) }]);
+    for (const [norm, distance] of [
+      ["linf", 0.6 / 3],
+      ["l2", 0.6 / Math.sqrt(5)],
+      ["l1", 0.6 / 2],
+    ] as const) {
+      expect(await kindOf(linear, { norm, epsilon: 0.9999 * distance, domain: undefined }), norm).toBe("verified");
+      expect(await kindOf(linear, { norm, epsilon: 1.0001 * distance, domain: undefined }), norm).toBe("unknown");
+    }
+  });
+});
+
+describe("CROWN in stages", () => {
+  const options = { threat: BOX, arithmetic: "real", memoryBudget: 2 ** 26, float: "float64", allRows: true } as const;
+
+  test("is CROWN in one graph, with either slope", async () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const net = randomPlain(seed, [3, 5, 4, 6, 3]);
+      const batch = batchOf(randomCases(seed, net, 4));
+      for (const method of ["crown", "fastLin"] as const) {
+        const staged = await stagedCrown(networkOf(graphOf(net), "net"), runtime, {
+          ...options,
+          slope: METHODS[method].slope,
+        });
+        const { margins } = await staged.bounds(batch);
+        const whole = await (await realMargins(graphOf(net), method))(batch);
+        margins.forEach((margin, k) => {
+          expect(margin).toBeCloseTo(whole[k]!, 9);
+        });
+        await staged.dispose();
+      }
+    }
+  });
+
+  test.each(Object.entries(VARIANTS))("finds the same whatever its budget: %s", async (name, graph) => {
+    const sample = graph.inputs[0]!.shape.slice(1) as number[];
+    const size = 3 * sample.reduce((p, q) => p * q, 1);
+    const random = rng(2).split(name);
+    const centre = Float64Array.from({ length: size }, () => random.uniform());
+    const images = floatTensor([3, ...sample], centre);
+    const box = { lower: centre.map((c) => c - 0.05), upper: centre.map((c) => c + 0.05) };
+    const batch: Batch = { images, labels: new Int32Array(3), box };
+    const of = async (memoryBudget: number) => {
+      const staged = await stagedCrown(networkOf(graph, name), runtime, {
+        ...options,
+        slope: "adaptive",
+        memoryBudget,
+      });
+      const { margins } = await staged.bounds(batch);
+      await staged.dispose();
+      return margins;
+    };
+    const [tiny, roomy] = [await of(1), await of(2 ** 28)];
+    tiny.forEach((margin, k) => {
+      expect(margin).toBeCloseTo(roomy[k]!, 9);
+    });
+  });
+});
