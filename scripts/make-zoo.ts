@@ -15,15 +15,19 @@ import { parseArgs } from "node:util";
 import type { Dataset } from "../src/data/dataset.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
+import { bestOther } from "../src/methods/attack/search.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { parseTrainConfig, type TrainConfig } from "../src/methods/train/config.ts";
 import { type Samples, samplesOf, stamp } from "../src/methods/train/samples.ts";
 import { type CheckpointStore, runTraining, type TrainResult } from "../src/methods/train/train.ts";
 import { ibp } from "../src/methods/verify/ibp.ts";
-import { predictedClass, verdictOf } from "../src/methods/verify/verdict.ts";
+import { verdictOf } from "../src/methods/verify/verdict.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
 import { type Proportion, proportion } from "../src/stats/proportion.ts";
 import { cpuType } from "./cpu-type.ts";
+
+/** Left out of none. */
+const NO_CLASS = -1;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -109,7 +113,7 @@ async function predictions(onnx: Uint8Array, { images, shape, labels, classes }:
     const count = Math.min(BATCH, labels.length - from);
     const pixels = images.slice(from * size, (from + count) * size);
     const { logits } = await session.run({ images: float32Tensor([count, ...shape], pixels) });
-    for (let n = 0; n < count; n++) found.push(predictedClass(logits!.data, classes, n * classes));
+    for (let n = 0; n < count; n++) found.push(bestOther(logits!.data, n, classes, NO_CLASS));
   }
   await session[Symbol.asyncDispose]();
   return found;

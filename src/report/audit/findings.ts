@@ -52,10 +52,14 @@ export function proofFinding({ headline, norm }: Evidence, { robust }: Gate, rea
   if (certifiedLower === null) return undefined;
   const good = certifiedLower.lower >= robust;
   const claim = real ? "In real arithmetic, which leaves out rounding, no" : "Whatever an attacker knows, no";
+  const open = `${counts.unknown} of ${counts.correct} are neither proved nor broken.`;
   return {
     id: "certified",
     title: `${percent(certifiedLower.estimate)} of the answers are proved to stay`,
-    sentence: `${claim} change within ${norm} ${epsilonText(epsilon)} alters the answer for ${plural(counts.certified, "input")}; ${counts.unknown} of ${counts.correct} are neither proved nor broken.`,
+    sentence:
+      counts.certified === 0
+        ? `For no input is it proved that changes within ${norm} ${epsilonText(epsilon)} leave the answer alone; ${open}`
+        : `${claim} change within ${norm} ${epsilonText(epsilon)} alters the answer for ${plural(counts.certified, "input")}; ${open}`,
     evidence: "proved",
     severity: good ? "good" : "note",
     figures: [{ label: "proved right", rate: certifiedLower }],
