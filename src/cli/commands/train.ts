@@ -23,7 +23,7 @@ export async function train(recipe: string, raw: Readonly<Record<string, unknown
   const { samplesOf } = await import("../../methods/train/samples.ts");
   const { runTraining } = await import("../../methods/train/train.ts");
   const { compile } = await import("../../runtime/node.ts");
-  const data = samplesOf(await loadDataset(config.data));
+  const data = samplesOf(await loadDataset(config.data, { split: "train" }));
   const validation =
     config.validation === undefined ? undefined : samplesOf(await loadDataset(config.validation), data.classes);
   const checkpoint = `${out}.checkpoint`;
