@@ -21,7 +21,10 @@ const perChannel = (n: OnnxNode, x: Value, rank: number): Value => {
   return reshape(n.b, x, [x.shape[0]!, ...ones(rank - 2)]);
 };
 
-/** Inference: x·a + c with a = scale/√(var + ε), c = bias − mean·a, in double. */
+/**
+ * Inference: x·a + c with a = scale/√(var + ε) in double and c = bias − mean·a. The runtime computes c in float32, where
+ * it may cancel: it stays in the graph, so that a float-sound bound counts its rounding.
+ */
 function batchNormalization(n: OnnxNode): Value {
   const training = n.opset < 7 ? n.int("is_test", 0) === 0 : n.int("training_mode", 0) !== 0;
   if (training || [1, 2, 3, 4].some((output) => n.wants(output)))
@@ -36,10 +39,12 @@ function batchNormalization(n: OnnxNode): Value {
     throw n.error(`its parameters should have ${channels} elements`);
   const epsilon = n.float("epsilon", 1e-5);
   const a = Array.from(gain!, (value, i) => value / Math.sqrt(variance![i]! + epsilon));
-  const c = a.map((value, i) => bias![i]! - mean![i]! * value);
-  if ([...a, ...c].some((value) => !Number.isFinite(value))) throw n.error("its variance makes it infinite");
+  if (a.some((value) => !Number.isFinite(value))) throw n.error("its variance makes it infinite");
   const shape = [channels, ...ones(x.shape.length - 2)];
-  return add(n.b, mul(n.b, x, n.b.constant(doubles(shape, a))), n.b.constant(doubles(shape, c)));
+  const constant = (values: ArrayLike<number>) => n.b.constant(doubles(shape, Array.from(values)));
+  const factor = constant(a);
+  const shift = sub(n.b, constant(bias!), mul(n.b, constant(mean!), factor));
+  return add(n.b, mul(n.b, x, factor), shift);
 }
 
 /** Parameters that the graph computes. */
