@@ -106,13 +106,14 @@ export function createRuntime({
     return usable;
   };
 
-  async function compile(graph: Graph, { float, name = "graph" }: CompileOptions): Promise<Session> {
+  async function compile(graph: Graph, { float, name = "graph", memory = "keep" }: CompileOptions): Promise<Session> {
     const target = await deviceFor(float);
-    const key = `${target} ${float} ${hashGraph(graph, nodeDigest)}`;
+    const key = `${target} ${float} ${memory} ${hashGraph(graph, nodeDigest)}`;
     const typed = (port: Port): TypedPort => ({ ...port, element: graphElement(port.dtype, float) });
     const make = async (): Promise<Weighed<Cached>> => {
       const model = exportOnnx(graph, { float });
-      const session = await makeSession(model, sessionOptions(target), name);
+      const options = { ...sessionOptions(target), enableCpuMemArena: memory === "keep" };
+      const session = await makeSession(model, options, name);
       const bytes = heldBytes(model.length);
       return { value: { session, modelBytes: bytes, largestBatch: 0 }, bytes };
     };
@@ -124,7 +125,7 @@ export function createRuntime({
       outputs: outputPorts(graph).map(typed),
       run: (feeds, batch) =>
         cache.use(key, make, (kept) => {
-          if (batch > kept.value.largestBatch) {
+          if (memory === "keep" && batch > kept.value.largestBatch) {
             kept.value.largestBatch = batch;
             kept.bytes = kept.value.modelBytes + peakBytes(graph, batch, float);
           }

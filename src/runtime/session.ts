@@ -14,6 +14,11 @@ export interface CompileOptions {
   readonly float: Float;
   /** Names the graph in errors. */
   readonly name?: string;
+  /**
+   * What becomes of a run's memory: kept for the next run (faster for small graphs), or returned to the system (for graphs
+   * whose runs take much). Default: keep.
+   */
+  readonly memory?: "keep" | "return";
 }
 
 /** An input or output. A size that is a string is symbolic: "N" and "9N" are batch sizes, other names bind to any size. */

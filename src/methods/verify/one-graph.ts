@@ -11,9 +11,15 @@ import type { PreparedVerifier, VerifyOptions } from "./types.ts";
 /** Bytes that the intermediate results of a run may take, unless told otherwise. */
 export const MEMORY_BUDGET = 2 ** 28;
 
+/**
+ * What a process takes for a run, over the results of nodes alive at once: room for convolutions, copies, what is not yet
+ * given back. With it CROWN on CNNc stays below a budget of 256 MiB (bench/memory.ts).
+ */
+const RUNTIME_SHARE = 4;
+
 /** Bytes that one more image (or one more row of a bound) adds to the peak of a run. */
 export const bytesEach = (graph: Graph, float: Float = "float32"): number =>
-  Math.max(1, peakBytes(graph, 2, float) - peakBytes(graph, 1, float));
+  Math.max(1, RUNTIME_SHARE * (peakBytes(graph, 2, float) - peakBytes(graph, 1, float)));
 
 export async function prepareGraph(
   network: Network,

@@ -107,7 +107,8 @@ async function planLayer(
   const per = bindDim(elements(operand.shape.slice(2)), 1);
   const guess = await compileStage(network, runtime, options, index, "interval");
   if (intervalIsExact(operand, inputSet(builder(), network, options.threat).domains)) return { guess, per };
-  const rows = await compileStage(network, runtime, options, index, "elements");
+  const size = bindDim(elements(operand.shape.slice(1)), 1);
+  const rows = await compileStage(network, runtime, options, index, "elements", size);
   const kinks = kinksOf(operand, network.logits);
   return { guess, rows, per, kinks: options.allRows ? undefined : kinks, intersect: kinks === undefined };
 }
@@ -184,17 +185,27 @@ function oneImage(b: Builder, network: Network): Network {
   return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
 }
 
+/** Every layer has a session of its own: where runs take more than this, their memories would add up if they were kept. */
+const KEPT_BYTES = 2 ** 26;
+
+/** @param size elements of the target that rows may be asked for */
 async function compileStage(
   network: Network,
   runtime: Pick<Runtime, "compile">,
   options: StagedOptions,
   index: number,
   kind: StageKind,
+  size = 0,
 ): Promise<Stage> {
   const graph = stageGraph(network, options, index, kind);
-  const session = await runtime.compile(graph, { float: options.float ?? "float32", name: `crown/${kind}/${index}` });
+  const each = bytesEach(graph, options.float);
+  const session = await runtime.compile(graph, {
+    float: options.float ?? "float32",
+    name: `crown/${kind}/${index}`,
+    memory: kind === "elements" && 2 * size * each > KEPT_BYTES ? "return" : "keep",
+  });
   const fixedBatch = typeof network.input.shape[0] === "number" && kind !== "elements";
-  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / bytesEach(graph, options.float)));
+  const atOnce = fixedBatch ? 1 : Math.max(1, Math.floor(options.memoryBudget / each));
   const reads = graph.inputs.flatMap(({ name }) => (name.startsWith("lower/") ? [Number(name.slice(6))] : []));
   return { session, atOnce, reads };
 }
