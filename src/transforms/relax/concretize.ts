@@ -3,10 +3,10 @@
  * @source verification.md §1, "concretize"
  */
 
-import { multiplyDims, sizeOf } from "../../graph/dims.ts";
+import { multiplyDims } from "../../graph/dims.ts";
 import type { Builder, Dim, Value } from "../../graph/types.ts";
 import type { Interval } from "../../ops/op.ts";
-import { abs, add, centreRadius, magnitude, max, mul, reshape, scale, sub } from "../../ops/rules.ts";
+import { abs, add, centreRadius, div, magnitude, max, min, mul, neg, reshape, scale, sub } from "../../ops/rules.ts";
 import type { Arithmetic } from "../interval.ts";
 import { gamma, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
@@ -14,9 +14,11 @@ import {
   type Coefficients,
   fullSample,
   identityRows,
+  perRow,
   pickSigned,
   type RowsContext,
   sampleElements,
+  windowRows,
 } from "./coefficients.ts";
 import { passTerms } from "./error.ts";
 import { scalePatches } from "./shortcuts.ts";
@@ -47,9 +49,11 @@ export function concretize(
     const domain = domains.get(input)!;
     terms.push(minimum(pass, coefficients, input, domain, arithmetic));
     if (arithmetic === "float32") {
-      // the products with the centre and the radius; a ball's also with its own centre, and the norm
-      const factor = domain.ball ? 2.1 : 1.05;
-      const error = scale(b, magnitude(b, domain.box), factor * gamma(sampleElements(input) + passTerms(form.steps)));
+      const { ball, box } = domain;
+      // the products with the centre and the radius; a ball's with its own centre, and with steps of up to twice the size
+      const size = ball ? max(b, magnitude(b, box), abs(b, ball.centre)) : magnitude(b, box);
+      const factor = ball ? 8 : 1.05;
+      const error = scale(b, size, factor * gamma(sampleElements(input) + passTerms(form.steps)));
       errors.push(absoluteDot(pass, coefficients, error, input));
     }
   }
@@ -92,34 +96,72 @@ function minimum(
   const middle = dot(pass, a, centre, input);
   const overBox = radius ? subtract(b, middle, absoluteDot(pass, a, radius, input)) : middle;
   if (!ball) return overBox;
-  // windows reach into the padding, which does not vary
-  const inside = a.kind === "patches" && !a.masked ? scalePatches(b, a, b.constant(1), input) : a;
-  const norm = dualNorm(b, inside, ball.norm, arithmetic);
-  const spread = mul(b, norm, radiusRows(b, ball.radius, a));
-  const overBall = sub(b, dot(pass, a, ball.centre, input).value, spread);
+  const overBall = ball.norm === "l2" ? overL2(pass, a, input, box, ball, arithmetic) : overL1(pass, a, input, ball);
   // both hold on the intersection
   return { layout: a.kind, value: max(b, overBox.value, overBall) };
+}
+
+type Ball = NonNullable<Domain["ball"]>;
+
+/** ⟨a, x₀⟩ − ε·max|aᵢ| over an l1 ball. */
+function overL1(pass: { b: Builder; context: RowsContext }, a: Coefficients, input: Value, ball: Ball): Value {
+  const { b } = pass;
+  const { rows, axes } = rowsInside(b, a, input);
+  const largest = b.emit("ReduceMax", [abs(b, rows)], { axes, keepdims: false });
+  return sub(b, dot(pass, a, ball.centre, input).value, mul(b, largest, radiusRows(b, ball.radius, a)));
+}
+
+/** Any multiplier gives a valid bound; these ends only keep it a number where a row or the radius vanishes. */
+const [LEAST_MULTIPLIER, LARGEST_MULTIPLIER] = [1e-30, 1e30];
+
+/** Roundings of the penalty μ·ε²/2, and what the sum of it with the rest loses relative to it. */
+const PENALTY_SLACK = 2 ** -19;
+
+/**
+ * Lagrangian bound over an l2 ball ∩ box: ⟨a, x₀⟩ + Σ min over the box of (aᵢδᵢ + μδᵢ²/2) − με²/2, valid for every μ > 0.
+ * μ = ‖a‖₂/ε makes it ⟨a, x₀⟩ − ε‖a‖₂ where the box does not matter, and more where it does.
+ */
+function overL2(
+  pass: { b: Builder; context: RowsContext },
+  a: Coefficients,
+  input: Value,
+  box: Interval,
+  ball: Ball,
+  arithmetic: Arithmetic,
+): Value {
+  const { b } = pass;
+  const { rows, axes, inside } = rowsInside(b, a, input);
+  const length = b.emit("Sqrt", [b.emit("ReduceSum", [mul(b, rows, rows)], { axes, keepdims: true })]);
+  const radius = radiusRows(b, ball.radius, a);
+  const perRows = radius.shape.length === 0 ? radius : reshape(b, radius, [...radius.shape, ...axes.map(() => 1)]);
+  const wanted = div(b, length, perRows);
+  const multiplier = min(b, max(b, wanted, b.constant(LEAST_MULTIPLIER)), b.constant(LARGEST_MULTIPLIER));
+  const end = (value: Value): Value => {
+    const offset = sub(b, value, ball.centre);
+    return inside.kind === "patches" ? windowRows(b, inside, offset, input) : perRow(b, offset, input.shape.length);
+  };
+  const step = min(b, max(b, neg(b, div(b, rows, multiplier)), end(box.lower)), end(box.upper));
+  const gains = mul(b, step, add(b, rows, scale(b, mul(b, multiplier, step), 0.5)));
+  const gain = b.emit("ReduceSum", [gains], { axes, keepdims: false });
+  const half = arithmetic === "float32" ? 0.5 * (1 + PENALTY_SLACK) : 0.5;
+  const flat = reshape(b, multiplier, multiplier.shape.slice(0, axes[0]));
+  const penalty = scale(b, mul(b, flat, mul(b, radius, radius)), half);
+  return sub(b, add(b, dot(pass, a, ball.centre, input).value, gain), penalty);
+}
+
+/** Rows with their sample axes; of patches, what lies on the padding is zero: it does not vary. */
+function rowsInside(b: Builder, a: Coefficients, input: Value) {
+  if (a.kind === "identity") throw new Error("unreachable: rows are written out before the norm");
+  const inside = a.kind === "patches" && !a.masked ? scalePatches(b, a, b.constant(1), input) : a;
+  const lead = inside.kind === "dense" ? 2 : 3;
+  const axes = inside.value.shape.map((_, axis) => axis).slice(lead);
+  return { rows: inside.value, axes, inside };
 }
 
 const subtract = (b: Builder, x: RowTerm, y: RowTerm): RowTerm => ({
   layout: x.layout,
   value: sub(b, x.value, y.value),
 });
-
-/** ‖row‖_q, [n, S] or [n, P, R]: q = ∞ for an l1 ball, 2 for an l2 ball. */
-function dualNorm(b: Builder, a: Coefficients, norm: "l1" | "l2", arithmetic: Arithmetic): Value {
-  if (a.kind === "identity") throw new Error("unreachable: rows are written out before the norm");
-  const [lead, size] =
-    a.kind === "dense"
-      ? [a.value.shape.slice(0, 2), sizeOf(a.value.shape.slice(2) as number[])]
-      : [a.value.shape.slice(0, 3), a.value.shape[3] as number];
-  const flat = reshape(b, a.value, [...lead, size]);
-  const axes = [lead.length];
-  if (norm === "l1") return b.emit("ReduceMax", [abs(b, flat)], { axes, keepdims: false });
-  const length = b.emit("Sqrt", [b.emit("ReduceSum", [mul(b, flat, flat)], { axes, keepdims: false })]);
-  // squares below the smallest normal number vanish: √(Σa² + n·underflow) ≤ √Σa² + √(n·underflow)
-  return arithmetic === "float32" ? add(b, length, b.constant(2 * Math.sqrt(size * UNDERFLOW))) : length;
-}
 
 /** The radius, [] or [n], beside rows. */
 const radiusRows = (b: Builder, radius: Value, a: Coefficients): Value =>
