@@ -1,8 +1,9 @@
 /** @file What an attack is: from a network and a perturbation set to points of the set that the network gets wrong. */
 
 import type { Runtime } from "../../runtime/session.ts";
+import type { MethodDescription } from "../method.ts";
 import type { Network } from "../network.ts";
-import type { Batch, Norm, Threat } from "../problem.ts";
+import type { Batch, Threat } from "../problem.ts";
 
 /** What the gradient is taken of. Both are directions: only the gradient's direction is used. */
 export type AttackLoss = "cross-entropy" | "margin";
@@ -45,16 +46,7 @@ export interface PreparedAttack extends AsyncDisposable {
   attack(batch: AttackBatch): Promise<readonly Attempt[]>;
 }
 
-export interface Attack {
-  /** As on the command line: `fgsm`, `pgd`, … */
-  readonly id: string;
-  /** Raised when results change: part of the key of stored results. */
-  readonly version: number;
-  readonly title: string;
-  /** One sentence for people who choose. */
-  readonly summary: string;
-  readonly source: string;
-  readonly norms: readonly Norm[];
+export interface Attack extends MethodDescription {
   /** @throws UnsupportedReading naming the node that has no derivative */
   prepare(network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions): Promise<PreparedAttack>;
 }

@@ -3,8 +3,9 @@
 import type { Tensor } from "../../graph/types.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import type { Arithmetic } from "../../transforms/interval.ts";
+import type { MethodDescription } from "../method.ts";
 import type { Network } from "../network.ts";
-import type { Batch, Norm, Threat } from "../problem.ts";
+import type { Batch, Threat } from "../problem.ts";
 
 export type UnknownReason = "relaxation-too-loose" | "timeout" | "memory" | "numerical" | "unsupported-op";
 
@@ -35,16 +36,7 @@ export interface PreparedVerifier extends AsyncDisposable {
   bounds(batch: Batch): Promise<MarginBounds>;
 }
 
-export interface Verifier {
-  /** As on the command line: `ibp`, `crown`, … */
-  readonly id: string;
-  /** Raised when results change: part of the key of stored results. */
-  readonly version: number;
-  readonly title: string;
-  /** One sentence for people who choose. */
-  readonly summary: string;
-  readonly source: string;
-  readonly norms: readonly Norm[];
+export interface Verifier extends MethodDescription {
   /**
    * @throws UnsupportedReading naming the node that the method cannot bound
    */
