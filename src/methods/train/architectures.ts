@@ -20,14 +20,14 @@ export interface DenseLayer {
 
 export type Layer = ConvLayer | DenseLayer;
 
-const conv = (filters: number, kernel: number, stride: number, pad: number): Layer => ({
+export const conv = (filters: number, kernel: number, stride: number, pad: number): Layer => ({
   kind: "conv",
   filters,
   kernel,
   stride,
   pad,
 });
-const dense = (units: number): Layer => ({ kind: "dense", units });
+export const dense = (units: number): Layer => ({ kind: "dense", units });
 
 /**
  * Hidden layers, a ReLU after each; `buildModel` adds the last dense layer, one unit a class.

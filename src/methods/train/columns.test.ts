@@ -6,20 +6,12 @@ import { evaluateGraph } from "../../ops/evaluate.ts";
 import { type Interval, point } from "../../ops/op.ts";
 import { rng } from "../../random/rng.ts";
 import { interval } from "../../transforms/interval.ts";
-import { buildModel, features, type Layer, type Model } from "./architectures.ts";
+import { buildModel, conv, dense, features, type Model } from "./architectures.ts";
 import { columnFeatures } from "./columns.ts";
 import { initialParameters } from "./initialise.ts";
 import { pixelBox } from "./losses.ts";
 import { batchInputs } from "./step.ts";
 
-const conv = (filters: number, kernel: number, stride: number, pad: number): Layer => ({
-  kind: "conv",
-  filters,
-  kernel,
-  stride,
-  pad,
-});
-const dense = (units: number): Layer => ({ kind: "dense", units });
 const COUNT = 3;
 
 const models: readonly Model[] = [
