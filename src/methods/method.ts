@@ -10,5 +10,9 @@ export interface MethodDescription {
   /** One sentence for people who choose. */
   readonly summary: string;
   readonly source: string;
+}
+
+/** A method about a ball around an input. */
+export interface BallMethod extends MethodDescription {
   readonly norms: readonly Norm[];
 }

@@ -1,7 +1,7 @@
 /** @file What an attack is: from a network and a perturbation set to points of the set that the network gets wrong. */
 
 import type { Runtime } from "../../runtime/session.ts";
-import type { MethodDescription } from "../method.ts";
+import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
 import type { Batch, Threat } from "../problem.ts";
 
@@ -46,7 +46,7 @@ export interface PreparedAttack extends AsyncDisposable {
   attack(batch: AttackBatch): Promise<readonly Attempt[]>;
 }
 
-export interface Attack extends MethodDescription {
+export interface Attack extends BallMethod {
   /** @throws UnsupportedReading naming the node that has no derivative */
   prepare(network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions): Promise<PreparedAttack>;
 }

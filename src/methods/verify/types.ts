@@ -3,7 +3,7 @@
 import type { Tensor } from "../../graph/types.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import type { Arithmetic } from "../../transforms/interval.ts";
-import type { MethodDescription } from "../method.ts";
+import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
 import type { Batch, Threat } from "../problem.ts";
 
@@ -36,7 +36,7 @@ export interface PreparedVerifier extends AsyncDisposable {
   bounds(batch: Batch): Promise<MarginBounds>;
 }
 
-export interface Verifier extends MethodDescription {
+export interface Verifier extends BallMethod {
   /**
    * @throws UnsupportedReading naming the node that the method cannot bound
    */

@@ -1,0 +1,12 @@
+/** @file The table of backdoor detectors. A detector exists when it is listed here. */
+
+import type { Detector } from "./types.ts";
+
+export const detectors: readonly Detector[] = [];
+
+/** @throws Error for a name that is not listed; user input is checked before */
+export function detectorOf(id: string): Detector {
+  const found = detectors.find((detector) => detector.id === id);
+  if (!found) throw new Error(`no detector "${id}"`);
+  return found;
+}

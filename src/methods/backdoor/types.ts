@@ -1,0 +1,91 @@
+/** @file The contract of backdoor detectors: pieces of work that may run anywhere, and a conclusion drawn from their records. */
+
+import type { Rng } from "../../random/rng.ts";
+import type { PlainRecord } from "../../runtime/jobs.ts";
+import type { Runtime } from "../../runtime/session.ts";
+import type { Geometry } from "../audit/picture.ts";
+import type { MethodDescription } from "../method.ts";
+import type { Network } from "../network.ts";
+import type { Batch } from "../problem.ts";
+
+/** What a detector wants besides the model. */
+export type Need = "nothing" | "inputs" | "training data";
+
+/** What is known of the case before anything is computed. */
+export interface CaseFacts {
+  readonly classes: number;
+  /** Of one input in the network's layout, without the batch axis. */
+  readonly inputShape: readonly number[];
+  /** Undefined where the inputs are not pictures. */
+  readonly geometry: Geometry | undefined;
+  /** The pixels' range, [0, 1]; undefined: inputs that are not pixels. */
+  readonly domain: readonly [low: number, high: number] | undefined;
+}
+
+/** What a detector works on. */
+export interface Material extends CaseFacts {
+  /** Pixels in [0, 1] in, logits out: normalisation is inside. Its class weights are found by walking the graph. */
+  readonly network: Network;
+  readonly runtime: Pick<Runtime, "compile">;
+  /** Held-out inputs; where the data has no labels, labelled with the model's own answers. */
+  readonly inputs: Batch | undefined;
+  /** Training data under suspicion, with the labels that were trained on. */
+  readonly training: Batch | undefined;
+  /** Keyed by seed and detector, not by model: every model sees the same numbers. Split it before drawing. */
+  readonly random: Rng;
+}
+
+/** What a detector says of a model by its paper's own rule, before any reference population is asked. */
+export interface Detection {
+  /** `null` where the method has no rule without a reference population, or could not be applied. */
+  readonly flagged: boolean | null;
+  /** Higher is more suspicious; comparable between models of one task. `null` where there is none. */
+  readonly score: number | null;
+  /** By the method's own null distribution, where its paper has one. */
+  readonly pValue: number | null;
+  /** The class that inputs with the trigger are sent to. */
+  readonly target: number | null;
+  /** One sentence for people: what was seen, and by which rule it was judged. */
+  readonly reason: string;
+  /** The numbers behind it; pictures as typed arrays. */
+  readonly evidence: PlainRecord;
+}
+
+export interface Detector extends MethodDescription {
+  readonly family: "backdoor";
+  readonly needs: Need;
+  /** What it cannot see, in a few words. */
+  readonly blindTo: string;
+  /** Independent pieces of work (say, one a class): settings of each. At least one. */
+  parts(facts: CaseFacts): readonly PlainRecord[];
+  /**
+   * One piece of work; a pure function of the material and the part.
+   * @throws DetectorError when the method does not apply; UnsupportedReading where the graph has no gradient
+   */
+  examine(material: Material, part: PlainRecord): Promise<PlainRecord>;
+  /** @param records one a part, in their order */
+  conclude(records: readonly PlainRecord[], facts: CaseFacts): Detection;
+}
+
+/** A detector whose parts and records have types of their own: the table forgets them. */
+export interface TypedDetector<Part extends PlainRecord, Record extends PlainRecord>
+  extends Omit<Detector, "parts" | "examine" | "conclude"> {
+  readonly parts: (facts: CaseFacts) => readonly Part[];
+  readonly examine: (material: Material, part: Part) => Promise<Record>;
+  readonly conclude: (records: readonly Record[], facts: CaseFacts) => Detection;
+}
+
+export const defineDetector = <P extends PlainRecord, R extends PlainRecord>(detector: TypedDetector<P, R>): Detector =>
+  detector as unknown as Detector;
+
+/** A method does not apply to this model or these inputs; the message says why and what would help. */
+export class DetectorError extends Error {
+  override readonly name = "DetectorError";
+}
+
+/** All parts one after the other on this thread. */
+export async function detect(detector: Detector, material: Material): Promise<Detection> {
+  const records: PlainRecord[] = [];
+  for (const part of detector.parts(material)) records.push(await detector.examine(material, part));
+  return detector.conclude(records, material);
+}
