@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rng } from "../../random/rng.ts";
-import { ARCHITECTURE_NAMES, modelOf } from "./architectures.ts";
+import { modelOf } from "./architectures.ts";
 import { initialParameters } from "./initialise.ts";
 
 // SoK: Certified Robustness for Deep Neural Networks (arXiv:2009.04131): [neurons, parameters] for MNIST and CIFAR-10
@@ -35,7 +35,7 @@ const PUBLISHED: Record<string, readonly [readonly [number, number], readonly [n
   ],
 };
 
-test.for(ARCHITECTURE_NAMES)("%s has the published numbers of neurons and parameters", (name) => {
+test.for(Object.keys(PUBLISHED))("%s has the published numbers of neurons and parameters", (name) => {
   const counts = [
     [1, 28, 28],
     [3, 32, 32],
@@ -44,6 +44,16 @@ test.for(ARCHITECTURE_NAMES)("%s has the published numbers of neurons and parame
     return [neurons, size];
   });
   expect(counts).toEqual(PUBLISHED[name]);
+});
+
+test("MLP is 784-256-128-10 on digits", () => {
+  const { blocks, size } = modelOf("MLP", [1, 28, 28], 10);
+  expect(blocks.map(({ weight }) => weight.shape)).toEqual([
+    [784, 256],
+    [256, 128],
+    [128, 10],
+  ]);
+  expect(size).toBe(785 * 256 + 257 * 128 + 129 * 10);
 });
 
 test("the parameters of a network lie side by side in the flat vector", () => {

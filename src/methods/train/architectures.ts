@@ -1,4 +1,4 @@
-/** @file The networks that Assay trains: the seven of the certification benchmark, by name. */
+/** @file The networks that Assay trains, by name: the seven of the certification benchmark, and the one of backdoor scans. */
 
 import { fixed, sizeOf } from "../../graph/dims.ts";
 import type { Builder, Value } from "../../graph/types.ts";
@@ -31,7 +31,7 @@ export const dense = (units: number): Layer => ({ kind: "dense", units });
 
 /**
  * Hidden layers, a ReLU after each; `buildModel` adds the last dense layer, one unit a class.
- * @source SoK: Certified Robustness for Deep Neural Networks (arXiv:2009.04131), table of architectures
+ * @source FCNN, CNN: SoK: Certified Robustness for Deep Neural Networks (arXiv:2009.04131), table of architectures
  */
 export const ARCHITECTURES = {
   FCNNa: [dense(20), dense(20)],
@@ -41,6 +41,7 @@ export const ARCHITECTURES = {
   CNNb: [conv(16, 3, 1, 1), conv(16, 4, 2, 1), conv(32, 3, 1, 1), conv(32, 4, 2, 1), dense(512)],
   CNNc: [conv(32, 3, 1, 1), conv(32, 4, 2, 1), conv(64, 3, 1, 1), conv(64, 4, 2, 1), dense(512), dense(512)],
   CNNd: [conv(64, 3, 1, 1), conv(64, 3, 1, 1), conv(128, 4, 2, 1), conv(128, 3, 1, 1), conv(128, 3, 1, 1), dense(512)],
+  MLP: [dense(256), dense(128)],
 } as const satisfies Record<string, readonly Layer[]>;
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;
@@ -94,7 +95,7 @@ export class ArchitectureError extends Error {
 }
 
 /**
- * One of the seven.
+ * One of `ARCHITECTURES`.
  * @param inputShape of one sample, channels first
  * @throws ArchitectureError when the name is unknown or a window does not fit the input
  */
