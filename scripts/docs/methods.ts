@@ -5,13 +5,12 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { useOf } from "../../src/cli/method-names.ts";
 import { FAMILIES, type MethodEntry, methods } from "../../src/methods/index.ts";
 
 const END = "<!-- written by hand from here -->";
 
 const HEADINGS = ["What it computes", "Formula", "What it guarantees", "Cost", "When to use it", "Limits"];
-
-const VERB = { attack: "attack", verify: "certify" } as const;
 
 const pathOf = ({ method }: MethodEntry): string => `docs/methods/${method.id}.md`;
 
@@ -21,6 +20,20 @@ function bodyOf(path: string): string {
   const known = existsSync(file) ? readFileSync(file, "utf8").split(END)[1] : undefined;
   return known ?? `\n\n${HEADINGS.map((heading) => `## ${heading}\n`).join("\n")}`;
 }
+
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+
+/** What is said of a family's methods alone. */
+const ownRows = ({ family, method }: MethodEntry): string =>
+  family === "backdoor"
+    ? `| needs | ${NEEDS[method.needs]} |\n| blind to | ${cell(method.blindTo)} |`
+    : `| norms | ${method.norms.join(", ")} |`;
+
+const NEEDS = {
+  nothing: "the model alone; `--data` tells more where the method can use it",
+  inputs: "held-out inputs: `--data`",
+  "training data": "the training data under suspicion: `--training`",
+} as const;
 
 function methodPage(entry: MethodEntry): string {
   const { family, method } = entry;
@@ -34,9 +47,9 @@ ${method.summary}
 |---|---|
 | name | \`${method.id}\`, version ${method.version} |
 | family | ${family}: ${FAMILIES[family]} |
-| norms | ${method.norms.join(", ")} |
+${ownRows(entry)}
 | source | ${method.source} |
-| use | \`assay ${VERB[family]} MODEL --data DATA --epsilon 0.1 --method ${method.id}\` |
+| use | \`${useOf(entry)}\` |
 
 ${END}${bodyOf(pathOf(entry))}`;
 }
@@ -46,15 +59,16 @@ function listPage(): string {
     const rows = methods
       .filter((entry) => entry.family === family)
       .map((entry) => {
-        const { id, title, norms, summary } = entry.method;
-        return `| [\`${id}\`](methods/${id}.md) | ${title} | ${norms.join(", ")} | ${summary} |`;
+        const { id, title, summary } = entry.method;
+        const scope = entry.family === "backdoor" ? entry.method.needs : entry.method.norms.join(", ");
+        return `| [\`${id}\`](methods/${id}.md) | ${title} | ${scope} | ${summary} |`;
       });
     const about = FAMILIES[family];
     return `## ${family}
 
 ${about[0]!.toUpperCase()}${about.slice(1)}.
 
-| name | method | norms | |
+| name | method | ${family === "backdoor" ? "needs" : "norms"} | |
 |---|---|---|---|
 ${rows.join("\n")}
 `;

@@ -1,11 +1,26 @@
 /** @file From names on the command line to methods of the table. */
 
+import { detectors } from "../methods/backdoor/index.ts";
+import type { Detector } from "../methods/backdoor/types.ts";
 import { type MethodEntry, methods } from "../methods/index.ts";
 import type { Norm } from "../methods/problem.ts";
 import { usage } from "./errors.ts";
 import { didYouMean } from "./suggest.ts";
 
-const VERB = { attack: "attack", verify: "certify" } as const satisfies Readonly<Record<MethodEntry["family"], string>>;
+type Family = MethodEntry["family"];
+/** Families whose methods are about a ball around an input. */
+type BallFamily = Exclude<Family, "backdoor">;
+
+const VERB = { attack: "attack", verify: "certify", backdoor: "backdoor" } as const satisfies Readonly<
+  Record<Family, string>
+>;
+
+/** A line that runs the method. */
+export function useOf({ family, method }: MethodEntry): string {
+  if (family !== "backdoor") return `assay ${VERB[family]} MODEL --data DATA --epsilon 0.1 --method ${method.id}`;
+  const training = method.needs === "training data" ? " --training DATA" : "";
+  return `assay backdoor MODEL --data DATA${training} --detector ${method.id}`;
+}
 
 /** @throws CliError (usage) for a name that is not listed */
 export function findMethod(name: string): MethodEntry {
@@ -17,19 +32,33 @@ export function findMethod(name: string): MethodEntry {
 }
 
 /** Methods of one family that work in a norm, in the order of the table. @throws CliError (usage) */
-export function chooseMethods<F extends MethodEntry["family"]>(
+export function chooseMethods<F extends BallFamily>(
   family: F,
   names: readonly string[],
   norm: Norm,
 ): Extract<MethodEntry, { family: F }>["method"][] {
   const chosen = names.map(findMethod);
   for (const entry of chosen) {
-    if (entry.family !== family) {
-      throw usage(`${entry.method.id} is for another verb; use it with: assay ${VERB[entry.family]}`);
-    }
+    if (entry.family !== family) throw otherVerb(entry);
     if (!entry.method.norms.includes(norm)) {
       throw usage(`${entry.method.id} does not work in ${norm}; it does in ${entry.method.norms.join(", ")}`);
     }
   }
   return methods.filter((entry) => chosen.includes(entry)).map(({ method }) => method) as never;
 }
+
+/** `all`, or detectors by name; each once, in the order of the table. @throws CliError (usage) */
+export function chooseDetectors(names: readonly string[]): readonly Detector[] {
+  if (names.some((name) => name.trim().toLowerCase() === "all")) return detectors;
+  const chosen = new Set(
+    names.map((name) => {
+      const entry = findMethod(name);
+      if (entry.family !== "backdoor") throw otherVerb(entry);
+      return entry.method;
+    }),
+  );
+  return detectors.filter((detector) => chosen.has(detector));
+}
+
+const otherVerb = ({ family, method }: MethodEntry): Error =>
+  usage(`${method.id} is for another verb; use it with: assay ${VERB[family]}`);
