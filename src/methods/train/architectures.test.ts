@@ -47,8 +47,8 @@ test.for(Object.keys(PUBLISHED))("%s has the published numbers of neurons and pa
 });
 
 test("MLP is 784-256-128-10 on digits", () => {
-  const { blocks, size } = modelOf("MLP", [1, 28, 28], 10);
-  expect(blocks.map(({ weight }) => weight.shape)).toEqual([
+  const { parameters, size } = modelOf("MLP", [1, 28, 28], 10);
+  expect(parameters.filter(({ role }) => role === "weight").map(({ shape }) => shape)).toEqual([
     [784, 256],
     [256, 128],
     [128, 10],

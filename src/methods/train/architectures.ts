@@ -1,9 +1,9 @@
-/** @file The networks that Assay trains, by name: the seven of the certification benchmark, and the one of backdoor scans. */
+/** @file The networks that Assay trains, by name: the seven of the certification benchmark, and two of backdoor studies. */
 
 import { fixed, sizeOf } from "../../graph/dims.ts";
 import type { Builder, Value } from "../../graph/types.ts";
 import { windowCount } from "../../ops/conv.ts";
-import { add } from "../../ops/rules.ts";
+import { add, scale } from "../../ops/rules.ts";
 
 export interface ConvLayer {
   readonly kind: "conv";
@@ -18,20 +18,37 @@ export interface DenseLayer {
   readonly units: number;
 }
 
-export type Layer = ConvLayer | DenseLayer;
+/** relu(x' + conv 3×3(relu(conv 3×3(x)))); x' is x, or its 1×1 convolution where the shape changes. */
+export interface ResidualLayer {
+  readonly kind: "residual";
+  readonly filters: number;
+  /** Of the first convolution, and of the shortcut. */
+  readonly stride: number;
+}
 
-export const conv = (filters: number, kernel: number, stride: number, pad: number): Layer => ({
+/** The mean of each channel over all positions. */
+export interface PoolLayer {
+  readonly kind: "pool";
+}
+
+export type AffineLayer = ConvLayer | DenseLayer;
+export type Layer = AffineLayer | ResidualLayer | PoolLayer;
+
+export const conv = (filters: number, kernel: number, stride: number, pad: number): ConvLayer => ({
   kind: "conv",
   filters,
   kernel,
   stride,
   pad,
 });
-export const dense = (units: number): Layer => ({ kind: "dense", units });
+export const dense = (units: number): DenseLayer => ({ kind: "dense", units });
+export const residual = (filters: number, stride: number): ResidualLayer => ({ kind: "residual", filters, stride });
+export const pool: PoolLayer = { kind: "pool" };
 
 /**
  * Hidden layers, a ReLU after each; `buildModel` adds the last dense layer, one unit a class.
  * @source FCNN, CNN: SoK: Certified Robustness for Deep Neural Networks (arXiv:2009.04131), table of architectures
+ * @source ResNetS: the basic blocks of He et al. 2016 (arXiv:1512.03385), without batch normalisation
  */
 export const ARCHITECTURES = {
   FCNNa: [dense(20), dense(20)],
@@ -42,6 +59,7 @@ export const ARCHITECTURES = {
   CNNc: [conv(32, 3, 1, 1), conv(32, 4, 2, 1), conv(64, 3, 1, 1), conv(64, 4, 2, 1), dense(512), dense(512)],
   CNNd: [conv(64, 3, 1, 1), conv(64, 3, 1, 1), conv(128, 4, 2, 1), conv(128, 3, 1, 1), conv(128, 3, 1, 1), dense(512)],
   MLP: [dense(256), dense(128)],
+  ResNetS: [conv(16, 3, 2, 1), residual(16, 1), residual(32, 2), residual(64, 2), pool],
 } as const satisfies Record<string, readonly Layer[]>;
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;
@@ -60,6 +78,8 @@ export interface Parameter {
   readonly size: number;
   /** Of the last layer. */
   readonly last: boolean;
+  /** Factor on the spread of its initial values; 1 outside of residual blocks. */
+  readonly gain: number;
 }
 
 /** Per channel: (x − mean) / std of pixels in [0, 1], as the first step of the network. */
@@ -68,12 +88,33 @@ export interface InputNormalisation {
   readonly std: readonly number[];
 }
 
-/** A layer with its parameters. */
-export interface Block {
-  readonly layer: Layer;
+/** Shapes of one sample, as a layer takes and gives it. */
+interface Shapes {
+  readonly input: readonly number[];
+  readonly output: readonly number[];
+}
+
+/** A convolution or dense layer with its parameters. */
+export interface AffineBlock extends Shapes {
+  readonly kind: "affine";
+  readonly layer: AffineLayer;
   readonly weight: Parameter;
   readonly bias: Parameter;
 }
+
+export interface ResidualBlock extends Shapes {
+  readonly kind: "residual";
+  readonly first: AffineBlock;
+  readonly second: AffineBlock;
+  /** undefined: the input itself is added. */
+  readonly shortcut: AffineBlock | undefined;
+}
+
+export interface PoolBlock extends Shapes {
+  readonly kind: "pool";
+}
+
+export type Block = AffineBlock | ResidualBlock | PoolBlock;
 
 /** A network to train: its layers with their parameters, without values. */
 export interface Model {
@@ -82,11 +123,13 @@ export interface Model {
   readonly inputShape: readonly number[];
   readonly classes: number;
   readonly normalisation: InputNormalisation | undefined;
-  readonly blocks: readonly Block[];
+  readonly hidden: readonly Block[];
+  /** Dense, from hidden features to logits. */
+  readonly last: AffineBlock;
   readonly parameters: readonly Parameter[];
   /** Number of all parameters: the length of the flat vector. */
   readonly size: number;
-  /** Units of all layers, logits included. */
+  /** Units of all layers that are followed by a ReLU, and the logits. */
   readonly neurons: number;
 }
 
@@ -113,40 +156,109 @@ export function modelOf(
 /** A network of these hidden layers. */
 export function buildModel(
   name: string,
-  hidden: readonly Layer[],
+  layers: readonly Layer[],
   inputShape: readonly number[],
   classes: number,
   normalisation?: InputNormalisation,
 ): Model {
   checkNormalisation(normalisation, inputShape);
-  const layers = [...hidden, dense(classes)];
-  const parameters: Parameter[] = [];
-  const blocks: Block[] = [];
-  let [shape, offset, neurons] = [inputShape, 0, 0];
-  layers.forEach((layer, i) => {
-    const input = layer.kind === "dense" ? [sizeOf(shape)] : shape;
-    const weights = weightShape(layer, input, name);
-    const fanIn = layer.kind === "dense" ? input[0]! : sizeOf(weights.slice(1));
-    const declare = (role: "weight" | "bias", of: readonly number[]): Parameter => {
-      const last = i === layers.length - 1;
-      const parameter = {
-        name: `${layer.kind}${i + 1}.${role}`,
-        role,
-        shape: of,
-        fanIn,
-        offset,
-        size: sizeOf(of),
-        last,
-      };
-      offset += parameter.size;
-      parameters.push(parameter);
-      return parameter;
-    };
-    shape = outputShape(layer, input, name);
-    neurons += sizeOf(shape);
-    blocks.push({ layer, weight: declare("weight", weights), bias: declare("bias", [shape[0]!]) });
+  const draft: Draft = { name, parameters: [], size: 0, neurons: 0 };
+  const branches = layers.filter(({ kind }) => kind === "residual").length;
+  let shape = inputShape;
+  const hidden = layers.map((layer, i) => {
+    const block = declareBlock(draft, `${layer.kind}${i + 1}`, layer, shape, branches);
+    shape = block.output;
+    return block;
   });
-  return { name, inputShape, classes, normalisation, blocks, parameters, size: offset, neurons };
+  const last = declareAffine(draft, `dense${layers.length + 1}`, dense(classes), shape, { last: true });
+  const { parameters, size } = draft;
+  return {
+    name,
+    inputShape,
+    classes,
+    normalisation,
+    hidden,
+    last,
+    parameters,
+    size,
+    neurons: draft.neurons + classes,
+  };
+}
+
+/** A network while it is built. */
+interface Draft {
+  readonly name: string;
+  readonly parameters: Parameter[];
+  size: number;
+  neurons: number;
+}
+
+function declareBlock(draft: Draft, label: string, layer: Layer, input: readonly number[], branches: number): Block {
+  let block: Block;
+  switch (layer.kind) {
+    case "conv":
+    case "dense":
+      block = declareAffine(draft, label, layer, input);
+      break;
+    case "residual":
+      block = declareResidual(draft, label, layer, input, branches);
+      draft.neurons += sizeOf(block.output);
+      break;
+    case "pool":
+      return { kind: "pool", input, output: [imageShape(draft.name, input)[0]!] };
+  }
+  draft.neurons += sizeOf(block.output);
+  return block;
+}
+
+/**
+ * Each branch adds nothing at first, and what it adds after one step does not grow with the number of branches: so the
+ * signal keeps its size without normalisation.
+ *
+ * @source Zhang, Dauphin, Ma 2019, Fixup (arXiv:1901.09321), rules 1 and 2 of §3 for branches of two layers
+ */
+function declareResidual(
+  draft: Draft,
+  label: string,
+  { filters, stride }: ResidualLayer,
+  input: readonly number[],
+  branches: number,
+): ResidualBlock {
+  const part = (name: string, layer: ConvLayer, shape: readonly number[], gain: number) =>
+    declareAffine(draft, `${label}.${name}`, layer, shape, { gain });
+  const first = part("first", conv(filters, 3, stride, 1), input, 1 / Math.sqrt(branches));
+  const second = part("second", conv(filters, 3, 1, 1), first.output, 0);
+  const changes = stride !== 1 || filters !== input[0];
+  const shortcut = changes ? part("shortcut", conv(filters, 1, stride, 0), input, 1) : undefined;
+  return { kind: "residual", first, second, shortcut, input, output: second.output };
+}
+
+function declareAffine(
+  draft: Draft,
+  label: string,
+  layer: AffineLayer,
+  shape: readonly number[],
+  { gain = 1, last = false } = {},
+): AffineBlock {
+  const input = layer.kind === "dense" ? [sizeOf(shape)] : shape;
+  const weights = weightShape(layer, input, draft.name);
+  const fanIn = layer.kind === "dense" ? input[0]! : sizeOf(weights.slice(1));
+  const declare = (role: "weight" | "bias", of: readonly number[]): Parameter => {
+    const [name, size, offset] = [`${label}.${role}`, sizeOf(of), draft.size];
+    const parameter = { name, role, shape: of, fanIn, offset, size, last, gain };
+    draft.parameters.push(parameter);
+    draft.size += size;
+    return parameter;
+  };
+  const output = outputShape(layer, input, draft.name);
+  return {
+    kind: "affine",
+    layer,
+    input,
+    output,
+    weight: declare("weight", weights),
+    bias: declare("bias", [output[0]!]),
+  };
 }
 
 function checkNormalisation(normalisation: InputNormalisation | undefined, [channels = 1]: readonly number[]): void {
@@ -157,12 +269,15 @@ function checkNormalisation(normalisation: InputNormalisation | undefined, [chan
       );
 }
 
-const weightShape = (layer: Layer, input: readonly number[], name: string): number[] => {
-  if (layer.kind === "dense") return [input[0]!, layer.units];
-  if (input.length !== 3)
-    throw new ArchitectureError(`${name} begins with a convolution and takes [C, H, W]; these samples are [${input}]`);
-  return [layer.filters, input[0]!, layer.kernel, layer.kernel];
-};
+const weightShape = (layer: AffineLayer, input: readonly number[], name: string): number[] =>
+  layer.kind === "dense"
+    ? [input[0]!, layer.units]
+    : [layer.filters, imageShape(name, input)[0]!, layer.kernel, layer.kernel];
+
+function imageShape(name: string, shape: readonly number[]): readonly number[] {
+  if (shape.length === 3) return shape;
+  throw new ArchitectureError(`${name} begins with a convolution and takes [C, H, W]; these samples are [${shape}]`);
+}
 
 const windows = ({ stride, pad }: ConvLayer) => ({
   strides: [stride, stride],
@@ -170,7 +285,7 @@ const windows = ({ stride, pad }: ConvLayer) => ({
   pads: [pad, pad, pad, pad],
 });
 
-function outputShape(layer: Layer, input: readonly number[], name: string): number[] {
+function outputShape(layer: AffineLayer, input: readonly number[], name: string): number[] {
   if (layer.kind === "dense") return [layer.units];
   const sizes = input.slice(1).map((size, axis) => windowCount(size, layer.kernel, axis, windows(layer)));
   if (sizes.some((size) => size < 1)) throw new ArchitectureError(`samples of [${input}] are too small for ${name}`);
@@ -185,28 +300,40 @@ export type ParameterValues = ReadonlyMap<Parameter, Value>;
  * @param x [N, C, H, W], pixels  @returns [N, F]
  */
 export function features(b: Builder, model: Model, values: ParameterValues, x: Value): Value {
-  let y = normalise(b, model, x);
-  for (const { layer, weight, bias } of model.blocks.slice(0, -1)) {
-    y = layer.kind === "conv" ? y : flatten(b, y);
-    y = b.emit("Relu", [affine(b, layer, y, values.get(weight)!, values.get(bias)!)]);
-  }
+  const y = model.hidden.reduce((y, block) => through(b, block, values, y), normalise(b, model, x));
   return flatten(b, y);
 }
 
-/** [N, F] → [N, classes]. */
-export function head(b: Builder, model: Model, values: ParameterValues, hidden: Value): Value {
-  const { layer, weight, bias } = model.blocks.at(-1)!;
-  return affine(b, layer, hidden, values.get(weight)!, values.get(bias)!);
+function through(b: Builder, block: Block, values: ParameterValues, x: Value): Value {
+  const relu = (y: Value) => b.emit("Relu", [y]);
+  switch (block.kind) {
+    case "affine":
+      return relu(affine(b, block, values, x));
+    case "residual": {
+      const { first, second, shortcut } = block;
+      const branch = affine(b, second, values, relu(affine(b, first, values, x)));
+      return relu(add(b, branch, shortcut ? affine(b, shortcut, values, x) : x));
+    }
+    case "pool": {
+      const sum = b.emit("ReduceSum", [x], { axes: [2, 3], keepdims: false });
+      return scale(b, sum, 1 / sizeOf(block.input.slice(1)));
+    }
+  }
 }
+
+/** [N, F] → [N, classes]. */
+export const head = (b: Builder, model: Model, values: ParameterValues, hidden: Value): Value =>
+  affine(b, model.last, values, hidden);
 
 /** [N, C, H, W] → logits [N, classes]. */
 export const forward = (b: Builder, model: Model, values: ParameterValues, x: Value): Value =>
   head(b, model, values, features(b, model, values, x));
 
-function affine(b: Builder, layer: Layer, x: Value, weight: Value, bias: Value): Value {
-  if (layer.kind === "dense") return add(b, b.emit("MatMul", [x, weight]), bias);
-  const product = b.emit("Conv", [x, weight], { ...windows(layer), group: 1 });
-  return add(b, product, b.emit("Reshape", [bias], { shape: [1, layer.filters, 1, 1] }));
+function affine(b: Builder, { layer, weight, bias }: AffineBlock, values: ParameterValues, x: Value): Value {
+  const [w, c] = [values.get(weight)!, values.get(bias)!];
+  if (layer.kind === "dense") return add(b, b.emit("MatMul", [flatten(b, x), w]), c);
+  const product = b.emit("Conv", [x, w], { ...windows(layer), group: 1 });
+  return add(b, product, b.emit("Reshape", [c], { shape: [1, layer.filters, 1, 1] }));
 }
 
 /** Pixels as the first layer takes them. */

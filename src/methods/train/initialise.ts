@@ -7,6 +7,8 @@ import type { Model, Parameter } from "./architectures.ts";
  * - `default`: weights and biases uniform in ±1/√fan_in (what PyTorch does: Kaiming uniform with a = √5).
  * - `he`: weights N(0, 2/fan_in), biases 0 (He et al. 2015, arXiv:1502.01852).
  * - `ibp`: weights N(0, 2π/fan_in²), biases 0; the last layer as `default` (Shi et al. 2021, arXiv:2103.17268, §4.1).
+ *
+ * In residual blocks each spread is multiplied by the parameter's gain.
  */
 export type Initialisation = "default" | "he" | "ibp";
 
@@ -22,11 +24,12 @@ export function initialParameters(model: Model, kind: Initialisation, random: Rn
   return theta;
 }
 
-function fill(values: Float32Array, { role, fanIn, last }: Parameter, kind: Initialisation, random: Rng): void {
+function fill(values: Float32Array, { role, fanIn, last, gain }: Parameter, kind: Initialisation, random: Rng): void {
   if (kind === "default" || (kind === "ibp" && last)) {
-    const bound = 1 / Math.sqrt(fanIn);
+    const bound = gain / Math.sqrt(fanIn);
     random.fillUniform(values, -bound, bound);
   } else if (role === "weight") {
-    random.fillNormal(values, 0, kind === "he" ? Math.sqrt(2 / fanIn) : Math.sqrt(2 * Math.PI) / fanIn);
+    const spread = kind === "he" ? Math.sqrt(2 / fanIn) : Math.sqrt(2 * Math.PI) / fanIn;
+    random.fillNormal(values, 0, gain * spread);
   }
 }

@@ -46,7 +46,7 @@ export function marginLowerBounds(
   hidden: { readonly at: Value; readonly box: Interval },
   target: Value,
 ): Value {
-  const { weight, bias } = model.blocks.at(-1)!;
+  const { weight, bias } = model.last;
   const [w, c] = [values.get(weight)!, values.get(bias)!];
   const [units, classes] = weight.shape as [number, number];
   // row n of `own` is the weight vector of n's label; W_y − W_j, one matrix a sample
