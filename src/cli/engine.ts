@@ -20,7 +20,7 @@ import { VERSION } from "./version.ts";
 /** Inputs in a job: enough for efficient batches, few enough for all workers to have something to do. */
 const CHUNK = 32;
 
-export type JobKind = "predict" | "attack" | "bound" | "scan" | "fit";
+export type JobKind = "predict" | "attack" | "bound" | "scan" | "fit" | "detect";
 
 export interface Task {
   readonly kind: JobKind;
@@ -29,11 +29,21 @@ export interface Task {
   readonly method: { readonly id: string; readonly version: number };
   readonly settings: PlainRecord | null;
   readonly inputs: Chunk;
+  /** Training data, for methods that examine it. */
+  readonly training?: Chunk | undefined;
   /** Inputs a job; default CHUNK. */
   readonly chunk?: number;
   /** Whether the limit of time for an input holds; by default it does. */
   readonly timed?: boolean;
 }
+
+/** How a job of its own ended: with the seconds that it computed, or why the method does not apply. */
+export type Ending<R> =
+  | { readonly kind: "done"; readonly records: readonly R[]; readonly seconds: number }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** A task that is one job. */
+export type WholeTask = Omit<Task, "what" | "chunk" | "timed">;
 
 /** A method that does not apply to this model, with the reason. */
 export class RefusedError extends Error {
@@ -58,6 +68,8 @@ export interface Engine extends AsyncDisposable {
   run<R>(task: Task): Promise<Answer<R>[]>;
   /** One job for each settings, all on the same inputs; their records. @throws as `run` */
   each<R>(task: Omit<Task, "settings" | "chunk" | "timed">, settings: readonly PlainRecord[]): Promise<R[][]>;
+  /** One job for each task, side by side; a method that does not apply ends its own jobs alone. @throws CliError */
+  all<R>(what: string, tasks: readonly WholeTask[]): Promise<Ending<R>[]>;
   /** Threads in use; 0: everything ran on the main thread. */
   readonly workers: number;
 }
@@ -87,13 +99,16 @@ export function createEngine(options: EngineOptions): Engine {
   const jobOf = (task: Task, chunk: Chunk): Planned => ({
     units: chunk.labels.length,
     kind: task.kind,
-    label: `${task.what}, input ${chunk.indices[0]} and ${chunk.indices.length - 1} more`,
-    input: { subject, method: task.method.id, settings: task.settings, chunk },
+    label:
+      chunk.indices.length === 0
+        ? task.what
+        : `${task.what}, input ${chunk.indices[0]} and ${chunk.indices.length - 1} more`,
+    input: { subject, method: task.method.id, settings: task.settings, chunk, training: task.training },
     key: {
       model: options.subjectHash,
       method: { id: `${task.kind}/${task.method.id}`, version: task.method.version },
       options: { settings: task.settings as Plain, device: subject.device, assay: VERSION },
-      chunk: hashChunk(chunk),
+      chunk: task.training ? `${hashChunk(chunk)} ${hashChunk(task.training)}` : hashChunk(chunk),
     },
   });
 
@@ -144,9 +159,16 @@ export function createEngine(options: EngineOptions): Engine {
     return (await runAll(planned, undefined)).map((outcome) => recordsOf(outcome) as R[]);
   }
 
+  async function all<R>(what: string, tasks: readonly WholeTask[]): Promise<Ending<R>[]> {
+    const planned = tasks.map((task) => ({ ...jobOf({ ...task, what }, task.inputs), units: 1 }));
+    progress.expect(planned.length, what);
+    return (await runAll(planned, undefined)).map((outcome) => endingOf<R>(outcome));
+  }
+
   return {
     run,
     each,
+    all,
     get workers() {
       return threads;
     },
@@ -175,13 +197,26 @@ function answersOf<R>(outcome: Outcome, count: number): Answer<R>[] {
   return recordsOf(outcome).map((record) => ({ kind: "done", record: record as R, seconds }));
 }
 
+function endingOf<R>(outcome: Outcome): Ending<R> {
+  try {
+    const seconds = outcome.kind === "done" ? outcome.seconds : 0;
+    return { kind: "done", records: recordsOf(outcome) as unknown as readonly R[], seconds };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { kind: "refused", reason: error.message };
+  }
+}
+
+/** What a method throws where it does not apply to the model. */
+const NOT_APPLICABLE: readonly string[] = ["UnsupportedReading", "DetectorError"];
+
 /** @throws for everything but records of results */
-function recordsOf(outcome: Outcome): readonly PlainRecord[] {
+export function recordsOf(outcome: Outcome): readonly PlainRecord[] {
   switch (outcome.kind) {
     case "done": {
       const refusal = outcome.records[0] as Partial<Refusal> | undefined;
       if (refusal?.refused !== true) return outcome.records;
-      if (refusal.name === "UnsupportedReading") throw new RefusedError(refusal.message!);
+      if (NOT_APPLICABLE.includes(refusal.name!)) throw new RefusedError(refusal.message!);
       throw new CliError(CODES[refusal.name!] ?? EXIT.internal, refusal.message!);
     }
     case "timeout":
@@ -217,8 +252,15 @@ export function pick({ images, labels, indices, targets }: Chunk, positions: rea
   return { images: chosen, labels: at(labels), indices: at(indices), ...(targets && { targets: at(targets) }) };
 }
 
-const hashChunk = ({ images, labels, indices, targets }: Chunk): string =>
-  hashText(
-    [images, labels, indices, ...(targets ? [targets] : [])].map((array) => nodeDigest(bytesOf(array))).join(),
-    nodeDigest,
-  );
+/** Several jobs may have the same inputs. */
+const chunkHashes = new WeakMap<Chunk, string>();
+
+function hashChunk(chunk: Chunk): string {
+  const known = chunkHashes.get(chunk);
+  if (known !== undefined) return known;
+  const { images, labels, indices, targets } = chunk;
+  const parts = [images, labels, indices, ...(targets ? [targets] : [])];
+  const hash = hashText(parts.map((array) => nodeDigest(bytesOf(array))).join(), nodeDigest);
+  chunkHashes.set(chunk, hash);
+  return hash;
+}

@@ -38,6 +38,7 @@ export const CODES: Readonly<Record<string, ExitCode>> = {
   UnsupportedReading: EXIT.unsupported,
   RunError: EXIT.unsupported,
   AttackError: EXIT.unsupported,
+  DetectorError: EXIT.unsupported,
   DataError: EXIT.unsupported,
   FormatError: EXIT.unsupported,
   ContractError: EXIT.unsupported,
@@ -47,6 +48,8 @@ export const CODES: Readonly<Record<string, ExitCode>> = {
   ArchitectureError: EXIT.usage,
   SamplesError: EXIT.unsupported,
   CheckpointError: EXIT.usage,
+  PopulationRecipeError: EXIT.usage,
+  PopulationError: EXIT.unsupported,
   AbortError: EXIT.interrupted,
 };
 

@@ -33,6 +33,8 @@ export interface JobInput<Settings> {
   readonly method: string;
   readonly settings: Settings;
   readonly chunk: Chunk;
+  /** For methods that examine it. */
+  readonly training?: Chunk | undefined;
 }
 
 /** The answer of a method that does not apply to the model: known beforehand, and the same on every run. */
@@ -46,10 +48,10 @@ type Settled = PlainRecord;
 
 /** Runs a job; errors that a user can act on become its result, since only text crosses from a worker. */
 export const answering =
-  <S>(run: (input: JobInput<S>) => Promise<Settled[]>) =>
-  async (input: JobInput<S>): Promise<Settled[]> => {
+  <A extends readonly unknown[]>(run: (...input: A) => Promise<Settled[]>) =>
+  async (...input: A): Promise<Settled[]> => {
     try {
-      return await run(input);
+      return await run(...input);
     } catch (error) {
       if (!(error instanceof Error) || CODES[error.name] === undefined) throw error;
       return [{ refused: true, name: error.name, message: error.message } satisfies Refusal];

@@ -10,4 +10,7 @@ export const jobs: JobTable = {
   bound: async () => (await import("./job-functions.ts")).boundJob,
   scan: async () => (await import("./patch-jobs.ts")).scanJob,
   fit: async () => (await import("./patch-jobs.ts")).fitJob,
+  detect: async () => (await import("./backdoor-jobs.ts")).detectJob,
+  member: async () => (await import("./population-jobs.ts")).memberJob,
+  "member-scan": async () => (await import("./population-jobs.ts")).memberScanJob,
 };

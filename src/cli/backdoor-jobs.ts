@@ -1,0 +1,110 @@
+/** @file Detectors' parts as jobs, and their records put together again. */
+
+import { detectorOf } from "../methods/backdoor/index.ts";
+import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
+import type { CaseFacts, Detection, Detector } from "../methods/backdoor/types.ts";
+import type { Chunk } from "../methods/examine.ts";
+import type { PlainRecord } from "../runtime/jobs.ts";
+import type { Engine, WholeTask } from "./engine.ts";
+import { answering, type JobInput, runtimeOn, subjectOf } from "./job-functions.ts";
+
+export interface DetectSettings {
+  readonly facts: CaseFacts;
+  readonly part: PlainRecord;
+  readonly seed: number;
+}
+
+export const detectJob = answering(
+  async ({ subject: spec, method, settings, chunk, training }: JobInput<DetectSettings>) => {
+    const { facts, part, seed } = settings;
+    const { network } = await subjectOf(spec);
+    const material = {
+      ...facts,
+      network,
+      runtime: runtimeOn(spec.device),
+      inputs: batchOf(chunk, facts.inputShape),
+      training: training && batchOf(training, facts.inputShape),
+      random: detectorRandom(seed, method),
+    };
+    return [await detectorOf(method).examine(material, part)];
+  },
+);
+
+/** What is at hand to examine a model with. */
+export interface Evidence {
+  readonly facts: CaseFacts;
+  readonly inputs: Chunk | undefined;
+  readonly training: Chunk | undefined;
+  readonly seed: number;
+}
+
+export interface Examined {
+  readonly detector: Detector;
+  readonly detection: Detection;
+  /** Of computing, on one core. */
+  readonly seconds: number;
+}
+
+const NO_INPUTS: Chunk = { images: new Float32Array(0), labels: new Int32Array(0), indices: new Int32Array(0) };
+
+/**
+ * All detectors' parts side by side, each part a job. A detector that lacks its data or does not apply to the model says
+ * so; the others go on.
+ * @returns one a detector, in their order
+ * @throws CliError
+ */
+export async function examineWith(
+  engine: Pick<Engine, "all">,
+  detectors: readonly Detector[],
+  evidence: Evidence,
+): Promise<Examined[]> {
+  const { facts, seed, inputs = NO_INPUTS, training } = evidence;
+  const planned = detectors.map((detector) => {
+    const lacking = lackOf(detector, evidence);
+    return { detector, lacking, parts: lacking === undefined ? detector.parts(facts) : [] };
+  });
+  const tasks: WholeTask[] = planned.flatMap(({ detector, parts }) =>
+    parts.map((part) => ({
+      kind: "detect",
+      method: detector,
+      settings: { facts: plainFacts(facts), part, seed },
+      inputs,
+      ...(detector.needs === "training data" && { training }),
+    })),
+  );
+  const endings = await engine.all<PlainRecord>("looking for backdoors", tasks);
+  let next = 0;
+  return planned.map(({ detector, lacking, parts }) => {
+    const own = endings.slice(next, next + parts.length);
+    next += parts.length;
+    const refused = lacking ?? own.find((ending) => ending.kind === "refused")?.reason;
+    const done = own.flatMap((ending) => (ending.kind === "done" ? [ending] : []));
+    const seconds = done.reduce((sum, ending) => sum + ending.seconds, 0);
+    if (refused !== undefined) return { detector, detection: unanswered(refused), seconds };
+    const records = done.flatMap((ending) => ending.records);
+    return { detector, detection: detector.conclude(records, facts), seconds };
+  });
+}
+
+/** What is missing, and how to give it. */
+function lackOf({ needs }: Detector, { inputs, training }: Evidence): string | undefined {
+  if (needs === "inputs" && inputs === undefined) return "It needs held-out inputs: give them with --data.";
+  if (needs === "training data" && training === undefined) {
+    return "It needs the data that the model was trained on: give it with --training.";
+  }
+  return undefined;
+}
+
+const unanswered = (reason: string): Detection => ({
+  flagged: null,
+  score: null,
+  pValue: null,
+  target: null,
+  reason,
+  evidence: {},
+});
+
+const plainFacts = ({ geometry, ...facts }: CaseFacts): PlainRecord => ({
+  ...facts,
+  geometry: geometry && { ...geometry },
+});
