@@ -43,7 +43,7 @@ function logPower(x: number, a: number, b: number): number {
 }
 
 /** ln(1 + u) − u for 1 + u = top / bottom. */
-function logBend(top: number, bottom: number): number {
+export function logBend(top: number, bottom: number): number {
   const u = (top - bottom) / bottom;
   // Far from 1 the ratio keeps the digits that u loses near −1.
   if (Math.abs(u) > 0.1) return Math.log(top / bottom) - u;
@@ -77,7 +77,7 @@ function continuedFraction(x: number, a: number, b: number): number {
 }
 
 /** ln Γ(x) − ((x − ½) ln x − x + ½ ln 2π) for x > 0: Stirling's series above 10, the recurrence below. @source DLMF 5.11.1 */
-function stirlingRest(x: number): number {
+export function stirlingRest(x: number): number {
   if (x >= 10) {
     const s = 1 / (x * x);
     return (1 / 12 - s * (1 / 360 - s * (1 / 1260 - s * (1 / 1680 - s * (1 / 1188 - (s * 691) / 360_360))))) / x;
