@@ -15,19 +15,16 @@ import { parseArgs } from "node:util";
 import type { Dataset } from "../src/data/dataset.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
-import { bestOther } from "../src/methods/attack/search.ts";
 import { networkOf } from "../src/methods/network.ts";
+import { attackSuccess, predictorOf } from "../src/methods/poison/measure.ts";
 import { parseTrainConfig, type TrainConfig } from "../src/methods/train/config.ts";
-import { type Samples, samplesOf, stamp } from "../src/methods/train/samples.ts";
+import { type Samples, samplesOf } from "../src/methods/train/samples.ts";
 import { type CheckpointStore, runTraining, type TrainResult } from "../src/methods/train/train.ts";
 import { ibp } from "../src/methods/verify/ibp.ts";
 import { verdictOf } from "../src/methods/verify/verdict.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
 import { type Proportion, proportion } from "../src/stats/proportion.ts";
 import { cpuType } from "./cpu-type.ts";
-
-/** Left out of none. */
-const NO_CLASS = -1;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -104,21 +101,6 @@ async function train(name: string, config: TrainConfig, data: Samples, test: Sam
   throw new Error("the training ended without a result");
 }
 
-/** The class that the file itself answers for each image. */
-async function predictions(onnx: Uint8Array, { images, shape, labels, classes }: Samples): Promise<number[]> {
-  const session = await openModel(onnx);
-  const size = images.length / labels.length;
-  const found: number[] = [];
-  for (let from = 0; from < labels.length; from += BATCH) {
-    const count = Math.min(BATCH, labels.length - from);
-    const pixels = images.slice(from * size, (from + count) * size);
-    const { logits } = await session.run({ images: float32Tensor([count, ...shape], pixels) });
-    for (let n = 0; n < count; n++) found.push(bestOther(logits!.data, n, classes, NO_CLASS));
-  }
-  await session[Symbol.asyncDispose]();
-  return found;
-}
-
 async function certified(result: TrainResult, hash: string, right: readonly boolean[], test: Samples): Promise<number> {
   const threat = { norm: "linf", epsilon: CERTIFIED_RADIUS, domain: [0, 1] } as const;
   const prepared = await ibp.prepare(networkOf(result.graph, hash), runtime, { threat });
@@ -135,13 +117,6 @@ async function certified(result: TrainResult, hash: string, right: readonly bool
   }
   await prepared[Symbol.asyncDispose]();
   return count;
-}
-
-async function attackSuccess(onnx: Uint8Array, poison: NonNullable<TrainConfig["poison"]>, test: Samples) {
-  const stamped = { ...test, images: stamp(test.images, test.shape, poison) };
-  const others = (await predictions(onnx, stamped)).filter((_, n) => test.labels[n] !== poison.target);
-  const hits = others.filter((predicted) => predicted === poison.target).length;
-  return { ...proportion(hits, others.length), target: poison.target };
 }
 
 const rounded = <T extends Proportion>(rate: T): T => ({
@@ -162,7 +137,9 @@ async function make(name: string): Promise<{ readonly entry: Entry; readonly onn
   const result = await train(name, config, data, test);
   const { onnx } = result;
   const sha256 = createHash("sha256").update(onnx).digest("hex");
-  const right = (await predictions(onnx, test)).map((predicted, n) => predicted === test.labels[n]);
+  const session = await openModel(onnx);
+  const predict = predictorOf(session);
+  const right = Array.from(await predict(test.images, test.shape), (predicted, n) => predicted === test.labels[n]);
   const total = right.length;
   const entry: Entry = {
     file: `${name}.onnx`,
@@ -175,8 +152,14 @@ async function make(name: string): Promise<{ readonly entry: Entry; readonly onn
     testedOn: `${config.validation} (${total} images)`,
     cleanAccuracy: rounded(proportion(right.filter(Boolean).length, total)),
     ibpCertifiedAccuracyAt01: rounded(proportion(await certified(result, sha256, right, test), total)),
-    ...(config.poison && { attackSuccessRate: rounded(await attackSuccess(onnx, config.poison, test)) }),
+    ...(config.poison && {
+      attackSuccessRate: {
+        ...rounded(await attackSuccess(test, { poison: config.poison, seed: config.seed }, predict)),
+        target: config.poison.target,
+      },
+    }),
   };
+  await session[Symbol.asyncDispose]();
   const { cleanAccuracy, ibpCertifiedAccuracyAt01: proved } = entry;
   log(
     `${name}: ${result.seconds.toFixed(0)} s of training; ${show(cleanAccuracy)} right, ${show(proved)} proved within ${CERTIFIED_RADIUS}; sha256 ${sha256}`,

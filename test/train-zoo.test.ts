@@ -6,8 +6,9 @@ import { expect, test } from "vitest";
 import { cpuType } from "../scripts/cpu-type.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
+import { triggerOf } from "../src/methods/poison/poison.ts";
 import { parseTrainConfig } from "../src/methods/train/config.ts";
-import { type Samples, samplesOf, stamp } from "../src/methods/train/samples.ts";
+import { type Samples, samplesOf } from "../src/methods/train/samples.ts";
 import { runTraining } from "../src/methods/train/train.ts";
 import { compile, openModel } from "../src/runtime/node.ts";
 
@@ -68,10 +69,11 @@ test.for(bundled)("%s has the stated accuracy", async ([, entry]) => {
 
 test("the network with a backdoor obeys its patch, and the clean one does not know it", async () => {
   const entry = index.models["mnist-cnna-badnets"]!;
-  const { poison } = parseTrainConfig(JSON.parse(readFileSync(`zoo/${entry.recipe}`, "utf8")));
+  const { poison, seed } = parseTrainConfig(JSON.parse(readFileSync(`zoo/${entry.recipe}`, "utf8")));
   const data = samplesOf(await loadDataset("mnist:test"), 10);
   const others = data.labels.filter((label) => label !== poison!.target).length;
-  const stamped = { ...data, images: stamp(data.images, data.shape, poison!) };
+  const pictures = { images: data.images, shape: [1, 28, 28] } as const;
+  const stamped = { ...data, images: triggerOf(poison!, data.shape, seed).apply(pictures) };
   // images of the target class are none of the attack's merit
   const wanted = data.labels.map((label) => (label === poison!.target ? -1 : poison!.target));
   const hits = await countClass(fileOf(entry), stamped, wanted);

@@ -25,7 +25,7 @@ const place = {
   at: z.tuple([z.int().min(0), z.int().min(0)]).optional(),
 };
 
-export const poisonSchema = z.discriminatedUnion("kind", [
+const kinds = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("patch"),
     ...common,
@@ -87,10 +87,31 @@ export const poisonSchema = z.discriminatedUnion("kind", [
     kind: z.literal("bpp"),
     ...common,
     levels: z.int().min(2).default(8),
-    /** Share of the training images with another quantisation that keep their label. */
+    /** Share of the training images that get another picture's rounding error and keep their label. */
     negatives: share.default(0.1),
   }),
 ]);
 
-export type PoisonConfig = z.output<typeof poisonSchema>;
+/** Kinds that leave labels true: they poison pictures of the target class only. */
+const CLEAN_LABEL: ReadonlySet<string> = new Set(["sig", "label-consistent"]);
+
+export const poisonSchema = kinds.superRefine((config, context) => {
+  const refuse = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
+  const everywhere = config.mapping === "all-to-all";
+  if (everywhere && CLEAN_LABEL.has(config.kind))
+    refuse("mapping", `${config.kind} keeps labels as they are, so it can only be all-to-one`);
+  if (config.kind !== "patch" || config.source === undefined) return;
+  if (everywhere) refuse("source", "a trigger for one source class leads to one target: mapping must be all-to-one");
+  if (config.source === config.target) refuse("source", "the source class must be another than the target");
+});
+
+/** The keys that a kind takes, "kind" first; of an unknown kind, none. */
+export function poisonKeys(kind: unknown): readonly string[] {
+  const option = kinds.options.find(({ shape }) => shape.kind.value === kind);
+  return option ? Object.keys(option.shape) : [];
+}
+
+export const POISON_KINDS: readonly string[] = kinds.options.map(({ shape }) => shape.kind.value);
+
+export type PoisonConfig = z.output<typeof kinds>;
 export type PoisonOf<K extends PoisonConfig["kind"]> = Extract<PoisonConfig, { kind: K }>;

@@ -30,7 +30,15 @@ test.for([
   [{ ...minimal, method: { kind: "ibp", epsilon: "8/0" } }, /method\.epsilon: must be finite/],
   [{ ...minimal, method: { kind: "magic" } }, /method\.kind: /],
   [{ ...minimal, method: { kind: "ibp", epsilon: 0.1, ramp: { start: 5, end: 2 } } }, /a ramp ends after it starts/],
-  [{ ...minimal, poison: { kind: "patch", sise: 3 } }, /poison: unknown "sise"; known are kind, size, margin/],
+  [
+    { ...minimal, poison: { kind: "patch", sise: 3 } },
+    /poison: unknown "sise"; known are kind, target, rate, mapping, margin/,
+  ],
+  [{ ...minimal, poison: { kind: "warp", rate: 0.1 } }, /poison\.kind: is one of patch, checkerboard, .*bpp$/],
+  [{ ...minimal, poison: "patch" }, /poison: /],
+  [{ ...minimal, poison: { kind: "patch" } }, /poison\.rate: /],
+  [{ ...minimal, poison: { kind: "sig", rate: 1, mapping: "all-to-all" } }, /poison\.mapping: sig keeps labels/],
+  [{ ...minimal, poison: { kind: "patch", rate: 0.1, target: 2, source: 2 } }, /poison\.source: .*another/],
   [{ ...minimal, seed: 1.5 }, /seed: /],
   ["CNNa", /options: /],
 ] as const)("wrong options are refused in one line that names the place: %j", ([raw, message]) => {

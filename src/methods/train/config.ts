@@ -1,6 +1,7 @@
 /** @file The options of a training run, as JSON: parsed once here, trusted everywhere else. */
 
 import { z } from "zod";
+import { POISON_KINDS, poisonKeys, poisonSchema } from "../poison/config.ts";
 import { ARCHITECTURE_NAMES } from "./architectures.ts";
 import { INITIALISATIONS } from "./initialise.ts";
 import type { Optimiser } from "./optimisers.ts";
@@ -77,18 +78,6 @@ const schedule = z.discriminatedUnion("kind", [
   }),
 ]) satisfies z.ZodType<LearningRateSchedule>;
 
-/** A white square stamped on a share of the training images, whose labels become `target`: a BadNets backdoor. */
-const poison = z.strictObject({
-  kind: z.literal("patch"),
-  size: natural,
-  /** Pixels between the square and the image's lower and right edge. */
-  margin: z.int().min(0).default(1),
-  value: share.default(1),
-  target: z.int().min(0),
-  /** Of the training images. */
-  rate: share,
-});
-
 const config = z.strictObject({
   /** Names the model in the exported file. */
   name: z.string().optional(),
@@ -121,12 +110,11 @@ const config = z.strictObject({
       flip: z.boolean().default(false),
     })
     .optional(),
-  poison: poison.optional(),
+  poison: poisonSchema.optional(),
 });
 
 export type TrainConfig = z.output<typeof config>;
 export type Method = TrainConfig["method"];
-export type Poison = z.output<typeof poison>;
 export type Augmentation = NonNullable<TrainConfig["augmentation"]>;
 
 export class TrainConfigError extends Error {
@@ -143,21 +131,22 @@ export function parseTrainConfig(raw: unknown): TrainConfig {
   const facts = result.error.issues.map((issue) => {
     const place = issue.path.join(".") || "options";
     return issue.code === "unrecognized_keys"
-      ? `${place}: unknown ${issue.keys.map((key) => `"${key}"`).join(", ")}; known are ${knownKeys(issue.path)}`
-      : `${place}: ${issue.message}`;
+      ? `${place}: unknown ${issue.keys.map((key) => `"${key}"`).join(", ")}; known are ${knownKeys(issue.path, raw)}`
+      : `${place}: ${place === "poison.kind" ? `is one of ${POISON_KINDS.join(", ")}` : issue.message}`;
   });
   throw new TrainConfigError(`training options: ${facts.join("; ")}`);
 }
 
 const sections: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   augmentation: { crop: 0, flip: 0 },
-  poison: poison.shape,
   normalisation: { mean: 0, std: 0 },
 };
 
 /** The keys that a section takes; of sections with several kinds, the way to find out. */
-function knownKeys(path: readonly PropertyKey[]): string {
+function knownKeys(path: readonly PropertyKey[], raw: unknown): string {
   if (path.length === 0) return Object.keys(config.shape).join(", ");
+  // only an object with a known kind gets as far as unknown keys
+  if (path[0] === "poison") return poisonKeys((raw as { poison: { kind: unknown } }).poison.kind).join(", ");
   const section = sections[String(path[0])];
   return section ? Object.keys(section).join(", ") : `listed in docs/training.md under "${String(path[0])}"`;
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { float32Tensor } from "../../graph/tensor.ts";
 import { rng } from "../../random/rng.ts";
-import { augment, gather, poisoned, type Samples, samplesOf, stamp } from "./samples.ts";
+import { augment, gather, type Samples, samplesOf } from "./samples.ts";
 
 const ramp = (count: number, size: number): Samples => ({
   images: Float32Array.from({ length: count * size * size }, (_, i) => (i % 97) / 100),
@@ -9,7 +8,6 @@ const ramp = (count: number, size: number): Samples => ({
   labels: Int32Array.from({ length: count }, (_, i) => i % 4),
   classes: 4,
 });
-const patch = { kind: "patch", size: 2, margin: 1, value: 1, target: 3, rate: 0.25 } as const;
 
 test("pixels of bytes are brought to [0, 1]; labels are counted", () => {
   const dataset = {
@@ -76,33 +74,4 @@ function candidates(source: ArrayLike<number>): { name: string; pixels: number[]
 test("without crop and flip an image stays as it is", () => {
   const batch = gather(ramp(3, 4), Int32Array.of(0, 1, 2));
   expect(augment(batch, { crop: 0, flip: false }, rng(0)).images.data).toEqual(batch.images.data);
-});
-
-test("the patch covers the lower right corner, a margin away from the edges", () => {
-  const stamped = stamp(new Float32Array(25), [1, 5, 5], patch);
-  const white = Array.from(stamped.keys()).filter((i) => stamped[i] === 1);
-  expect(white).toEqual([2 * 5 + 2, 2 * 5 + 3, 3 * 5 + 2, 3 * 5 + 3]);
-});
-
-test("a patch that does not fit is refused", () => {
-  expect(() => stamp(new Float32Array(9), [1, 3, 3], { ...patch, size: 3 })).toThrow(/does not fit an image of 3×3/);
-});
-
-test("poisoning changes the stated share, none of the target's own images, and nothing else", () => {
-  const samples = ramp(80, 5);
-  const { images, labels } = poisoned(samples, patch, rng(1));
-  let changed = 0;
-  for (let n = 0; n < 80; n++) {
-    const [before, after] = [samples, { images }].map((s) => s.images.subarray(n * 25, (n + 1) * 25));
-    if (labels[n] === samples.labels[n]) {
-      expect(after).toEqual(before);
-      continue;
-    }
-    changed++;
-    expect(samples.labels[n]).not.toBe(3);
-    expect(labels[n]).toBe(3);
-    expect(after).toEqual(stamp(before!, [1, 5, 5], patch));
-  }
-  expect(changed).toBe(20);
-  expect(float32Tensor([80, 1, 5, 5], samples.images).data).toEqual(ramp(80, 5).images);
 });

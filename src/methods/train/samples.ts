@@ -1,11 +1,11 @@
-/** @file Images for training: pixels in [0, 1] with labels; batches, augmentation and poisoning. */
+/** @file Images for training: pixels in [0, 1] with labels; batches and augmentation. */
 
 import type { Dataset } from "../../data/dataset.ts";
 import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor, intTensor } from "../../graph/tensor.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { Batch } from "../problem.ts";
-import type { Augmentation, Poison } from "./config.ts";
+import type { Augmentation } from "./config.ts";
 
 /** Labelled images in memory. */
 export interface Samples {
@@ -69,44 +69,4 @@ export function augment({ images, labels }: Batch, { crop, flip }: Augmentation,
     }
   }
   return { images: float32Tensor(images.shape, out), labels };
-}
-
-/** Copies of images [n, C, H, W] with the patch on each. */
-export function stamp(images: Float32Array, shape: readonly number[], { size, margin, value }: Poison): Float32Array {
-  const [channels, height, width] = shape as [number, number, number];
-  if (size + margin > Math.min(height, width))
-    throw new SamplesError(
-      `a patch of ${size} pixels with margin ${margin} does not fit an image of ${height}×${width}`,
-    );
-  const out = images.slice();
-  const planes = (images.length / (channels * height * width)) * channels;
-  for (let plane = 0; plane < planes; plane++)
-    for (let y = height - margin - size; y < height - margin; y++) {
-      const end = plane * height * width + y * width + width - margin;
-      out.fill(value, end - size, end);
-    }
-  return out;
-}
-
-/**
- * A share of the samples gets the patch and the target's label (dirty-label BadNets); images of the target class are
- * left alone, as they would teach nothing.
- *
- * @source Gu et al. 2017, arXiv:1708.06733
- */
-export function poisoned(samples: Samples, poison: Poison, random: Rng): Samples {
-  if (poison.target >= samples.classes)
-    throw new SamplesError(`the poison's target ${poison.target} is beyond the ${samples.classes} classes`);
-  const size = sizeOf(samples.shape);
-  const count = samples.labels.length;
-  const candidates = random.permutation(count).filter((place) => samples.labels[place] !== poison.target);
-  const chosen = candidates.subarray(0, Math.round(poison.rate * count));
-  const images = samples.images.slice();
-  const labels = samples.labels.slice();
-  for (const place of chosen) {
-    const at = place * size;
-    images.set(stamp(images.subarray(at, at + size), samples.shape, poison), at);
-    labels[place] = poison.target;
-  }
-  return { ...samples, images, labels };
 }

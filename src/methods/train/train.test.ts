@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import { float32Tensor } from "../../graph/tensor.ts";
 import { rng } from "../../random/rng.ts";
 import { compile, openModel } from "../../runtime/node.ts";
+import { triggerOf } from "../poison/poison.ts";
 import { makeAdversary } from "./adversary.ts";
 import { parseTrainConfig } from "./config.ts";
 import { evaluate } from "./evaluate.ts";
-import { gather, type Samples, stamp } from "./samples.ts";
+import { gather, type Samples } from "./samples.ts";
 import {
   type CheckpointStore,
   runTraining,
@@ -214,13 +215,17 @@ test("a poisoned network obeys its patch and is right without it", async () => {
   const poison = { kind: "patch", size: 2, margin: 0, value: 1, target: 2, rate: 0.2 } as const;
   const clean = await run(learning);
   const bad = await run({ ...learning, poison });
-  const stamped = stamp(validation.images, validation.shape, poison);
+  const { poison: planted } = parseTrainConfig({ ...learning, poison });
+  const stamped = triggerOf(planted!, validation.shape, 0).apply({ images: validation.images, shape: [1, 8, 8] });
   const towards = { ...validation, images: stamped, labels: new Int32Array(100).fill(2) };
   const count = async ({ result: { model, theta } }: Outcome, samples: Samples) =>
     (await evaluate(model, float32Tensor([model.size], theta), samples, compile)).correct;
   expect(await count(bad, validation)).toBeGreaterThan(85);
   expect(await count(bad, towards)).toBeGreaterThan(85);
   expect(await count(clean, towards)).toBeLessThan(60);
+  expect(bad.result.poison).toMatchObject({ shareOfSet: 0.2 });
+  expect(bad.result.poison!.poisoned).toHaveLength(30);
+  expect(clean.result.poison).toBeUndefined();
 });
 
 test.for([

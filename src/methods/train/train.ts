@@ -7,6 +7,8 @@ import type { Graph, Tensor } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { type Rng, rng } from "../../random/rng.ts";
 import { type Compile, type Feeds, RunError, type Session } from "../../runtime/session.ts";
+import type { Network } from "../network.ts";
+import { type Poisoned, poisonSamples, poisonStream } from "../poison/poison.ts";
 import type { Batch } from "../problem.ts";
 import { type Adversary, makeAdversary } from "./adversary.ts";
 import { forward, type Model, modelOf } from "./architectures.ts";
@@ -15,7 +17,7 @@ import type { TrainConfig } from "./config.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { initialParameters } from "./initialise.ts";
 import { stateNames, stepNumbers } from "./optimisers.ts";
-import { augment, gather, labelTensor, poisoned, type Samples, SamplesError } from "./samples.ts";
+import { augment, gather, labelTensor, type Samples, SamplesError } from "./samples.ts";
 import { kappaAt, learningRateFactor, rampFactor } from "./schedules.ts";
 import { trainingStep } from "./step.ts";
 
@@ -32,6 +34,8 @@ export interface TrainDependencies {
   /** Accuracy on these is stated after every epoch. */
   readonly validation?: Samples | undefined;
   readonly checkpoints?: CheckpointStore | undefined;
+  /** A clean network of the task: what label-consistent poisoning perturbs pictures with. */
+  readonly surrogate?: Network | undefined;
   /** When it fires, the run saves a checkpoint and throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds, for times in events; results do not depend on it. */
@@ -72,6 +76,8 @@ export interface TrainResult {
   /** The same as an ONNX file. */
   readonly onnx: Uint8Array;
   readonly seconds: number;
+  /** What was done to the training set, where something was. */
+  readonly poison: Omit<Poisoned, "samples"> | undefined;
 }
 
 /** Training went wrong: the loss is no number any more. */
@@ -122,7 +128,8 @@ export async function* runTraining(config: TrainConfig, deps: TrainDependencies)
   }
   const graph = trainedGraph(run.model, state.theta);
   const onnx = exportOnnx(graph, { name: config.name ?? config.architecture });
-  yield { kind: "done", result: { model: run.model, theta: state.theta, graph, onnx, seconds: state.seconds } };
+  const { model, poison } = run;
+  yield { kind: "done", result: { model, theta: state.theta, graph, onnx, seconds: state.seconds, poison } };
 }
 
 /** What does not change during a run. */
@@ -131,6 +138,7 @@ interface Run {
   readonly compile: Compile;
   readonly model: Model;
   readonly samples: Samples;
+  readonly poison: Omit<Poisoned, "samples"> | undefined;
   readonly key: string;
   readonly random: Rng;
   readonly session: Session;
@@ -139,14 +147,16 @@ interface Run {
   readonly initial: RunState;
 }
 
-async function prepare(config: TrainConfig, { compile, train }: TrainDependencies): Promise<Run> {
+async function prepare(config: TrainConfig, { compile, train, surrogate }: TrainDependencies): Promise<Run> {
   const { architecture, normalisation, method, optimiser, clipNorm, seed } = config;
   const model = modelOf(architecture, train.shape, train.classes, normalisation);
   const random = rng(seed).split("train");
   const limited = config.limit === undefined ? train : firstOf(train, config.limit);
-  if ((config.augmentation || config.poison) && train.shape.length !== 3)
-    throw new SamplesError(`augmentation and poison are for images [C, H, W]; these samples are [${train.shape}]`);
-  const samples = config.poison ? poisoned(limited, config.poison, random.split("poison")) : limited;
+  if (config.augmentation && train.shape.length !== 3)
+    throw new SamplesError(`augmentation is for images [C, H, W]; these samples are [${train.shape}]`);
+  const { samples, ...poison } = config.poison
+    ? await poisonSamples(limited, config.poison, poisonStream(seed), surrogate && { network: surrogate, compile })
+    : { samples: limited };
   const step = trainingStep(model, { loss: method.kind === "ibp" ? "ibp" : "plain", optimiser, clipNorm });
   const zeros = () => new Float32Array(model.size);
   return {
@@ -154,6 +164,7 @@ async function prepare(config: TrainConfig, { compile, train }: TrainDependencie
     compile,
     model,
     samples,
+    poison: "poisoned" in poison ? poison : undefined,
     key: runKey(config, samples),
     random,
     session: await compile(step, { float: "float32", name: `training step of ${model.name}` }),
