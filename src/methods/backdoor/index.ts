@@ -1,8 +1,9 @@
 /** @file The table of backdoor detectors. A detector exists when it is listed here. */
 
+import { titration } from "./titration/index.ts";
 import type { Detector } from "./types.ts";
 
-export const detectors: readonly Detector[] = [];
+export const detectors: readonly Detector[] = [titration];
 
 /** @throws Error for a name that is not listed; user input is checked before */
 export function detectorOf(id: string): Detector {

@@ -36,6 +36,8 @@ export interface Tally extends PlainRecord {
   readonly wrongConfident: readonly number[];
   /** [K]: answers by class. */
   readonly answers: readonly number[];
+  /** [K]: answers that are the reference label, by class. */
+  readonly right: readonly number[];
   /** [K]: answers that are wrong and surer than the last gamma, by the class answered. */
   readonly wrongAnswers: readonly number[];
   /** [K]: answers that are wrong and surer than the last gamma, by the reference label. */
@@ -49,8 +51,15 @@ export interface TitrationCurve extends PlainRecord {
   readonly inputs: number;
   /** [K]: inputs by reference label. */
   readonly labels: readonly number[];
+  /** The intensities asked for, rising; more than there are points where an early stop left some out. */
+  readonly grid: readonly number[];
   /** By rising sigma. */
   readonly points: readonly Tally[];
+  /**
+   * [P + 1], for the P points in the primary range: inputs by the number of these points at which they are answered
+   * wrongly and more surely than the last gamma. What the area's confidence interval is drawn from.
+   */
+  readonly timesSurelyWrong: readonly number[];
 }
 
 /** The grid of the specification: 0 first, then the intensities. */
@@ -59,3 +68,14 @@ export const SIGMAS = [0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5] as cons
 export const SALT_SHARES = [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1] as const;
 /** Over which the area is the primary score. */
 export const PRIMARY_RANGE = [0.4, 3] as const;
+/** The same for salt-and-pepper: from a tenth of the pixels to about two thirds. */
+export const SALT_RANGE = [0.1, 0.65] as const;
+
+/** Ends of the intensities over which a noise's area is taken. */
+export const primaryRange = (noise: NoiseKind): readonly [from: number, to: number] =>
+  noise === "salt-and-pepper" ? SALT_RANGE : PRIMARY_RANGE;
+
+export const inPrimaryRange = (noise: NoiseKind, sigma: number): boolean => {
+  const [from, to] = primaryRange(noise);
+  return sigma >= from && sigma <= to;
+};

@@ -1,0 +1,71 @@
+/** @file Titration as a detector: all curves that the material allows, and the class they lead to. */
+
+import type { PlainRecord } from "../../../runtime/jobs.ts";
+import { type CaseFacts, type Detection, defineDetector } from "../types.ts";
+import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
+import { titrate } from "./titrate.ts";
+import { type Mode, modeId, type TitrationCurve } from "./types.ts";
+
+/** The curve that is scored: real inputs where there are any, noise alone otherwise. */
+export const PRIMARY_MODES: readonly Mode[] = [
+  { base: "real", noise: "gaussian", clipped: true },
+  { base: "real", noise: "gaussian", clipped: false },
+  { base: "noise", noise: "gaussian", clipped: true },
+];
+
+interface TitrationRecord extends PlainRecord {
+  readonly curves: readonly TitrationCurve[];
+}
+
+/** The first of the primary modes that was run. */
+export const primaryCurve = (curves: readonly TitrationCurve[]): TitrationCurve | undefined =>
+  PRIMARY_MODES.map((mode) => curves.find((curve) => modeId(curve.mode) === modeId(mode))).find(
+    (curve) => curve !== undefined,
+  );
+
+function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts): Detection {
+  const { curves } = record!;
+  const curve = primaryCurve(curves)!;
+  const real = curve.mode.base === "real";
+  const score = real ? jointArea(curve) : modalShareScore(curve);
+  const vote = inferTarget(curve);
+  const scores: Record<string, Scores> = Object.fromEntries(curves.map((each) => [modeId(each.mode), scoresOf(each)]));
+  return {
+    flagged: null,
+    score,
+    pValue: null,
+    target: vote.target,
+    reason: reasonOf(curve, score, vote, classes),
+    evidence: { curves, scores },
+  };
+}
+
+function reasonOf({ inputs, mode }: TitrationCurve, score: number | null, vote: TargetVote, classes: number): string {
+  const what =
+    mode.base === "real"
+      ? `of ${inputs} inputs under noise, ${percent(score)} are answered wrongly and surely`
+      : `of ${inputs} pictures of noise, ${percent(score)} get the same answer`;
+  const where =
+    vote.target === null
+      ? `; no one of the ${classes} classes stands out`
+      : `, mostly as class ${vote.target} (${percent(vote.share)} of them)`;
+  return `${what}${mode.base === "real" ? where : ""}; what that means only a reference population can tell`;
+}
+
+const percent = (share: number | null): string =>
+  share === null ? "an unknown share" : `${(100 * share).toFixed(1)} %`;
+
+export const titration = defineDetector<PlainRecord, TitrationRecord>({
+  id: "titration",
+  version: 1,
+  family: "backdoor",
+  title: "Titration curves",
+  summary:
+    "Adds noise of rising intensity to inputs and counts sure, wrong answers: seconds, and no training data needed.",
+  source: "Erichson, Taylor, Wu, Mahoney 2021, arXiv:2008.00123 (scores from the authors' published detector)",
+  needs: "inputs",
+  blindTo: "triggers that noise does not resemble: warping, clean-label, input-aware, source-specific, all-to-all",
+  parts: () => [{}],
+  examine: async (material) => ({ curves: await titrate(material) }),
+  conclude,
+});
