@@ -1,0 +1,95 @@
+/** @file Many jobs on the worker threads, each kept when it is finished: what the engine is for one model, for many. */
+
+import type { KeyedJob, PlainRecord } from "../runtime/jobs.ts";
+import type { Pool } from "../runtime/node-pool.ts";
+import { recordsOf } from "./engine.ts";
+import { tableUrl } from "./jobs.ts";
+import type { Progress } from "./progress.ts";
+
+export interface KeptRunOptions {
+  readonly workers?: number | undefined;
+  readonly resume: boolean;
+  readonly storeDirectory: string;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+export interface EachOptions<I, R> {
+  /** Whether a stored record still holds; by default it does. */
+  readonly holds?: (job: KeyedJob<I>, record: R) => boolean;
+  /** Says of a finished job what a person wants to know. */
+  readonly describe?: (record: R) => string;
+}
+
+export interface KeptRun extends AsyncDisposable {
+  /**
+   * The one record of each job, in the order of the jobs. All jobs run, even where one fails.
+   * @throws CliError for the first job that was refused, failed or interrupted
+   */
+  each<I, R extends PlainRecord>(
+    what: string,
+    jobs: readonly KeyedJob<I>[],
+    options?: EachOptions<I, R>,
+  ): Promise<readonly R[]>;
+}
+
+/** Units of the progress bar that a job is worth. */
+const UNITS = 100;
+
+export async function createKeptRun({
+  workers,
+  resume,
+  storeDirectory,
+  signal,
+  progress,
+}: KeptRunOptions): Promise<KeptRun> {
+  const { createPool } = await import("../runtime/node-pool.ts");
+  const { openStore } = await import("../runtime/node-store.ts");
+  const { runJobs } = await import("../runtime/node-run.ts");
+  const pool: Pool = createPool({ table: tableUrl, ...(workers !== undefined && { workers }) });
+  const store = await openStore({ directory: storeDirectory, warn: progress.say });
+
+  async function each<I, R extends PlainRecord>(
+    what: string,
+    jobs: readonly KeyedJob<I>[],
+    { holds = () => true, describe }: EachOptions<I, R> = {},
+  ): Promise<readonly R[]> {
+    const known = new Map<KeyedJob<I>, R>();
+    for (const job of resume ? jobs : []) {
+      const record = (await store.get(job.key))?.records[0] as R | undefined;
+      if (record !== undefined && holds(job, record)) known.set(job, record);
+    }
+    if (known.size > 0) progress.say(`${what}: ${known.size} of ${jobs.length} are finished already`);
+    const open = jobs.filter((job) => !known.has(job));
+    progress.expect(UNITS * open.length, what);
+    const advanced = open.map(() => 0);
+    const advance = (index: number, share: number) => {
+      const units = Math.round(UNITS * share);
+      progress.advance(units - advanced[index]!);
+      advanced[index] = units;
+    };
+    const outcomes = await runJobs(open, {
+      pool,
+      store,
+      resume: false,
+      signal,
+      onProgress: (event) => {
+        if (event.kind === "step") return advance(event.index, event.done / event.total);
+        advance(event.index, 1);
+        const record = event.outcome.kind === "done" ? (event.outcome.records[0] as R) : undefined;
+        if (!describe || record === undefined || record["refused"] === true) return;
+        progress.say(`${open[event.index]!.label} (${event.finished} of ${event.total}): ${describe(record)}`);
+      },
+    });
+    for (const [i, outcome] of outcomes.entries()) known.set(open[i]!, recordsOf(outcome)[0] as R);
+    return jobs.map((job) => known.get(job)!);
+  }
+
+  return {
+    each,
+    async [Symbol.asyncDispose]() {
+      progress.end();
+      await pool[Symbol.asyncDispose]();
+    },
+  };
+}

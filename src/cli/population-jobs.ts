@@ -1,0 +1,200 @@
+/** @file The jobs of a population: training a member and writing its file, and scanning one with a detector. */
+
+import { OnnxError } from "../formats/onnx/error.ts";
+import { geometryOf } from "../methods/audit/picture.ts";
+import { detectorOf } from "../methods/backdoor/index.ts";
+import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
+import { type Detection, detect, type Material } from "../methods/backdoor/types.ts";
+import type { Network } from "../methods/network.ts";
+import { attackSuccess, cleanAccuracy, predictorOf } from "../methods/poison/measure.ts";
+import { poisonSamples, poisonStream } from "../methods/poison/poison.ts";
+import type { Batch } from "../methods/problem.ts";
+import type { TrainConfig } from "../methods/train/config.ts";
+import { type Samples, samplesOf } from "../methods/train/samples.ts";
+import { runTraining, type TrainResult } from "../methods/train/train.ts";
+import { rng } from "../random/rng.ts";
+import { bytesOf, hashText } from "../runtime/hash.ts";
+import type { JobContext, PlainRecord } from "../runtime/jobs.ts";
+import { compile, cpuRuntime } from "../runtime/node.ts";
+import { threadSeconds } from "../runtime/node-cpu-time.ts";
+import { nodeDigest } from "../runtime/node-digest.ts";
+import { loadModel } from "../runtime/node-model.ts";
+import { answering } from "./job-functions.ts";
+import { writeWhole } from "./output.ts";
+import { networkFor } from "./subject.ts";
+
+/** A model file that was written, and what is in it. */
+export interface ModelFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+export interface MemberInput {
+  /** Where the model goes. */
+  readonly path: string;
+  readonly config: TrainConfig;
+  /** Data that accuracy and attack success are measured on. */
+  readonly test: string;
+  /** A clean model of the task, where the poisoning needs one. */
+  readonly surrogate: ModelFile | null;
+}
+
+export interface MemberRecord extends PlainRecord {
+  readonly sha256: string;
+  readonly cleanAccuracy: number;
+  readonly attackSuccess: number | null;
+  readonly seconds: number;
+}
+
+export interface MemberScanInput {
+  readonly model: ModelFile;
+  readonly detector: string;
+  /** How the member was trained, for detectors that search its training data. */
+  readonly training: Pick<MemberInput, "config" | "surrogate"> | null;
+  readonly scan: { readonly data: string; readonly images: number; readonly seed: number };
+}
+
+/** A detection with the time it took. */
+export interface ScanRecord extends PlainRecord {
+  readonly flagged: boolean | null;
+  readonly score: number | null;
+  readonly pValue: number | null;
+  readonly target: number | null;
+  readonly evidence: PlainRecord;
+  readonly seconds: number;
+}
+
+/** Data sets on this thread: read once. */
+const dataSets = new Map<string, Promise<unknown>>();
+
+function once<T>(key: string, load: () => Promise<T>): Promise<T> {
+  const known = dataSets.get(key) as Promise<T> | undefined;
+  if (known) return known;
+  const loading = load();
+  dataSets.set(key, loading);
+  loading.catch(() => dataSets.delete(key));
+  return loading;
+}
+
+export const trainingData = (source: string): Promise<Samples> =>
+  once(`training ${source}`, async () => {
+    const { loadDataset } = await import("../data/files.ts");
+    return samplesOf(await loadDataset(source, { split: "train" }));
+  });
+
+export const testData = (source: string, classes: number): Promise<Samples> =>
+  once(`test ${source} ${classes}`, async () => {
+    const { loadDataset } = await import("../data/files.ts");
+    return samplesOf(await loadDataset(source), classes);
+  });
+
+/** Held-out inputs drawn by class: the same ones as `--sample` with this seed draws. */
+export const scanInputs = ({ data, images, seed }: MemberScanInput["scan"]): Promise<Samples> =>
+  once(`scan ${data} ${images} ${seed}`, async () => {
+    const { loadDataset } = await import("../data/files.ts");
+    const { sample } = await import("../data/dataset.ts");
+    return samplesOf(sample(await loadDataset(data), images, rng(seed).split("sample")));
+  });
+
+/** Identifies the pixels and labels of data sets. */
+export const hashSamples = (...sets: readonly Samples[]): string =>
+  hashText(
+    sets.map(({ images, labels }) => nodeDigest(bytesOf(images)) + nodeDigest(bytesOf(labels))).join(),
+    nodeDigest,
+  );
+
+export const memberJob = answering(async (input: MemberInput, context: JobContext): Promise<MemberRecord[]> => {
+  const { config } = input;
+  const train = await trainingData(config.data);
+  const test = await testData(input.test, train.classes);
+  const surrogate = input.surrogate ? await openMember(input.surrogate) : undefined;
+  const began = threadSeconds();
+  const result = await trained(config, train, surrogate, context);
+  const seconds = threadSeconds() - began;
+  const predict = predictorOf(await compile(result.graph, { float: "float32", name: "member" }));
+  const clean = await cleanAccuracy(test, predict);
+  const success = config.poison && (await attackSuccess(test, { poison: config.poison, seed: config.seed }, predict));
+  writeWhole(input.path, result.onnx);
+  return [
+    {
+      sha256: nodeDigest(result.onnx),
+      cleanAccuracy: clean.estimate,
+      attackSuccess: success?.estimate ?? null,
+      seconds,
+    },
+  ];
+});
+
+/** @throws OnnxError when the file is not the one that was written */
+async function openMember({ path, sha256 }: ModelFile): Promise<Network> {
+  const model = await loadModel(path);
+  if (model.sha256 !== sha256) throw new OnnxError("the file was changed since it was trained", { file: path });
+  return networkFor(model);
+}
+
+/** Steps of a training of which progress is told. */
+const TOLD = 100;
+
+async function trained(
+  config: TrainConfig,
+  train: Samples,
+  surrogate: Network | undefined,
+  context: JobContext,
+): Promise<TrainResult> {
+  let told = 0;
+  for await (const event of runTraining(config, { compile, train, surrogate, now: () => 1000 * threadSeconds() })) {
+    if (event.kind === "done") return event.result;
+    if (event.kind !== "step") continue;
+    const done = Math.floor((TOLD * (event.epoch - 1 + event.step / event.steps)) / event.epochs);
+    if (done > told) context.progress({ done, total: TOLD });
+    told = done;
+  }
+  throw new Error("the training ended without a result");
+}
+
+export const memberScanJob = answering(async (input: MemberScanInput): Promise<ScanRecord[]> => {
+  const detector = detectorOf(input.detector);
+  const material: Material = {
+    ...materialOf(await openMember(input.model), await scanInputs(input.scan)),
+    training: input.training ? await trainedOn(input.training) : undefined,
+    random: detectorRandom(input.scan.seed, detector.id),
+  };
+  const began = threadSeconds();
+  const { reason: _, ...detection } = await detect(detector, material).catch(notApplicable);
+  return [{ ...detection, seconds: threadSeconds() - began }];
+});
+
+/** A detector that cannot judge one member says so there, and the others are scanned all the same. */
+function notApplicable(error: unknown): Detection {
+  const { name, message } = error as Error;
+  if (name !== "DetectorError" && name !== "UnsupportedReading") throw error;
+  const nothing = { flagged: null, score: null, pValue: null, target: null };
+  return { ...nothing, reason: message, evidence: { notApplicable: message } };
+}
+
+function materialOf(network: Network, inputs: Samples): Omit<Material, "training" | "random"> {
+  const { shape } = inputs;
+  return {
+    network,
+    runtime: cpuRuntime(),
+    inputs: batchOf(inputs, shape),
+    classes: network.classes,
+    inputShape: shape,
+    geometry: geometryOf(shape, "NCHW"),
+    domain: [0, 1],
+  };
+}
+
+/** The training set of a member, its poison put in again. */
+async function trainedOn({ config, surrogate }: Pick<MemberInput, "config" | "surrogate">): Promise<Batch | undefined> {
+  const { limit, poison, seed } = config;
+  const all = await trainingData(config.data);
+  const size = all.images.length / all.labels.length;
+  const limited =
+    limit === undefined
+      ? all
+      : { ...all, images: all.images.subarray(0, limit * size), labels: all.labels.subarray(0, limit) };
+  if (!poison) return batchOf(limited, all.shape);
+  const helper = surrogate ? { network: await openMember(surrogate), compile } : undefined;
+  return batchOf((await poisonSamples(limited, poison, poisonStream(seed), helper)).samples, all.shape);
+}

@@ -1,0 +1,70 @@
+/** @file What a model and its data must have in common with a population for scores to be comparable. */
+
+import { bindBatch } from "../../graph/bind.ts";
+import { topological } from "../../graph/traverse.ts";
+import type { Graph, Value } from "../../graph/types.ts";
+import { builder } from "../../ops/index.ts";
+import { canonicalJson, type Digest, hashText } from "../../runtime/hash.ts";
+import { mean as meanOf } from "../../stats/summary.ts";
+import { type Geometry, pixelIndex } from "../audit/picture.ts";
+import type { Batch } from "../problem.ts";
+import type { Population } from "./types.ts";
+
+export type DataFacts = Population["task"]["data"];
+
+/**
+ * Hash of a network's structure: ops, attributes, wiring and shapes. Weights do not count, nor does whether the batch is
+ * open or fixed to 1.
+ */
+export function architectureHash(graph: Graph, digest?: Digest): string {
+  const single = bindBatch(builder(), graph, 1);
+  const numbers = new Map<Value, number>();
+  const lines: string[] = [];
+  for (const value of topological(single.outputs.map((output) => output.value))) {
+    numbers.set(value, numbers.size);
+    const wiring =
+      value.kind === "node"
+        ? `${value.op}(${value.inputs.map((input) => numbers.get(input))}) ${canonicalJson(value.attrs)}`
+        : value.kind;
+    lines.push(`${wiring} ${value.dtype}[${value.shape}]`);
+  }
+  return hashText(lines.join("\n"), digest);
+}
+
+/** Blocks a side of the coarse mean picture. */
+const BLOCKS = 7;
+
+/**
+ * What the inputs look like on the whole.
+ * @param batch pixels in [0, 1], in the network's layout
+ * @param geometry undefined where they are no pictures
+ */
+export function dataFacts(name: string, { images }: Batch, geometry: Geometry | undefined): DataFacts {
+  const { data } = images;
+  const mean = meanOf(data);
+  let squares = 0;
+  for (const value of data) squares += (value - mean) ** 2;
+  const std = Math.sqrt(squares / data.length);
+  const [count = 0] = images.shape;
+  const coarse = geometry ? coarsePicture(data, count, geometry) : [];
+  return { name, mean: rounded(mean), std: rounded(std), coarse: coarse.map(rounded) };
+}
+
+const rounded = (value: number): number => Number(value.toFixed(5));
+
+/** Means over pictures and blocks of the first channel, [BLOCKS × BLOCKS]. */
+function coarsePicture(data: Batch["images"]["data"], count: number, geometry: Geometry): number[] {
+  const { channels, height, width } = geometry;
+  const sums = new Array<number>(BLOCKS * BLOCKS).fill(0);
+  const sizes = new Array<number>(BLOCKS * BLOCKS).fill(0);
+  const size = channels * height * width;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const block = Math.floor((y * BLOCKS) / height) * BLOCKS + Math.floor((x * BLOCKS) / width);
+      const at = pixelIndex(geometry, 0, y, x);
+      for (let n = 0; n < count; n++) sums[block]! += data[n * size + at]!;
+      sizes[block]! += count;
+    }
+  // a picture of fewer rows or columns than blocks leaves some empty
+  return sums.map((sum, i) => (sizes[i] === 0 ? 0 : sum / sizes[i]!));
+}
