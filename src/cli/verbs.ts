@@ -71,6 +71,7 @@ export const AUDIT_OPTIONS = [
 ] as const satisfies readonly OptionKey[];
 
 export const TRAIN_OPTIONS = ["data", "seed", "out", "resume", "json"] as const satisfies readonly OptionKey[];
+export const POPULATION_OPTIONS = ["out", "jobs", "resume", "json"] as const satisfies readonly OptionKey[];
 export const INSPECT_OPTIONS = ["json", "out"] as const satisfies readonly OptionKey[];
 export const METHODS_OPTIONS = ["explain", "json"] as const satisfies readonly OptionKey[];
 export const REPORT_OPTIONS = ["out", "json"] as const satisfies readonly OptionKey[];
@@ -114,6 +115,16 @@ export const VERBS: readonly Verb[] = [
     details: "Writes an ONNX file. Ctrl-C keeps a checkpoint beside it; --resume goes on from there.",
     options: TRAIN_OPTIONS,
     run: async (...args) => (await import("./commands/train.ts")).train(...args),
+  },
+  {
+    name: "population",
+    argument: "recipe",
+    argumentHelp: "JSON file: how to train, how many clean and backdoored members, which detectors",
+    summary: "train many models by one recipe, clean and backdoored, and scan them: what a score is compared with",
+    details:
+      "Writes the models and population.json into the folder --out. Ctrl-C keeps what is finished; --resume goes on from there.",
+    options: POPULATION_OPTIONS,
+    run: async (...args) => (await import("./commands/population.ts")).population(...args),
   },
   {
     name: "inspect",
