@@ -1,9 +1,10 @@
 /** @file The table of backdoor detectors. A detector exists when it is listed here. */
 
+import { neuralCleanse } from "./neural-cleanse.ts";
 import { titration } from "./titration/index.ts";
 import type { Detector } from "./types.ts";
 
-export const detectors: readonly Detector[] = [titration];
+export const detectors: readonly Detector[] = [titration, neuralCleanse];
 
 /** @throws Error for a name that is not listed; user input is checked before */
 export function detectorOf(id: string): Detector {

@@ -71,7 +71,8 @@ export function randomStart({ maskSize, patternSize }: TriggerSpace, random: Rng
 }
 
 export function triggerAt({ maskSize, domain: [low, high] }: TriggerSpace, theta: Float32Array): ReversedTrigger {
-  const unit = theta.map((value) => Math.tanh(value) / (2 - EPSILON) + 0.5);
+  // ε stretches the range by 2.5e-8 beyond both ends
+  const unit = theta.map((value) => Math.min(1, Math.max(0, Math.tanh(value) / (2 - EPSILON) + 0.5)));
   return { mask: unit.slice(0, maskSize), pattern: unit.subarray(maskSize).map((value) => low + (high - low) * value) };
 }
 
