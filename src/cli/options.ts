@@ -117,6 +117,30 @@ export const OPTIONS = {
     default: "attack: pgd; certify: crown; audit: ibp, crown-ibp, crown",
     repeatable: true,
   }),
+  training: define({
+    flag: "--training <source>",
+    help: "the data that the model was trained on, for detectors that search it for poison",
+    schema: path,
+  }),
+  images: define({
+    flag: "--images <n>",
+    help: "inputs that detectors see, drawn at random, by class",
+    schema: whole(1),
+    default: "400, or as many as the reference population's members were scanned with",
+  }),
+  detector: define({
+    flag: "--detector <name>",
+    help: "detector to run, or all; repeat for several (see `assay methods`)",
+    schema: names,
+    default: "titration, mm-bd, clp, last-layer; with --training also those that search it",
+    repeatable: true,
+  }),
+  reference: define({
+    flag: "--reference <file>",
+    help: "population.json of models of the same task, which gives scores their meaning (see `assay population`)",
+    schema: path,
+    default: "a bundled population of the model's task and architecture, where there is one",
+  }),
   seed: define({ flag: "--seed <n>", help: "root of all random numbers", schema: whole(0), default: "0" }),
   timeout: define({
     flag: "--timeout <seconds>",
@@ -195,6 +219,11 @@ export const OPTIONS = {
     schema: whole(0),
   }),
   attack: define({ flag: "--no-attack", help: "do not look for witnesses against what is proved", schema: flag }),
+  poison: define({
+    flag: "--poison <json>",
+    help: "plant a backdoor: JSON of poison options, or a file of it (docs/training.md); wins over the recipe's",
+    schema: z.union([z.string(), z.record(z.string(), z.unknown()).transform((object) => JSON.stringify(object))]),
+  }),
   explain: define({ flag: "--explain <name>", help: "all that is known of one method", schema: z.string() }),
   gate: define({
     flag: "--gate <share>",

@@ -80,7 +80,7 @@ export const finite = (value: number): number | null => (Number.isFinite(value) 
 
 /** Prints and writes results as the options ask. */
 export async function deliver(
-  file: ResultFile,
+  file: object,
   { json = false, out }: { readonly json?: boolean | undefined; readonly out?: string | undefined },
   summary: readonly string[],
   io: Io,

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import type { Confirmation } from "../data/confirm.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
-import type { Network } from "../methods/network.ts";
+import type { Network, Normalisation } from "../methods/network.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { unsupportedInput, usage } from "./errors.ts";
@@ -32,9 +32,17 @@ export type SessionOptions = Options<
   | "json"
 >;
 
-export interface ExaminationSession extends AsyncDisposable {
+/** A model that is ready to be examined. */
+export interface ModelSession extends AsyncDisposable {
   readonly model: LoadedModel;
   readonly network: Network;
+  readonly engine: Engine;
+  readonly progress: Progress;
+  readonly seed: number;
+}
+
+/** With inputs, and the model's answers to them. */
+export interface ExaminationSession extends ModelSession {
   readonly inputs: Inputs;
   /** The inputs; where the data has no labels, labelled with the model's own answers. */
   readonly chunk: Chunk;
@@ -43,9 +51,6 @@ export interface ExaminationSession extends AsyncDisposable {
   /** Positions of the inputs that are classified correctly. */
   readonly correct: readonly number[];
   readonly confirmation: Confirmation | undefined;
-  readonly engine: Engine;
-  readonly progress: Progress;
-  readonly seed: number;
   /** Of the clean answers. */
   readonly predictSeconds: number;
 }
@@ -59,22 +64,31 @@ const PREDICT_CHUNK = 512;
 /** Below this share of right answers a wrong preprocessing is likelier than a poor model. */
 const LOW_ACCURACY = 0.5;
 
-/** @throws what loading can throw; CliError where the accuracy cannot be told from chance */
-export async function openSession(path: string, options: SessionOptions, io: Io): Promise<ExaminationSession> {
+function checkModelFile(path: string): void {
   if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
-  if (options.data === undefined) throw usage("say with --data what to examine it on: a file, a folder, or mnist");
+}
+
+/** @throws CliError (usage), and what reading a model can throw */
+export async function readModel(path: string): Promise<LoadedModel> {
+  checkModelFile(path);
   const { loadModel } = await import("../runtime/node-model.ts");
-  const seed = options.seed ?? 0;
-  const model = await loadModel(path);
-  const { data, labels, limit, sample } = options;
-  const inputs = await loadInputs(model, { data, labels, limit, sample, seed, stated: statedContract(options) });
-  const network = await networkFor(model, inputs.normalisation);
+  return loadModel(path);
+}
+
+/** @param normalisation of pixels, before the model */
+export async function startSession(
+  model: LoadedModel,
+  normalisation: Normalisation | undefined,
+  options: SessionOptions,
+  io: Io,
+): Promise<ModelSession> {
+  const { path } = model;
+  const network = await networkFor(model, normalisation);
   checkBatch(path, network);
-  checkLabels(inputs, network.classes);
   const subject: SubjectSpec = {
     path,
     sha256: model.sha256,
-    normalisation: inputs.normalisation ?? null,
+    normalisation: normalisation ?? null,
     device: options.device ?? "cpu",
   };
   await adoptModel(subject, model);
@@ -89,6 +103,38 @@ export async function openSession(path: string, options: SessionOptions, io: Io)
     signal: io.signal,
     progress,
   });
+  return {
+    model,
+    network,
+    engine,
+    progress,
+    seed: options.seed ?? 0,
+    async [Symbol.asyncDispose]() {
+      progress.end();
+      await engine[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/**
+ * @param check may refuse inputs before anything is computed
+ * @throws what loading can throw; CliError where the accuracy cannot be told from chance
+ */
+export async function openSession(
+  path: string,
+  options: SessionOptions,
+  io: Io,
+  check: (inputs: Inputs) => void = () => {},
+): Promise<ExaminationSession> {
+  checkModelFile(path);
+  const { data, labels, limit, sample, seed = 0 } = options;
+  if (data === undefined) throw usage("say with --data what to examine it on: a file, a folder, or mnist");
+  const model = await readModel(path);
+  const inputs = await loadInputs(model, { data, labels, limit, sample, seed, stated: statedContract(options) });
+  check(inputs);
+  const session = await startSession(model, inputs.normalisation, options, io);
+  const { network, engine, progress } = session;
+  checkLabels(inputs, network.classes);
   const start = performance.now();
   const predictions = await predict(engine, inputs.chunk);
   const predictSeconds = (performance.now() - start) / 1000;
@@ -98,22 +144,14 @@ export async function openSession(path: string, options: SessionOptions, io: Io)
     : { ...inputs.chunk, labels: Int32Array.from(predictions, ({ predicted }) => predicted) };
   const correct = predictions.flatMap(({ predicted }, i) => (predicted === chunk.labels[i] ? [i] : []));
   return {
-    model,
-    network,
+    ...session,
     inputs,
     chunk,
     labelled,
     predictions,
     correct,
     confirmation: labelled ? await confirm(correct.length, network, predictions.length, options, progress) : undefined,
-    engine,
-    progress,
-    seed,
     predictSeconds,
-    async [Symbol.asyncDispose]() {
-      progress.end();
-      await engine[Symbol.asyncDispose]();
-    },
   };
 }
 
@@ -139,7 +177,8 @@ function checkBatch(path: string, { input }: Network): void {
   );
 }
 
-function checkLabels({ dataset, chunk }: Inputs, classes: number): void {
+/** @throws CliError (unsupported) naming the first input whose label is no class of the model */
+export function checkLabels({ dataset, chunk }: Inputs, classes: number): void {
   const at = dataset.labels ? chunk.labels.findIndex((label) => label < 0 || label >= classes) : -1;
   if (at < 0) return;
   throw unsupportedInput(

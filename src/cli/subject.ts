@@ -46,14 +46,20 @@ export interface InputOptions {
   readonly sample?: number | undefined;
   readonly seed: number;
   readonly stated: StatedContract;
+  /** Of data that has two parts; by default the one that is held out. */
+  readonly split?: "test" | "train" | undefined;
 }
 
 /** @throws DataError, ContractError, NetworkError */
 export async function loadInputs(model: LoadedModel, options: InputOptions): Promise<Inputs> {
   const { loadDataset } = await import("../data/files.ts");
   const { inferContract, prepare } = await import("../data/contract.ts");
-  const { data, labels, limit, sample: drawn, seed, stated } = options;
-  const whole = await loadDataset(data, { ...(labels && { labels }), ...(limit && { limit }) });
+  const { data, labels, limit, sample: drawn, seed, stated, split } = options;
+  const whole = await loadDataset(data, {
+    ...(labels && { labels }),
+    ...(limit && { limit }),
+    ...(split && { split }),
+  });
   const dataset = drawn === undefined ? whole : await drawSample(whole, drawn, seed);
   const input = networkOf(model.graph, "").input;
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
@@ -89,7 +95,7 @@ async function drawSample(dataset: Dataset, count: number, seed: number): Promis
 }
 
 /** (low + x·(high − low) − mean) / std as (x − m) / s; nothing where that is x itself. */
-function normalisationOf(
+export function normalisationOf(
   { range = [0, 1], mean, std, layout, shape }: Contract,
   sampleShape: readonly number[],
   rank: number,

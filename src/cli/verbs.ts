@@ -70,7 +70,29 @@ export const AUDIT_OPTIONS = [
   ...OUTPUT,
 ] as const satisfies readonly OptionKey[];
 
-export const TRAIN_OPTIONS = ["data", "seed", "out", "resume", "json"] as const satisfies readonly OptionKey[];
+export const BACKDOOR_OPTIONS = [
+  "data",
+  "labels",
+  "images",
+  "training",
+  "detector",
+  "reference",
+  "seed",
+  "jobs",
+  "device",
+  "resume",
+  ...CONTRACT,
+  ...OUTPUT,
+] as const satisfies readonly OptionKey[];
+
+export const TRAIN_OPTIONS = [
+  "data",
+  "seed",
+  "poison",
+  "out",
+  "resume",
+  "json",
+] as const satisfies readonly OptionKey[];
 export const POPULATION_OPTIONS = ["out", "jobs", "resume", "json"] as const satisfies readonly OptionKey[];
 export const INSPECT_OPTIONS = ["json", "out"] as const satisfies readonly OptionKey[];
 export const METHODS_OPTIONS = ["explain", "json"] as const satisfies readonly OptionKey[];
@@ -106,6 +128,16 @@ export const VERBS: readonly Verb[] = [
       "Methods run in the order of the table until one proves the input; a quick attack then tells what is broken from what is unknown. An input both proved and broken is a soundness alarm: exit 4, with both pieces of evidence saved.",
     options: CERTIFY_OPTIONS,
     run: async (...args) => (await import("./commands/certify.ts")).certify(...args),
+  },
+  {
+    name: "backdoor",
+    argument: "model",
+    argumentHelp: "ONNX file",
+    summary: "look for a planted backdoor, and name the class that it leads to",
+    details:
+      "Detectors examine the model by itself, and with --data by its answers to noisy inputs. Against a reference population of clean models the answer has a known rate of false alarms; without one it is a heuristic. Exit code 0: not flagged, 1: flagged, 5: undecided.",
+    options: BACKDOOR_OPTIONS,
+    run: async (...args) => (await import("./commands/backdoor.ts")).backdoor(...args),
   },
   {
     name: "train",

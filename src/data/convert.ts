@@ -19,7 +19,8 @@ export interface ArrayOptions {
 }
 
 const CHANNELS = [1, 3];
-const FLAT_PICTURES: ReadonlyMap<number, readonly number[]> = new Map([
+/** Rows of so many values that are taken for pictures, with their shape. */
+export const FLAT_PICTURES: ReadonlyMap<number, readonly number[]> = new Map([
   [28 * 28, [1, 28, 28]],
   [3 * 32 * 32, [3, 32, 32]],
 ]);

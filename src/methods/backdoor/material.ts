@@ -9,7 +9,7 @@ export const DEFAULT_IMAGES = 400;
 export const LEAST_IMAGES = 20;
 
 /** A detector's random numbers: the same for every model. */
-export const detectorRandom = (seed: number, detector: string): Rng => rng(seed).split("backdoor").split(detector);
+export const detectorRandom = (seed: number, detector: string): Rng => rng(seed).split(detector);
 
 /**
  * @param shape of one input, without the batch axis

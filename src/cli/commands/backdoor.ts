@@ -1,0 +1,178 @@
+import { geometryOf } from "../../methods/audit/picture.ts";
+import { type Decision, decide } from "../../methods/backdoor/decision.ts";
+import { detectors } from "../../methods/backdoor/index.ts";
+import { batchOf, DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
+import type { CaseFacts, Detector } from "../../methods/backdoor/types.ts";
+import type { Chunk } from "../../methods/examine.ts";
+import { architectureHash, dataFacts } from "../../methods/population/facts.ts";
+import { nodeDigest } from "../../runtime/node-digest.ts";
+import { assumeInputs } from "../assumed-inputs.ts";
+import { type Evidence, examineWith } from "../backdoor-jobs.ts";
+import { type Compared, compareWith, type Reference, readReference } from "../backdoor-reference.ts";
+import { type BackdoorFile, backdoorFile, summaryLines } from "../backdoor-results.ts";
+import { readOptions } from "../config.ts";
+import { EXIT, type ExitCode, unsupportedInput, usage } from "../errors.ts";
+import { chooseDetectors } from "../method-names.ts";
+import { type Options, statedContract } from "../options.ts";
+import { checkOutputFile } from "../output.ts";
+import { deliver } from "../results.ts";
+import { checkLabels, type ModelSession, openSession, readModel, startSession } from "../session.ts";
+import { type Inputs, loadInputs } from "../subject.ts";
+import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
+
+type BackdoorOptions = Options<(typeof BACKDOOR_OPTIONS)[number]>;
+
+/** What runs where nothing is asked for: seconds, not minutes. */
+const STANDARD: readonly string[] = ["titration", "mm-bd", "clp", "last-layer"];
+
+export async function backdoor(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  const options: BackdoorOptions = readOptions(BACKDOOR_OPTIONS, raw);
+  const chosen = options.detector ? chooseDetectors(options.detector) : standardDetectors(options);
+  if (options.images !== undefined && options.images < LEAST_IMAGES) {
+    throw usage(`--images ${options.images}: detectors need at least ${LEAST_IMAGES}`);
+  }
+  if (options.out !== undefined) checkOutputFile(options.out);
+  const stated = options.reference === undefined ? undefined : readReference(options.reference);
+  await using subject = await openCase(path, withScanOf(stated, options), io);
+  const { session, facts, inputs } = subject;
+  const compared = compareWith(stated, modelFacts(subject));
+  const training = await loadTraining(subject, options);
+  const evidence: Evidence = { facts, inputs, training: training?.chunk, seed: session.seed };
+  const examined = await examineWith(session.engine, chosen, evidence);
+  session.progress.end();
+  const detections = examined.map(({ detector, detection }) => ({ detector: detector.id, detection }));
+  const decision = decide({ detections, reference: compared.population });
+  const file = backdoorFile({
+    model: { path, sha256: session.model.sha256 },
+    data: subject.data,
+    training: training === undefined ? null : { name: training.dataset.name, images: training.chunk.labels.length },
+    seed: session.seed,
+    reference: compared.result,
+    notes: [...subject.notes, ...scanNotes(compared, subject)],
+    examined,
+    decision,
+  });
+  await deliver(file, options, summaryLines(file, chosen), io);
+  return exitCode(decision);
+}
+
+const standardDetectors = ({ training }: BackdoorOptions): Detector[] =>
+  detectors.filter(({ id, needs }) => STANDARD.includes(id) || (needs === "training data" && training !== undefined));
+
+/** Scores can be compared only where the model is scanned as the population was. */
+const withScanOf = (stated: Reference | undefined, options: BackdoorOptions): BackdoorOptions & { images: number } => {
+  const scan = stated?.population.scan;
+  const seed = options.seed ?? scan?.seed;
+  return { ...options, images: options.images ?? scan?.images ?? DEFAULT_IMAGES, ...(seed !== undefined && { seed }) };
+};
+
+function exitCode({ flagged }: Decision): ExitCode {
+  if (flagged === null) return EXIT.undecided;
+  return flagged ? EXIT.failed : EXIT.passed;
+}
+
+/** The model with whatever inputs there are. */
+interface Case extends AsyncDisposable {
+  readonly session: ModelSession;
+  readonly facts: CaseFacts;
+  /** Of one input, as data has it. */
+  readonly shape: readonly number[];
+  readonly inputs: Chunk | undefined;
+  readonly data: BackdoorFile["data"];
+  readonly notes: readonly string[];
+}
+
+function openCase(path: string, options: BackdoorOptions & { images: number }, io: Io): Promise<Case> {
+  return options.data === undefined ? openWithoutInputs(path, options, io) : openWithInputs(path, options, io);
+}
+
+async function openWithInputs(path: string, options: BackdoorOptions & { images: number }, io: Io): Promise<Case> {
+  const session = await openSession(path, { ...options, sample: options.images }, io, checkInputs);
+  const { network, chunk, labelled } = session;
+  const { contract, dataset, domain } = session.inputs;
+  const { shape: inputShape, layout } = contract.contract;
+  return {
+    session,
+    facts: { classes: network.classes, inputShape, geometry: domain && geometryOf(dataset.shape, layout), domain },
+    shape: dataset.shape,
+    inputs: chunk,
+    data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },
+    notes: labelled ? [] : [`${dataset.name} has no labels: the model's own answers stand for them.`],
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+async function openWithoutInputs(path: string, options: BackdoorOptions, io: Io): Promise<Case> {
+  const model = await readModel(path);
+  const { shape, contract, geometry, domain, normalisation } = await assumeInputs(model, statedContract(options));
+  const session = await startSession(model, normalisation, options, io);
+  const { shape: inputShape } = contract.contract;
+  const taken = contract.items.map(({ item, value, basis }) => `${item} ${value} (${basis})`).join(", ");
+  return {
+    session,
+    facts: { classes: session.network.classes, inputShape, geometry, domain },
+    shape,
+    inputs: undefined,
+    data: null,
+    notes: [`No inputs confirm how the model takes pixels: ${taken}.`],
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+/** @throws CliError (unsupported) for too few inputs, and for pictures whose pixels lie outside every known range */
+function checkInputs({ dataset, chunk, domain }: Inputs): void {
+  const count = chunk.labels.length;
+  if (count < LEAST_IMAGES) {
+    throw unsupportedInput(
+      `${dataset.name}: ${count} inputs, but detectors need at least ${LEAST_IMAGES}; give more, or leave it away to examine the model by itself`,
+    );
+  }
+  if (dataset.shape.length !== 3 || domain !== undefined) return;
+  const [low, high] = dataset.images.reduce(
+    ([least, most], value) => [Math.min(least, value), Math.max(most, value)] as const,
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const,
+  );
+  throw unsupportedInput(
+    `${dataset.name}: pixels between ${low} and ${high} are neither in 0 to 1 nor whole numbers in 0 to 255; bring them there, and say with --range, --mean and --std what the model takes`,
+  );
+}
+
+/** @throws CliError (unsupported) where it has no labels, or other inputs than the model takes */
+async function loadTraining({ session, facts }: Case, options: BackdoorOptions): Promise<Inputs | undefined> {
+  if (options.training === undefined) return undefined;
+  const loading = { data: options.training, split: "train", seed: session.seed } as const;
+  const training = await loadInputs(session.model, { ...loading, stated: statedContract(options) });
+  checkInputs(training);
+  const { dataset, contract, domain } = training;
+  if (dataset.labels === undefined) {
+    throw unsupportedInput(`${dataset.name}: training data without labels; give it in a form that has them`);
+  }
+  checkLabels(training, facts.classes);
+  const { shape } = contract.contract;
+  if (`${shape}` !== `${facts.inputShape}` || `${domain}` !== `${facts.domain}`) {
+    throw unsupportedInput(
+      `${dataset.name}: training inputs [${shape}] are not what the other inputs are, [${facts.inputShape}]`,
+    );
+  }
+  return training;
+}
+
+const modelFacts = ({ session, facts, shape, inputs, data }: Case) => {
+  const batch = inputs && batchOf(inputs, facts.inputShape);
+  return {
+    shape: [...shape],
+    classes: facts.classes,
+    architecture: architectureHash(session.network.graph, nodeDigest),
+    data: batch && dataFacts(data!.name, batch, facts.geometry),
+  };
+};
+
+/** In what the scan differs from that of the population. */
+function scanNotes({ population }: Compared, { session, data }: Case): string[] {
+  if (!population || data === null) return [];
+  const { images, seed } = population.scan;
+  if (images === data.images && seed === session.seed) return [];
+  return [
+    `The reference was scanned with ${images} inputs and seed ${seed}, this model with ${data.images} and ${session.seed}: p-values are less exact.`,
+  ];
+}
