@@ -222,7 +222,7 @@ export const OPTIONS = {
   poison: define({
     flag: "--poison <json>",
     help: "plant a backdoor: JSON of poison options, or a file of it (docs/training.md); wins over the recipe's",
-    schema: z.union([z.string(), z.record(z.string(), z.unknown()).transform((object) => JSON.stringify(object))]),
+    schema: z.string().min(1, "must be JSON or name a file"),
   }),
   explain: define({ flag: "--explain <name>", help: "all that is known of one method", schema: z.string() }),
   gate: define({

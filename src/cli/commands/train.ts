@@ -1,10 +1,13 @@
 import { readFileSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Network } from "../../methods/network.ts";
 import type { TrainConfig } from "../../methods/train/config.ts";
+import type { Samples } from "../../methods/train/samples.ts";
 import type { CheckpointStore, Progress, TrainEvent, TrainResult } from "../../methods/train/train.ts";
-import { percent, secondsText } from "../../report/format.ts";
+import { percent, secondsText, shortRateText } from "../../report/format.ts";
 import { nodeDigest } from "../../runtime/node-digest.ts";
+import type { Proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
 import { CliError, EXIT, systemReason, usage } from "../errors.ts";
 import { checkOutputFile, writeWhole } from "../output.ts";
@@ -31,6 +34,7 @@ export async function train(recipe: string, raw: Readonly<Record<string, unknown
     compile,
     train: data,
     validation,
+    surrogate: await surrogateOf(config),
     checkpoints: checkpointsAt(checkpoint, options.resume ?? false),
     signal: io.signal,
     now: () => performance.now(),
@@ -46,29 +50,96 @@ export async function train(recipe: string, raw: Readonly<Record<string, unknown
     seed: config.seed,
     seconds: result.seconds,
     accuracy,
+    poison: await plantedIn(result, config, validation),
   };
   const shown = accuracy === null ? "" : `, validation accuracy ${percent(accuracy)}`;
   await io.print(
     options.json
       ? `${JSON.stringify(summary)}\n`
-      : `${out}: ${result.model.size} parameters, ${secondsText(result.seconds)} of training${shown}\nsha256 ${sha256}\n`,
+      : `${out}: ${result.model.size} parameters, ${secondsText(result.seconds)} of training${shown}\n${summary.poison ? plantedText(summary.poison) : ""}sha256 ${sha256}\n`,
   );
   return EXIT.passed;
 }
 
 /** The recipe with what the command line overrides. */
-async function readRecipe(path: string, { data, seed }: TrainOptions): Promise<TrainConfig> {
-  let recipe: unknown;
+async function readRecipe(path: string, { data, seed, poison }: TrainOptions): Promise<TrainConfig> {
+  const recipe = readJson(path, "the recipe");
+  const { parseTrainConfig } = await import("../../methods/train/config.ts");
+  const object = typeof recipe === "object" && recipe !== null ? recipe : {};
+  return parseTrainConfig({
+    ...object,
+    ...(data !== undefined && { data }),
+    ...(seed !== undefined && { seed }),
+    ...(poison !== undefined && { poison: readPoison(poison) }),
+  });
+}
+
+/** JSON as it stands, or a file of it. */
+function readPoison(text: string): unknown {
+  if (!text.trimStart().startsWith("{")) return readJson(text, "the poison file");
   try {
-    recipe = JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(text);
+  } catch (error) {
+    throw usage(`--poison is not JSON: ${(error as Error).message}`, error);
+  }
+}
+
+function readJson(path: string, what: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
     const fact =
       error instanceof SyntaxError ? `is not JSON: ${error.message}` : `cannot be read: ${systemReason(error)}`;
-    throw usage(`the recipe ${path} ${fact}`, error);
+    throw usage(`${what} ${path} ${fact}`, error);
   }
-  const { parseTrainConfig } = await import("../../methods/train/config.ts");
-  const object = typeof recipe === "object" && recipe !== null ? recipe : {};
-  return parseTrainConfig({ ...object, ...(data !== undefined && { data }), ...(seed !== undefined && { seed }) });
+}
+
+/** The clean network that a recipe's poison names. */
+async function surrogateOf({ poison }: TrainConfig): Promise<Network | undefined> {
+  if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return undefined;
+  const { loadModel } = await import("../../runtime/node-model.ts");
+  const { networkFor } = await import("../subject.ts");
+  return networkFor(await loadModel(poison.surrogate));
+}
+
+interface Planted {
+  readonly config: NonNullable<TrainConfig["poison"]>;
+  /** Images with the trigger, images that look alike and keep their label, and the former's share of all. */
+  readonly poisoned: number;
+  readonly covers: number;
+  readonly shareOfSet: number;
+  /** On the validation data; `null` without. */
+  readonly cleanAccuracy: Proportion | null;
+  readonly attackSuccess: Proportion | null;
+}
+
+/** What was planted, and how well it works in the file as written. `null` where nothing was. */
+async function plantedIn(
+  { onnx, poison: places }: TrainResult,
+  { poison, seed }: TrainConfig,
+  validation: Samples | undefined,
+): Promise<Planted | null> {
+  if (!poison || !places) return null;
+  const { poisoned, covers, shareOfSet } = places;
+  const counts = { config: poison, poisoned: poisoned.length, covers: covers.length, shareOfSet };
+  if (!validation) return { ...counts, cleanAccuracy: null, attackSuccess: null };
+  const { attackSuccess, cleanAccuracy, predictorOf } = await import("../../methods/poison/measure.ts");
+  const { openModel } = await import("../../runtime/node.ts");
+  const session = await openModel(onnx);
+  const predict = predictorOf(session);
+  const rates = {
+    cleanAccuracy: await cleanAccuracy(validation, predict),
+    attackSuccess: await attackSuccess(validation, { poison, seed }, predict),
+  };
+  await session[Symbol.asyncDispose]();
+  return { ...counts, ...rates };
+}
+
+function plantedText({ config, poisoned, covers, shareOfSet, cleanAccuracy, attackSuccess }: Planted): string {
+  const beside = covers > 0 ? `, ${covers} covers` : "";
+  const counts = `${config.kind} in ${poisoned} training images (${percent(shareOfSet)})${beside}`;
+  if (!cleanAccuracy || !attackSuccess) return `poison: ${counts}\n`;
+  return `poison: ${counts}; clean accuracy ${shortRateText(cleanAccuracy)}, attack success ${shortRateText(attackSuccess)}\n`;
 }
 
 const checkpointsAt = (path: string, resume: boolean): CheckpointStore => ({
