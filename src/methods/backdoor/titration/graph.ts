@@ -26,16 +26,20 @@ export interface Answers {
   readonly classes: Int32Array;
   /** [n]: its softmax probability. */
   readonly confidences: Float32Array;
+  /** [n · K], before the temperature. */
+  readonly logits: Float32Array;
 }
 
 export interface Responder {
   /** @param images [n · size] @throws DetectorError where the network answers with NaN */
   respond(images: Float32Array, dose: Dose): Promise<Answers>;
+  /** Without noise, within any range. */
+  respondPlain(images: Float32Array, temperature: number): Promise<Answers>;
 }
 
 /**
  * Inputs `images` and `noise` (as the network's input) and the scalars `sigma`, `low`, `high` and `sharpness` (the inverse
- * temperature); outputs `answer` and `confidence`, [N]. The intensity and the range are inputs, so that one session serves
+ * temperature); outputs `answer` and `confidence`, [N], and `logits`, [N, K]. The intensity and the range are inputs, so that one session serves
  * all intensities, clipped and unclipped.
  */
 export function responseGraph(network: Network, dosing: Dosing): Graph {
@@ -57,6 +61,7 @@ export function responseGraph(network: Network, dosing: Dosing): Graph {
   return makeGraph(inputs, [
     { name: "answer", value: b.emit("ArgMax", [logits], { axis: 1, keepdims: false }) },
     { name: "confidence", value: b.emit("ReduceMax", [probabilities], { axes: [1], keepdims: false }) },
+    { name: "logits", value: logits },
   ]);
 }
 
@@ -95,24 +100,32 @@ export async function compileResponder(
     };
   };
 
+  const respond = async (images: Float32Array, dose: Dose): Promise<Answers> => {
+    const count = images.length / size;
+    const classes = new Int32Array(count);
+    const confidences = new Float32Array(count);
+    const logits = new Float32Array(count * network.classes);
+    for (let from = 0; from < count; from += batch) {
+      const to = Math.min(count, from + batch);
+      const { answer, confidence, logits: rows } = await session.run(feedsOf(images, dose, from, to));
+      classes.set((answer!.data as Int32Array).subarray(0, to - from), from);
+      confidences.set((confidence!.data as Float32Array).subarray(0, to - from), from);
+      logits.set((rows!.data as Float32Array).subarray(0, (to - from) * network.classes), from * network.classes);
+    }
+    if (confidences.some(Number.isNaN)) {
+      const what = `the network answers with NaN at noise of intensity ${dose.sigma}`;
+      throw new DetectorError(`${what}; titrate it with smaller intensities, or clipped to the pixels' range`);
+    }
+    return { classes, confidences, logits };
+  };
   return {
-    async respond(images, dose) {
-      const count = images.length / size;
-      const classes = new Int32Array(count);
-      const confidences = new Float32Array(count);
-      for (let from = 0; from < count; from += batch) {
-        const to = Math.min(count, from + batch);
-        const { answer, confidence } = await session.run(feedsOf(images, dose, from, to));
-        classes.set((answer!.data as Int32Array).subarray(0, to - from), from);
-        confidences.set((confidence!.data as Float32Array).subarray(0, to - from), from);
-      }
-      if (confidences.some(Number.isNaN)) {
-        const what = `the network answers with NaN at noise of intensity ${dose.sigma}`;
-        throw new DetectorError(`${what}; titrate it with smaller intensities, or clipped to the pixels' range`);
-      }
-      return { classes, confidences };
-    },
+    respond,
+    respondPlain: (images, temperature) =>
+      respond(images, { noise: new Float32Array(images.length), sigma: 0, range: UNBOUNDED, temperature }),
   };
 }
+
+/** A range in which nothing is cut off. */
+export const UNBOUNDED = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const;
 
 const scalar = (value: number): Tensor => ({ dtype: "float", shape: [], data: Float32Array.of(value) });

@@ -1,10 +1,12 @@
 /** @file Titration as a detector: all curves that the material allows, and the class they lead to. */
 
 import type { PlainRecord } from "../../../runtime/jobs.ts";
-import { type CaseFacts, type Detection, defineDetector } from "../types.ts";
+import { type CaseFacts, type Detection, defineDetector, type Material } from "../types.ts";
+import { bandsOf } from "./bands.ts";
 import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
+import { fitTemperature } from "./temperature.ts";
 import { titrate } from "./titrate.ts";
-import { type Mode, modeId, type TitrationCurve } from "./types.ts";
+import { inPrimaryRange, type Mode, modeId, SIGMAS, type TitrationCurve } from "./types.ts";
 
 /** The curve that is scored: real inputs where there are any, noise alone otherwise. */
 export const PRIMARY_MODES: readonly Mode[] = [
@@ -15,6 +17,14 @@ export const PRIMARY_MODES: readonly Mode[] = [
 
 interface TitrationRecord extends PlainRecord {
   readonly curves: readonly TitrationCurve[];
+  /** `null` without inputs, or where none fits. */
+  readonly tempered: Tempered | null;
+}
+
+/** The primary score at the temperature at which the network is as sure as it is right. */
+interface Tempered extends PlainRecord {
+  readonly temperature: number;
+  readonly jointArea: number | null;
 }
 
 /** The first of the primary modes that was run. */
@@ -23,8 +33,22 @@ export const primaryCurve = (curves: readonly TitrationCurve[]): TitrationCurve 
     (curve) => curve !== undefined,
   );
 
+async function temper(material: Material, mode: Mode): Promise<Tempered | null> {
+  const temperature = await fitTemperature(material);
+  if (temperature === null) return null;
+  const sigmas = SIGMAS.filter((sigma) => inPrimaryRange(mode.noise, sigma));
+  const [curve] = await titrate(material, { modes: [mode], sigmas, temperature });
+  return { temperature, jointArea: jointArea(curve!) };
+}
+
+async function examine(material: Material): Promise<TitrationRecord> {
+  const curves = await titrate(material);
+  const { mode } = primaryCurve(curves)!;
+  return { curves, tempered: mode.base === "real" ? await temper(material, mode) : null };
+}
+
 function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts): Detection {
-  const { curves } = record!;
+  const { curves, tempered } = record!;
   const curve = primaryCurve(curves)!;
   const real = curve.mode.base === "real";
   const score = real ? jointArea(curve) : modalShareScore(curve);
@@ -36,7 +60,7 @@ function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts):
     pValue: null,
     target: vote.target,
     reason: reasonOf(curve, score, vote, classes),
-    evidence: { curves, scores },
+    evidence: { curves, scores, bands: bandsOf(curve), tempered },
   };
 }
 
@@ -63,9 +87,9 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
   summary:
     "Adds noise of rising intensity to inputs and counts sure, wrong answers: seconds, and no training data needed.",
   source: "Erichson, Taylor, Wu, Mahoney 2021, arXiv:2008.00123 (scores from the authors' published detector)",
-  needs: "inputs",
+  needs: "nothing",
   blindTo: "triggers that noise does not resemble: warping, clean-label, input-aware, source-specific, all-to-all",
   parts: () => [{}],
-  examine: async (material) => ({ curves: await titrate(material) }),
+  examine,
   conclude,
 });

@@ -1,7 +1,8 @@
 /** @file The run itself: inputs under noise of rising intensity, and the answers counted. */
 
+import type { Batch } from "../../problem.ts";
 import { DetectorError, type Material } from "../types.ts";
-import { type Answers, compileResponder, type Dosing, type Responder } from "./graph.ts";
+import { type Answers, compileResponder, type Dosing, type Responder, UNBOUNDED } from "./graph.ts";
 import { drawBases, drawNoise, type NoiseSize } from "./noise.ts";
 import {
   type Base,
@@ -117,16 +118,17 @@ async function prepare(
     );
   }
   const drawn = { count, size, geometry: material.geometry };
-  const images = base === "real" ? firstImages(material, count * size) : basePictures(material, drawn);
-  const plain = await respondPlain(responder, images, temperature);
+  const images = base === "real" ? firstImages(material.inputs!, count) : basePictures(material, drawn);
+  const plain = await responder.respondPlain(images, temperature);
   if (base === "noise") {
     return { images, labels: plain.classes, places: Int32Array.from({ length: count }, (_, i) => i), plain, drawn };
   }
   return onlyRight({ images, labels: material.inputs!.labels.subarray(0, count), plain, drawn });
 }
 
-function firstImages({ inputs }: Material, values: number): Float32Array {
-  const data = inputs!.images.data.subarray(0, values);
+/** [count · size] */
+export function firstImages({ images, labels }: Batch, count: number): Float32Array {
+  const data = images.data.subarray(0, (images.data.length / labels.length) * count);
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }
 
@@ -136,14 +138,6 @@ function basePictures({ random, domain }: Material, drawn: NoiseSize): Float32Ar
   const unit = drawBases(random, drawn);
   return low === 0 && high === 1 ? unit : unit.map((value) => low + (high - low) * value);
 }
-
-const respondPlain = (responder: Responder, images: Float32Array, temperature: number): Promise<Answers> =>
-  responder.respond(images, {
-    noise: new Float32Array(images.length),
-    sigma: 0,
-    range: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
-    temperature,
-  });
 
 function onlyRight({ images, labels, plain, drawn }: Omit<Titrated, "places">): Titrated {
   const { size, count } = drawn;
@@ -162,6 +156,7 @@ function onlyRight({ images, labels, plain, drawn }: Omit<Titrated, "places">): 
     plain: {
       classes: places.map((i) => plain.classes[i]!),
       confidences: Float32Array.from(places, (i) => plain.confidences[i]!),
+      logits: gather(plain.logits, places, plain.logits.length / count),
     },
     drawn,
   };
@@ -220,8 +215,6 @@ async function runMode(
     timesSurelyWrong: histogram(surelyWrong, primary + 1),
   };
 }
-
-const UNBOUNDED = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const;
 
 function checkGrid(grid: readonly number[]): number[] {
   const rising = grid.every((sigma, i) => sigma >= 0 && Number.isFinite(sigma) && (i === 0 || sigma > grid[i - 1]!));
