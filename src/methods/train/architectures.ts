@@ -194,28 +194,29 @@ interface Draft {
 }
 
 function declareBlock(draft: Draft, label: string, layer: Layer, input: readonly number[], branches: number): Block {
-  let block: Block;
   switch (layer.kind) {
     case "conv":
-    case "dense":
-      block = declareAffine(draft, label, layer, input);
-      break;
-    case "residual":
-      block = declareResidual(draft, label, layer, input, branches);
+    case "dense": {
+      const block = declareAffine(draft, label, layer, input);
       draft.neurons += sizeOf(block.output);
-      break;
+      return block;
+    }
+    case "residual": {
+      const block = declareResidual(draft, label, layer, input, branches);
+      draft.neurons += sizeOf(block.first.output) + sizeOf(block.output);
+      return block;
+    }
     case "pool":
       return { kind: "pool", input, output: [imageShape(draft.name, input)[0]!] };
   }
-  draft.neurons += sizeOf(block.output);
-  return block;
 }
 
 /**
  * Each branch adds nothing at first, and what it adds after one step does not grow with the number of branches: so the
  * signal keeps its size without normalisation.
  *
- * @source Zhang, Dauphin, Ma 2019, Fixup (arXiv:1901.09321), rules 1 and 2 of §3 for branches of two layers
+ * @source Zhang, Dauphin, Ma 2019, Fixup (arXiv:1901.09321): rules 1 and 2 for branches of two layers; the last layer is
+ *   not set to zero, and biases stand for the scalars of rule 3
  */
 function declareResidual(
   draft: Draft,

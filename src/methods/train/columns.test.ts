@@ -6,7 +6,7 @@ import { evaluateGraph } from "../../ops/evaluate.ts";
 import { type Interval, point } from "../../ops/op.ts";
 import { rng } from "../../random/rng.ts";
 import { interval } from "../../transforms/interval.ts";
-import { buildModel, conv, dense, features, type Model } from "./architectures.ts";
+import { buildModel, conv, dense, features, type Model, pool, residual } from "./architectures.ts";
 import { columnFeatures } from "./columns.ts";
 import { initialParameters } from "./initialise.ts";
 import { pixelBox } from "./losses.ts";
@@ -22,6 +22,11 @@ const models: readonly Model[] = [
   buildModel("convolutions only", [conv(3, 3, 2, 0), conv(2, 2, 3, 2)], [1, 7, 7], 3),
   buildModel("one position", [conv(6, 5, 1, 0), dense(4)], [1, 5, 5], 2),
   buildModel("dense only", [dense(6), dense(5)], [1, 3, 3], 3),
+  buildModel("residual", [conv(3, 3, 2, 1), residual(3, 1), residual(4, 2), pool], [2, 8, 7], 3, {
+    mean: [0.4, 0.2],
+    std: [0.5, 2],
+  }),
+  buildModel("residual, then dense", [residual(2, 1), dense(5)], [1, 4, 3], 3),
   buildModel("flat", [dense(6)], [9], 3, { mean: [0.5], std: [0.5] }),
 ];
 
@@ -35,15 +40,15 @@ function run(model: Model, outputs: (batch: ReturnType<typeof batchInputs>, epsi
     [COUNT, ...model.inputShape],
     Array.from({ length: COUNT * size }, () => random.uniform()),
   );
+  // noise too: the branches of residual blocks begin at zero
+  const theta = new Float64Array(model.size);
+  rng(6).fillNormal(theta, 0.02, 0.1);
+  initialParameters(model, "he", rng(5)).forEach((value, i) => {
+    theta[i]! += value;
+  });
   const feeds = new Map<string, Tensor>([
     ["images", images],
-    [
-      "theta",
-      floatTensor(
-        [model.size],
-        initialParameters(model, "he", rng(5)).map((v) => v + 0.02),
-      ),
-    ],
+    ["theta", floatTensor([model.size], theta)],
     ["epsilon", floatTensor([], [0.07])],
   ]);
   return evaluateGraph(makeGraph([batch.images, batch.theta, epsilon], named), feeds);

@@ -8,7 +8,8 @@ import type { Model, Parameter } from "./architectures.ts";
  * - `he`: weights N(0, 2/fan_in), biases 0 (He et al. 2015, arXiv:1502.01852).
  * - `ibp`: weights N(0, 2π/fan_in²), biases 0; the last layer as `default` (Shi et al. 2021, arXiv:2103.17268, §4.1).
  *
- * In residual blocks each spread is multiplied by the parameter's gain.
+ * Networks with residual blocks take `he` for `default`, as He et al. 2016 (arXiv:1512.03385) do: without normalisation
+ * the small weights of `default` would let their signal fade. Every spread is multiplied by the parameter's gain.
  */
 export type Initialisation = "default" | "he" | "ibp";
 
@@ -17,9 +18,10 @@ export const INITIALISATIONS = ["default", "he", "ibp"] as const satisfies reado
 /** @returns [model.size], the flat vector of all parameters; each has a random stream of its own, by name */
 export function initialParameters(model: Model, kind: Initialisation, random: Rng): Float32Array {
   const theta = new Float32Array(model.size);
+  const fades = kind === "default" && model.hidden.some((block) => block.kind === "residual");
   for (const parameter of model.parameters) {
     const values = theta.subarray(parameter.offset, parameter.offset + parameter.size);
-    fill(values, parameter, kind, random.split(parameter.name));
+    fill(values, parameter, fades ? "he" : kind, random.split(parameter.name));
   }
   return theta;
 }
