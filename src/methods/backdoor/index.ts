@@ -1,10 +1,11 @@
 /** @file The table of backdoor detectors. A detector exists when it is listed here. */
 
+import { mmBd } from "./mm-bd.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
 import { titration } from "./titration/index.ts";
 import type { Detector } from "./types.ts";
 
-export const detectors: readonly Detector[] = [titration, neuralCleanse];
+export const detectors: readonly Detector[] = [titration, neuralCleanse, mmBd];
 
 /** @throws Error for a name that is not listed; user input is checked before */
 export function detectorOf(id: string): Detector {
