@@ -1,11 +1,19 @@
 /** @file The table of backdoor detectors. A detector exists when it is listed here. */
 
+import { activationClustering } from "./activation-clustering.ts";
 import { mmBd } from "./mm-bd.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
+import { spectralSignatures } from "./spectral-signatures.ts";
 import { titration } from "./titration/index.ts";
 import type { Detector } from "./types.ts";
 
-export const detectors: readonly Detector[] = [titration, neuralCleanse, mmBd];
+export const detectors: readonly Detector[] = [
+  titration,
+  neuralCleanse,
+  mmBd,
+  spectralSignatures,
+  activationClustering,
+];
 
 /** @throws Error for a name that is not listed; user input is checked before */
 export function detectorOf(id: string): Detector {
