@@ -1,0 +1,60 @@
+import { afterAll, expect, test } from "vitest";
+import { loadDataset } from "../../../data/files.ts";
+import { rng } from "../../../random/rng.ts";
+import { createRuntime } from "../../../runtime/node.ts";
+import { loadModel } from "../../../runtime/node-model.ts";
+import { networkOf } from "../../network.ts";
+import { detect, type Material } from "../types.ts";
+import { titration } from "./index.ts";
+
+const runtime = createRuntime();
+afterAll(() => runtime[Symbol.asyncDispose]());
+
+async function subject(name: string): Promise<Material> {
+  const network = networkOf((await loadModel(`zoo/${name}.onnx`)).graph, name);
+  const { images, labels } = await loadDataset("mnist:test", { limit: 200 });
+  const data = Float32Array.from(images, (value) => value / 255);
+  return {
+    network,
+    runtime,
+    classes: 10,
+    inputShape: [1, 28, 28],
+    geometry: { channels: 1, height: 28, width: 28, layout: "NCHW" },
+    domain: [0, 1],
+    inputs: { images: { dtype: "float", shape: [200, 1, 28, 28], data }, labels: Int32Array.from(labels!) },
+    training: undefined,
+    random: rng(1).split("titration"),
+  };
+}
+
+test("the zoo's backdoor leads noise to its target, with digits and without; the clean network is led less", async () => {
+  const clean = await subject("mnist-cnna-clean");
+  const backdoored = await subject("mnist-cnna-badnets");
+  const [of, led] = [await detect(titration, clean), await detect(titration, backdoored)];
+  expect(led.target).toBe(7);
+  expect(led.score).toBeGreaterThan(3 * of.score!);
+  expect(led.flagged).toBeNull();
+  expect(led.reason).toMatch(/answered wrongly and surely, mostly as class 7 .*only a reference population can tell/);
+  const alone = await detect(titration, { ...backdoored, inputs: undefined });
+  expect(alone.target).toBe(7);
+  expect(alone.reason).toMatch(/pictures of noise, .* get the same answer/);
+  expect(alone.score).toBeGreaterThan((await detect(titration, { ...clean, inputs: undefined })).score!);
+});
+
+test("the evidence is plain data that survives JSON, with every curve and its scores", async () => {
+  const { evidence, score } = await detect(titration, await subject("mnist-cnna-badnets"));
+  expect(JSON.parse(JSON.stringify(evidence))).toEqual(evidence);
+  const { scores } = evidence as { scores: object };
+  expect(Object.keys(scores)).toEqual([
+    "real-gaussian-clipped",
+    "real-gaussian-unclipped",
+    "real-salt-and-pepper-clipped",
+    "noise-gaussian-clipped",
+    "noise-gaussian-unclipped",
+  ]);
+  expect(evidence).toMatchObject({
+    scores: { "real-gaussian-clipped": { jointAreas: [expect.any(Number), expect.any(Number), score] } },
+    bands: { jointArea: [expect.any(Number), expect.any(Number)] },
+    tempered: { temperature: expect.any(Number), jointArea: expect.any(Number) },
+  });
+});
