@@ -1,6 +1,8 @@
 /** @file The table of backdoor detectors. A detector exists when it is listed here. */
 
 import { activationClustering } from "./activation-clustering.ts";
+import { channelLipschitz } from "./channel-lipschitz.ts";
+import { lastLayerOutlier } from "./last-layer.ts";
 import { mmBd } from "./mm-bd.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
 import { spectralSignatures } from "./spectral-signatures.ts";
@@ -11,6 +13,8 @@ export const detectors: readonly Detector[] = [
   titration,
   neuralCleanse,
   mmBd,
+  channelLipschitz,
+  lastLayerOutlier,
   spectralSignatures,
   activationClustering,
 ];
