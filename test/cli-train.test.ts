@@ -52,3 +52,48 @@ test("a recipe with an unknown key is refused in one line that names it", async 
   expect(code).toBe(2);
   expect(stderr).toMatch(/^assay: .*"?epoch"?.*\n$/);
 });
+
+const SHORT = { ...RECIPE, epochs: 6, poison: { kind: "blended", rate: 0.1 } };
+
+test("--poison plants a backdoor in place of the recipe's, from JSON or a file, and says how well it works", async () => {
+  const recipe = join(folder, "short.json");
+  const poison = { kind: "patch", target: 3, rate: 0.15 };
+  writeFileSync(recipe, JSON.stringify(SHORT));
+  writeFileSync(join(folder, "poison.json"), JSON.stringify(poison));
+  const out = join(folder, "poisoned.onnx");
+  const inline = await assay("train", recipe, "--out", out, "--json", "--poison", JSON.stringify(poison));
+  expect(inline.code).toBe(0);
+  const { accuracy, poison: planted } = JSON.parse(inline.stdout) as Summary;
+  expect(planted).toMatchObject({
+    config: { kind: "patch", target: 3, size: 4 },
+    poisoned: 60,
+    covers: 0,
+    shareOfSet: 0.15,
+    cleanAccuracy: { estimate: accuracy, trials: 2000 },
+  });
+  expect(planted.attackSuccess.lower).toBeGreaterThan(0.9);
+  const first = readFileSync(out);
+  const file = await assay("train", recipe, "--out", out, "--poison", join(folder, "poison.json"));
+  expect(file.stdout).toMatch(/^poison: patch in 60 training images \(15\.0%\); clean accuracy .*, attack success \d/m);
+  expect(readFileSync(out)).toEqual(first);
+});
+
+interface Summary {
+  readonly accuracy: number;
+  readonly poison: { readonly attackSuccess: { readonly lower: number } };
+}
+
+test.for([
+  ["{", /--poison is not JSON/],
+  ["none.json", /the poison file none\.json cannot be read/],
+  ['{"kind":"patch"}', /poison\.rate/],
+  ['{"kind":"warp","rate":0.1}', /poison\.kind: is one of patch, checkerboard/],
+  ['{"kind":"label-consistent","rate":0.5,"surrogate":"none.onnx"}', /none\.onnx/],
+] as const)("a poison that cannot be used is refused in one line: %s", async ([poison, message]) => {
+  const recipe = join(folder, "short.json");
+  writeFileSync(recipe, JSON.stringify(SHORT));
+  const { code, stderr } = await assay("train", recipe, "--poison", poison);
+  expect([2, 3]).toContain(code);
+  expect(stderr).toMatch(message);
+  expect(stderr.trimEnd()).not.toContain("\n");
+});
