@@ -355,7 +355,7 @@ describe("reference populations", () => {
     const path = await saved(`other-${name}.json`, [0], task as Partial<Population["task"]>);
     const run = await assay("backdoor", BADNETS, ...SCAN, "--reference", path);
     expect(run.code).toBe(3);
-    expectOneLine(run, path, "another task", "assay population");
+    expectOneLine(run, path, "another task");
   });
 
   test.for([

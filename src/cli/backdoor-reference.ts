@@ -4,10 +4,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { type Population, populationSchema } from "../methods/population/types.ts";
+import { smallestP } from "../methods/population/p-values.ts";
+import { type ModelFacts, matchPopulation, PopulationError, readPopulation } from "../methods/population/reference.ts";
+import type { Population } from "../methods/population/types.ts";
 import type { ReferenceResult } from "./backdoor-results.ts";
 import { systemReason, unsupportedInput, usage } from "./errors.ts";
-import { type ModelFacts, matchReference } from "./match-reference.ts";
 
 export interface Reference {
   readonly path: string;
@@ -17,14 +18,19 @@ export interface Reference {
 /** Populations that come with the program. `index.json` names files by the architecture's hash: { hash: [file, …] }. */
 const BUNDLED = fileURLToPath(new URL("../../zoo/populations", import.meta.url));
 
-/** @throws CliError naming the file and what is wrong with it */
+/** @throws CliError, PopulationError naming the file and what is wrong with it */
 export function readReference(path: string): Reference {
-  const parsed = populationSchema.safeParse(readJson(path));
-  if (parsed.success) return { path, population: parsed.data };
-  const [issue] = parsed.error.issues;
-  throw unsupportedInput(
-    `${path}: not a population as \`assay population\` writes it: ${issue!.path.join(".") || "the whole"}: ${issue!.message}`,
-  );
+  return { path, population: naming(path, () => readPopulation(readJson(path))) };
+}
+
+/** Puts the file's name before what is wrong with a population. */
+function naming<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof PopulationError)) throw error;
+    throw new PopulationError(`${path}: ${error.message}`, { cause: error });
+  }
 }
 
 function readJson(path: string): unknown {
@@ -44,24 +50,29 @@ export interface Compared {
 
 /**
  * The stated population, or a bundled one.
- * @throws CliError (unsupported) where the stated one is of another task
+ * @throws PopulationError where the stated one is of another task
  */
 export function compareWith(stated: Reference | undefined, facts: ModelFacts): Compared {
   if (stated) {
-    const match = matchReference(stated.population, facts);
-    if (match.kind === "other task") {
-      throw unsupportedInput(
-        `${stated.path}: a population of another task: ${match.reason} Leave --reference away, or make one of this task with \`assay population\`.`,
-      );
-    }
-    const used = match.kind === "fits";
-    return { population: used ? stated.population : undefined, result: resultOf(stated, used ? null : match.reason) };
+    const match = naming(stated.path, () => matchPopulation(stated.population, facts));
+    const reason = match.kind === "matches" ? null : match.reason;
+    return { population: reason === null ? stated.population : undefined, result: resultOf(stated, reason) };
   }
-  for (const reference of bundled(facts.architecture)) {
-    if (matchReference(reference.population, facts).kind !== "fits") continue;
-    return { population: reference.population, result: resultOf(reference, null) };
+  // digits and clothes can have one architecture: only inputs tell which task it is
+  const candidates = facts.data === undefined ? [] : bundled(facts.architecture);
+  const found = candidates.find(({ population }) => isOfTask(population, facts));
+  return found
+    ? { population: found.population, result: resultOf(found, null) }
+    : { population: undefined, result: null };
+}
+
+function isOfTask(population: Population, facts: ModelFacts): boolean {
+  try {
+    return matchPopulation(population, facts).kind === "matches";
+  } catch (error) {
+    if (error instanceof PopulationError) return false;
+    throw error;
   }
-  return { population: undefined, result: null };
 }
 
 function bundled(architecture: string): Reference[] {
@@ -73,5 +84,5 @@ function bundled(architecture: string): Reference[] {
 
 function resultOf({ path, population: { name, members } }: Reference, reason: string | null): ReferenceResult {
   const clean = members.filter(({ group }) => group === "clean").length;
-  return { name, path, clean, smallestP: 1 / (clean + 1), used: reason === null, reason };
+  return { name, path, clean, smallestP: smallestP(clean), used: reason === null, reason };
 }

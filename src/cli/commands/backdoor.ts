@@ -40,8 +40,7 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
   const evidence: Evidence = { facts, inputs, training: training?.chunk, seed: session.seed };
   const examined = await examineWith(session.engine, chosen, evidence);
   session.progress.end();
-  const detections = examined.map(({ detector, detection }) => ({ detector: detector.id, detection }));
-  const decision = decide({ detections, reference: compared.population });
+  const decision = decide({ detections: examined, reference: compared.population, inputs: inputs !== undefined });
   const file = backdoorFile({
     model: { path, sha256: session.model.sha256 },
     data: subject.data,
@@ -160,10 +159,11 @@ async function loadTraining({ session, facts }: Case, options: BackdoorOptions):
 const modelFacts = ({ session, facts, shape, inputs, data }: Case) => {
   const batch = inputs && batchOf(inputs, facts.inputShape);
   return {
-    shape: [...shape],
+    shape,
     classes: facts.classes,
     architecture: architectureHash(session.network.graph, nodeDigest),
     data: batch && dataFacts(data!.name, batch, facts.geometry),
+    images: data?.images,
   };
 };
 

@@ -6,14 +6,18 @@
  * and whether titration's curves lead to the same class.
  */
 
+import { oneSidedP } from "../population/p-values.ts";
+import { cleanScans } from "../population/reference.ts";
 import type { Population } from "../population/types.ts";
-import type { Detection } from "./types.ts";
+import type { Detection, Detector } from "./types.ts";
 
 /** The rate of false alarms that is aimed at. */
 export const FALSE_ALARMS = 0.05;
 
+const TITRATION = "titration";
+
 export interface Reading {
-  readonly detector: string;
+  readonly detector: Pick<Detector, "id" | "version">;
   readonly detection: Detection;
 }
 
@@ -36,22 +40,18 @@ export interface Case {
   readonly detections: readonly Reading[];
   /** Of this task and architecture. */
   readonly reference: Population | undefined;
+  /** Whether the model was scanned with inputs, as the members were: titration's score means something else without. */
+  readonly inputs: boolean;
 }
 
-/** (1 + #{s_j ≥ s}) / (n + 1): valid where the model and the n clean ones are exchangeable. */
-export function calibratedP(score: number, clean: readonly number[]): number {
-  return (1 + clean.filter((other) => other >= score).length) / (clean.length + 1);
-}
-
-export function decide({ detections, reference }: Case): Decision {
-  const perDetector = Object.fromEntries(
-    detections.map(({ detector, detection }) => [
-      detector,
-      reference ? againstClean(detector, detection, reference) : null,
-    ]),
-  );
-  const titration = detections.find(({ detector }) => detector === "titration")?.detection;
-  const pValue = perDetector["titration"] ?? null;
+export function decide({ detections, reference, inputs }: Case): Decision {
+  const perDetector: Record<string, number | null> = {};
+  for (const { detector, detection } of detections) {
+    const comparable = reference !== undefined && (inputs || detector.id !== TITRATION);
+    perDetector[detector.id] = comparable ? againstClean(detector, detection, reference) : null;
+  }
+  const titration = detections.find(({ detector }) => detector.id === TITRATION)?.detection;
+  const pValue = perDetector[TITRATION] ?? null;
   if (titration && pValue !== null) {
     const flagged = pValue <= FALSE_ALARMS;
     const seen = `${Math.round(100 * pValue)}% of clean models respond to noise as strongly`;
@@ -68,17 +68,14 @@ export function decide({ detections, reference }: Case): Decision {
   return { ...heuristic(detections), pValue: null, threshold: null, perDetector };
 }
 
-function againstClean(detector: string, { score }: Detection, { members }: Population): number | null {
-  const clean = members.flatMap(({ group, scans }) => {
-    const known = group === "clean" ? scans[detector]?.score : undefined;
-    return typeof known === "number" ? [known] : [];
-  });
-  return score === null || clean.length === 0 ? null : calibratedP(score, clean);
+function againstClean(detector: Reading["detector"], { score }: Detection, reference: Population): number | null {
+  const clean = cleanScans(reference, detector).map((scan) => scan.score);
+  return score === null || clean.length === 0 ? null : oneSidedP(score, clean);
 }
 
 function heuristic(detections: readonly Reading[]): Pick<Decision, "flagged" | "target" | "kind" | "reason"> {
-  const of = (id: string) => detections.find(({ detector }) => detector === id)?.detection;
-  const [mmbd, titration] = [of("mm-bd"), of("titration")];
+  const of = (id: string) => detections.find(({ detector }) => detector.id === id)?.detection;
+  const [mmbd, titration] = [of("mm-bd"), of(TITRATION)];
   if (mmbd?.flagged === undefined || mmbd.flagged === null) {
     const reason = "No reference population, and no detector with a rule of its own that holds for every model.";
     return { flagged: null, target: null, kind: "undecided", reason };
