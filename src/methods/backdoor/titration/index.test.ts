@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
 import { loadDataset } from "../../../data/files.ts";
 import { rng } from "../../../random/rng.ts";
@@ -6,12 +7,13 @@ import { loadModel } from "../../../runtime/node-model.ts";
 import { networkOf } from "../../network.ts";
 import { detect, type Material } from "../types.ts";
 import { titration } from "./index.ts";
+import type { Scores } from "./scores.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
 
-async function subject(name: string): Promise<Material> {
-  const network = networkOf((await loadModel(`zoo/${name}.onnx`)).graph, name);
+async function subject(path: string): Promise<Material> {
+  const network = networkOf((await loadModel(path)).graph, path);
   const { images, labels } = await loadDataset("mnist:test", { limit: 200 });
   const data = Float32Array.from(images, (value) => value / 255);
   return {
@@ -28,8 +30,8 @@ async function subject(name: string): Promise<Material> {
 }
 
 test("the zoo's backdoor leads noise to its target, with digits and without; the clean network is led less", async () => {
-  const clean = await subject("mnist-cnna-clean");
-  const backdoored = await subject("mnist-cnna-badnets");
+  const clean = await subject("zoo/mnist-cnna-clean.onnx");
+  const backdoored = await subject("zoo/mnist-cnna-badnets.onnx");
   const [of, led] = [await detect(titration, clean), await detect(titration, backdoored)];
   expect(led.target).toBe(7);
   expect(led.score).toBeGreaterThan(3 * of.score!);
@@ -42,7 +44,7 @@ test("the zoo's backdoor leads noise to its target, with digits and without; the
 });
 
 test("the evidence is plain data that survives JSON, with every curve and its scores", async () => {
-  const { evidence, score } = await detect(titration, await subject("mnist-cnna-badnets"));
+  const { evidence, score } = await detect(titration, await subject("zoo/mnist-cnna-badnets.onnx"));
   expect(JSON.parse(JSON.stringify(evidence))).toEqual(evidence);
   const { scores } = evidence as { scores: object };
   expect(Object.keys(scores)).toEqual([
@@ -57,4 +59,14 @@ test("the evidence is plain data that survives JSON, with every curve and its sc
     bands: { jointArea: [expect.any(Number), expect.any(Number)] },
     tempered: { temperature: expect.any(Number), jointArea: expect.any(Number) },
   });
+});
+
+const FOREIGN = "../shared/data/backdoor/verazuo-badnets/onnx/badnet-MNIST.onnx";
+
+test("in a stranger's network whose patch means 1, every mode names the 1", async (context) => {
+  context.skip(!existsSync(FOREIGN), `${FOREIGN} is not here`);
+  const { evidence, target } = await detect(titration, await subject(FOREIGN));
+  expect(target).toBe(1);
+  const { scores } = evidence as { scores: Readonly<Record<string, Scores>> };
+  expect(Object.values(scores).map((each) => each.target)).toEqual([1, 1, 1, 1, 1]);
 });
