@@ -15,6 +15,7 @@ import {
   separatedInterval,
   thresholdAt,
 } from "./roc.ts";
+import { intervalOf, stratifiedArea, stratifiedDifference } from "./stratified-auc.ts";
 
 /** By the definition: every pair is looked at. */
 const byPairs = (positives: readonly number[], negatives: readonly number[]): number => {
@@ -211,5 +212,57 @@ describe("stated probabilities", () => {
     expect(crossEntropy([0], [true])).toBeCloseTo(6 * Math.LN10, 10);
     expect(() => brier([1.5], [true])).toThrow(/probability/);
     expect(() => brier([0.5], [])).toThrow(/1 probabilities for 0 answers/);
+  });
+});
+
+describe("areas over strata", () => {
+  const strata: Pair[] = [
+    [
+      [5, 6],
+      [1, 2, 3, 4],
+    ],
+    [
+      [30, 15],
+      [10, 20],
+    ],
+    [[1], []],
+  ];
+
+  test("weigh each by its pairs, and leave out what cannot be compared", () => {
+    const area = stratifiedArea(strata, { random: rng(1), resamples: 200 })!;
+    expect(area.estimate).toBeCloseTo(11 / 12, 14);
+    expect([area.positives, area.negatives]).toEqual([4, 6]);
+    // the separated stratum adds no variance: (1/3)² of the other's
+    const error = Math.sqrt(delongVariance([30, 15], [10, 20])) / 3;
+    expect(area.delong!.lower).toBeCloseTo(11 / 12 - 1.959964 * error, 6);
+    expect(stratifiedArea([[[1], []]], { random: rng(1) })).toBeUndefined();
+  });
+
+  test("of one stratum are that stratum's", () => {
+    const pair = patients("albumin");
+    const area = stratifiedArea([pair], { random: rng(3) })!;
+    expect(rounded(area.delong!)).toEqual(rounded(delong(...pair)));
+    expect(area.bootstrap).toEqual(bootstrapAuc(...pair, { random: rng(3) }));
+    expect(area.pValue).toBe(mannWhitney(...pair).pValue);
+  });
+
+  test("all separated: chances multiply, and the interval keeps a width", () => {
+    const apart: Pair[] = [
+      [[2, 3], [1]],
+      [[5], [1, 2, 3]],
+    ];
+    const area = stratifiedArea(apart, { random: rng(1), resamples: 50 })!;
+    expect(area.pValue).toBeCloseTo(1 / 12, 14);
+    expect(intervalOf(area)).toBe(area.separated);
+    expect(area.separated!.lower).toBeLessThan(0.9);
+    const single = stratifiedArea(apart.slice(0, 1), { random: rng(1), resamples: 50 })!;
+    expect(single.separated!.lower).toBeCloseTo(separatedInterval(2, 1).lower, 12);
+  });
+
+  test("differences of one stratum are the paired bootstrap's", () => {
+    const [first, second] = [patients("albumin"), patients("kg")];
+    const expected = bootstrapDifference(first, second, { random: rng(3), resamples: 100 });
+    const found = stratifiedDifference([{ first, second }], { random: rng(3), resamples: 100 })!;
+    expect(rounded(found)).toEqual(rounded(expected));
   });
 });
