@@ -44,9 +44,32 @@ export {
   type PreparedAttack,
 } from "./methods/attack/types.ts";
 export { type Claim, type Original, originalOf, type Recheck, recheck } from "./methods/attack/witness.ts";
+export { type Geometry, geometryOf } from "./methods/audit/picture.ts";
+export { detectorOf, detectors } from "./methods/backdoor/index.ts";
+export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
+export { type TitrateOptions, titrate } from "./methods/backdoor/titration/titrate.ts";
+export type {
+  Mode as TitrationMode,
+  NoiseKind,
+  Tally as TitrationTally,
+  TitrationCurve,
+} from "./methods/backdoor/titration/types.ts";
+export {
+  type CaseFacts,
+  type Detection,
+  type Detector,
+  DetectorError,
+  defineDetector,
+  detect,
+  type Material,
+  type Need,
+} from "./methods/backdoor/types.ts";
 export { attackOf, type MethodEntry, methods, verifierOf } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
 export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
+export { architectureHash, type DataFacts, dataFacts } from "./methods/population/facts.ts";
+export { matchPopulation, PopulationError, readPopulation } from "./methods/population/reference.ts";
+export type { Member, Population, Scan } from "./methods/population/types.ts";
 export type { Batch, Norm, Threat } from "./methods/problem.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
 export { type Samples, samplesOf } from "./methods/train/samples.ts";

@@ -234,7 +234,7 @@ describe("what is not there", () => {
         return tasks.map(({ method }, i) =>
           method.id === "refuses"
             ? { kind: "refused", reason: "no convolution" }
-            : { kind: "done", records: [{ value: i }] as never[], seconds: 1 },
+            : { kind: "done", records: [{ record: { value: i }, seconds: 1 }] as never[] },
         );
       },
     };

@@ -13,11 +13,11 @@ long names (\`"epsilon": "8/255"\`); what stands on the command line wins. \`ass
 | exit code | meaning |
 |---|---|
 | 0 | passed: nothing fails the gate (without \`--gate\`, \`attack\` and \`certify\` have none) |
-| 1 | a finding fails the gate |
+| 1 | a finding fails the gate, or \`backdoor\` flags the model |
 | 2 | usage: an option, a name or a path is wrong, or a place cannot be written |
 | 3 | the model or the data is not supported, or they do not fit together |
 | 4 | internal error, a full disk, or a soundness alarm |
-| 5 | undecided: the gate lies between what is proved and what is broken |
+| 5 | undecided: the gate lies between what is proved and what is broken, or the detectors leave it open |
 | 130 | interrupted; what was finished is kept for \`--resume\` |
 `;
 
@@ -37,6 +37,21 @@ input is falsified. \`predicted\` is then the answer to the witness. \`witness\`
 model's input: numbers that are exactly the float32 values. Several methods are joined by \`+\`.
 
 \`counts.correct\` = certified + falsified + unknown. Where the data has no labels, the model's own answers stand for them.
+
+\`backdoor\` writes:
+
+\`\`\`text
+{tool, version, model: {path, sha256}, data: {name, images, labels} | null, training: {name, images} | null, seed,
+ reference: {name, path, clean, smallestP, used, reason} | null,
+ detectors: [{name, flagged, score, pValue, target, seconds, reason, ownPValue, evidence}],
+ verdict: {flagged, target, kind, pValue, threshold, reason}, notes: [text]}
+\`\`\`
+
+\`flagged\` of a detector is its own paper's rule, null where it has none or did not run; \`reason\` says which. \`pValue\`
+compares the score with the clean models of the reference population; without one it is \`ownPValue\`, by the detector's
+own null distribution. \`seconds\` are processor time. \`evidence\` is the detector's own: titration's holds its curves.
+\`verdict.kind\` is \`statistical\` (a known rate of false alarms), \`heuristic\` or \`undecided\`. \`data.labels\` is
+\`model\` where the data has none and the model's own answers stand for them.
 
 ## Resuming
 

@@ -5,6 +5,7 @@ import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
 import type { CaseFacts, Detection, Detector } from "../methods/backdoor/types.ts";
 import type { Chunk } from "../methods/examine.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
+import { threadSeconds } from "../runtime/node-cpu-time.ts";
 import type { Engine, WholeTask } from "./engine.ts";
 import { answering, type JobInput, runtimeOn, subjectOf } from "./job-functions.ts";
 
@@ -12,6 +13,12 @@ export interface DetectSettings {
   readonly facts: CaseFacts;
   readonly part: PlainRecord;
   readonly seed: number;
+}
+
+/** A part's record, with the processor time that it took. */
+export interface PartResult extends PlainRecord {
+  readonly record: PlainRecord;
+  readonly seconds: number;
 }
 
 export const detectJob = answering(
@@ -26,7 +33,9 @@ export const detectJob = answering(
       training: training && batchOf(training, facts.inputShape),
       random: detectorRandom(seed, method),
     };
-    return [await detectorOf(method).examine(material, part)];
+    const began = threadSeconds();
+    const record = await detectorOf(method).examine(material, part);
+    return [{ record, seconds: threadSeconds() - began } satisfies PartResult];
   },
 );
 
@@ -41,7 +50,7 @@ export interface Evidence {
 export interface Examined {
   readonly detector: Detector;
   readonly detection: Detection;
-  /** Of computing, on one core. */
+  /** Of processor time, on one core. */
   readonly seconds: number;
 }
 
@@ -72,16 +81,16 @@ export async function examineWith(
       ...(detector.needs === "training data" && { training }),
     })),
   );
-  const endings = await engine.all<PlainRecord>("looking for backdoors", tasks);
+  const endings = await engine.all<PartResult>("looking for backdoors", tasks);
   let next = 0;
   return planned.map(({ detector, lacking, parts }) => {
     const own = endings.slice(next, next + parts.length);
     next += parts.length;
     const refused = lacking ?? own.find((ending) => ending.kind === "refused")?.reason;
-    const done = own.flatMap((ending) => (ending.kind === "done" ? [ending] : []));
-    const seconds = done.reduce((sum, ending) => sum + ending.seconds, 0);
+    const done = own.flatMap((ending) => (ending.kind === "done" ? ending.records : []));
+    const seconds = done.reduce((sum, part) => sum + part.seconds, 0);
     if (refused !== undefined) return { detector, detection: unanswered(refused), seconds };
-    const records = done.flatMap((ending) => ending.records);
+    const records = done.map(({ record }) => record);
     return { detector, detection: detector.conclude(records, facts), seconds };
   });
 }

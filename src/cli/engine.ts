@@ -37,9 +37,9 @@ export interface Task {
   readonly timed?: boolean;
 }
 
-/** How a job of its own ended: with the seconds that it computed, or why the method does not apply. */
+/** How a job of its own ended: with its records, or why the method does not apply. */
 export type Ending<R> =
-  | { readonly kind: "done"; readonly records: readonly R[]; readonly seconds: number }
+  | { readonly kind: "done"; readonly records: readonly R[] }
   | { readonly kind: "refused"; readonly reason: string };
 
 /** A task that is one job. */
@@ -199,8 +199,7 @@ function answersOf<R>(outcome: Outcome, count: number): Answer<R>[] {
 
 function endingOf<R>(outcome: Outcome): Ending<R> {
   try {
-    const seconds = outcome.kind === "done" ? outcome.seconds : 0;
-    return { kind: "done", records: recordsOf(outcome) as unknown as readonly R[], seconds };
+    return { kind: "done", records: recordsOf(outcome) as unknown as readonly R[] };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
     return { kind: "refused", reason: error.message };
