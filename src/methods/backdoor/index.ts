@@ -6,6 +6,7 @@ import { lastLayerOutlier } from "./last-layer.ts";
 import { mmBd } from "./mm-bd.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
 import { spectralSignatures } from "./spectral-signatures.ts";
+import { strip } from "./strip.ts";
 import { titration } from "./titration/index.ts";
 import type { Detector } from "./types.ts";
 
@@ -13,6 +14,7 @@ export const detectors: readonly Detector[] = [
   titration,
   neuralCleanse,
   mmBd,
+  strip,
   channelLipschitz,
   lastLayerOutlier,
   spectralSignatures,
