@@ -1,10 +1,11 @@
 /** @file assay backdoor as its users meet it: results, exit codes, reference populations, and one clear line for whatever is wrong. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { examineWith } from "../src/cli/backdoor-jobs.ts";
+import { BUNDLED, compareWith, readReference } from "../src/cli/backdoor-reference.ts";
 import type { BackdoorFile } from "../src/cli/backdoor-results.ts";
 import type { Engine, WholeTask } from "../src/cli/engine.ts";
 import { loadDataset } from "../src/data/files.ts";
@@ -17,6 +18,7 @@ import { detectors } from "../src/methods/backdoor/index.ts";
 import { type CaseFacts, defineDetector, type Need } from "../src/methods/backdoor/types.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { architectureHash, dataFacts } from "../src/methods/population/facts.ts";
+import type { ModelFacts } from "../src/methods/population/reference.ts";
 import type { Member, Population } from "../src/methods/population/types.ts";
 import { builder } from "../src/ops/index.ts";
 import { rng } from "../src/random/rng.ts";
@@ -356,6 +358,36 @@ describe("reference populations", () => {
     const run = await assay("backdoor", BADNETS, ...SCAN, "--reference", path);
     expect(run.code).toBe(3);
     expectOneLine(run, path, "another task");
+  });
+
+  test("that are bundled are found by architecture and data, and only where there are inputs", async () => {
+    const clothes = { name: "clothes", mean: 0.29, std: 0.35, coarse: Array<number>(49).fill(0.29) };
+    const digits = await population([0, 1]);
+    const { architecture, shape, classes, data } = digits.task;
+    const bundle = mkdtempSync(join(folder, "bundle-"));
+    writeFileSync(join(bundle, "clothes.json"), JSON.stringify({ ...digits, task: { ...digits.task, data: clothes } }));
+    writeFileSync(join(bundle, "digits.json"), JSON.stringify(digits));
+    writeFileSync(join(bundle, "index.json"), JSON.stringify({ [architecture]: ["clothes.json", "digits.json"] }));
+    const model = { architecture, shape, classes };
+    const found = (facts: ModelFacts) => compareWith(undefined, facts, bundle).result?.path;
+    expect(found({ ...model, data, images: 400 })).toBe(join(bundle, "digits.json"));
+    expect(found({ ...model, data: clothes, images: 400 })).toBe(join(bundle, "clothes.json"));
+    expect(found({ ...model, data: { ...clothes, mean: 0.6 }, images: 400 })).toBeUndefined();
+    expect(found({ ...model, architecture: "another", data, images: 400 })).toBeUndefined();
+    expect(found(model)).toBeUndefined();
+    expect(compareWith(undefined, { ...model, data }, join(bundle, "nothing")).result).toBeNull();
+  });
+
+  test.skipIf(!existsSync(BUNDLED))("that are bundled are all listed under their architecture", () => {
+    const index = JSON.parse(readFileSync(join(BUNDLED, "index.json"), "utf8")) as Record<string, string[]>;
+    const listed = Object.entries(index).flatMap(([architecture, files]) =>
+      files.map((name) => [name, architecture] as const),
+    );
+    const files = readdirSync(BUNDLED).filter((name) => name.endsWith(".json") && name !== "index.json");
+    expect(listed.map(([name]) => name).sort()).toEqual(files.sort());
+    for (const [name, architecture] of listed) {
+      expect(readReference(join(BUNDLED, name)).population.task.architecture).toBe(architecture);
+    }
   });
 
   test.for([

@@ -16,7 +16,7 @@ export interface Reference {
 }
 
 /** Populations that come with the program. `index.json` names files by the architecture's hash: { hash: [file, …] }. */
-const BUNDLED = fileURLToPath(new URL("../../zoo/populations", import.meta.url));
+export const BUNDLED = fileURLToPath(new URL("../../zoo/populations", import.meta.url));
 
 /** @throws CliError, PopulationError naming the file and what is wrong with it */
 export function readReference(path: string): Reference {
@@ -50,16 +50,17 @@ export interface Compared {
 
 /**
  * The stated population, or a bundled one.
+ * @param folder of the bundled ones
  * @throws PopulationError where the stated one is of another task
  */
-export function compareWith(stated: Reference | undefined, facts: ModelFacts): Compared {
+export function compareWith(stated: Reference | undefined, facts: ModelFacts, folder = BUNDLED): Compared {
   if (stated) {
     const match = naming(stated.path, () => matchPopulation(stated.population, facts));
     const reason = match.kind === "matches" ? null : match.reason;
     return { population: reason === null ? stated.population : undefined, result: resultOf(stated, reason) };
   }
   // digits and clothes can have one architecture: only inputs tell which task it is
-  const candidates = facts.data === undefined ? [] : bundled(facts.architecture);
+  const candidates = facts.data === undefined ? [] : bundled(folder, facts.architecture);
   const found = candidates.find(({ population }) => isOfTask(population, facts));
   return found
     ? { population: found.population, result: resultOf(found, null) }
@@ -75,11 +76,11 @@ function isOfTask(population: Population, facts: ModelFacts): boolean {
   }
 }
 
-function bundled(architecture: string): Reference[] {
-  const index = join(BUNDLED, "index.json");
+function bundled(folder: string, architecture: string): Reference[] {
+  const index = join(folder, "index.json");
   if (!existsSync(index)) return [];
   const files = z.record(z.string(), z.array(z.string())).parse(readJson(index));
-  return (files[architecture] ?? []).map((file) => readReference(join(BUNDLED, basename(file))));
+  return (files[architecture] ?? []).map((file) => readReference(join(folder, basename(file))));
 }
 
 function resultOf({ path, population: { name, members } }: Reference, reason: string | null): ReferenceResult {
