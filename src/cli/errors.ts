@@ -48,6 +48,7 @@ export const CODES: Readonly<Record<string, ExitCode>> = {
   ArchitectureError: EXIT.usage,
   SamplesError: EXIT.unsupported,
   CheckpointError: EXIT.usage,
+  DivergenceError: EXIT.usage,
   PopulationRecipeError: EXIT.usage,
   PopulationError: EXIT.unsupported,
   AbortError: EXIT.interrupted,

@@ -1,8 +1,10 @@
 /** @file Many jobs on the worker threads, each kept when it is finished: what the engine is for one model, for many. */
 
-import type { KeyedJob, PlainRecord } from "../runtime/jobs.ts";
+import { secondsText } from "../report/format.ts";
+import type { KeyedJob, Outcome, PlainRecord } from "../runtime/jobs.ts";
 import type { Pool } from "../runtime/node-pool.ts";
 import { recordsOf } from "./engine.ts";
+import { CliError, EXIT } from "./errors.ts";
 import { tableUrl } from "./jobs.ts";
 import type { Progress } from "./progress.ts";
 
@@ -31,6 +33,16 @@ export interface KeptRun extends AsyncDisposable {
     jobs: readonly KeyedJob<I>[],
     options?: EachOptions<I, R>,
   ): Promise<readonly R[]>;
+}
+
+/** @throws CliError naming the job where it was refused */
+function naming(label: string, outcome: Outcome): readonly PlainRecord[] {
+  try {
+    return recordsOf(outcome);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code === EXIT.interrupted) throw error;
+    throw new CliError(error.code, `${label}: ${error.message}`, { cause: error });
+  }
 }
 
 /** Units of the progress bar that a job is worth. */
@@ -68,6 +80,7 @@ export async function createKeptRun({
       progress.advance(units - advanced[index]!);
       advanced[index] = units;
     };
+    const began = performance.now();
     const outcomes = await runJobs(open, {
       pool,
       store,
@@ -78,10 +91,13 @@ export async function createKeptRun({
         advance(event.index, 1);
         const record = event.outcome.kind === "done" ? (event.outcome.records[0] as R) : undefined;
         if (!describe || record === undefined || record["refused"] === true) return;
-        progress.say(`${open[event.index]!.label} (${event.finished} of ${event.total}): ${describe(record)}`);
+        const { finished, total } = event;
+        const left = ((performance.now() - began) / 1000 / finished) * (total - finished);
+        const rest = finished === total ? "" : `; ${secondsText(left)} left`;
+        progress.say(`${open[event.index]!.label} (${finished} of ${total}): ${describe(record)}${rest}`);
       },
     });
-    for (const [i, outcome] of outcomes.entries()) known.set(open[i]!, recordsOf(outcome)[0] as R);
+    for (const [i, outcome] of outcomes.entries()) known.set(open[i]!, naming(open[i]!.label, outcome)[0] as R);
     return jobs.map((job) => known.get(job)!);
   }
 

@@ -159,7 +159,7 @@ export const OPTIONS = {
     flag: "--out <path>",
     help: "write results to this file, the report to this folder",
     schema: path,
-    default: "audit: report",
+    default: "audit: report; population: the name of the recipe",
   }),
   config: define({ flag: "--config <file>", help: "JSON file of these options; the command line wins", schema: path }),
   resume: define({
