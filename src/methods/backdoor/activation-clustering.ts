@@ -1,6 +1,6 @@
 import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
-import { kMeans, silhouette } from "../../stats/clusters.ts";
+import { type Clustering, kMeans, silhouette } from "../../stats/clusters.ts";
 import { centred, type Matrix, principalAxes, timesTransposed } from "../../stats/principal-axes.ts";
 import { FEWEST_IMAGES, featuresOf, withLabel } from "./features.ts";
 import { type Detection, defineDetector, type Material } from "./types.ts";
@@ -24,7 +24,7 @@ interface Split extends PlainRecord {
   /** Of the smaller of two clusters; `null` with too few images, or all equal. */
   readonly share: number | null;
   readonly silhouette: number | null;
-  /** The smaller cluster: places in the training data. */
+  /** The smaller cluster where all dimensions count the same: places in the training data. */
   readonly smaller: Int32Array;
 }
 
@@ -34,17 +34,30 @@ async function examine(material: Material, { label }: Part): Promise<Split> {
   if (places.length < FEWEST_IMAGES) return none;
   const random = material.random.split(`label/${label}`);
   const features = centred(await featuresOf(material, batch));
-  const { directions } = principalAxes(features, DIMENSIONS, random.split("axes"));
+  const { directions, singularValues } = principalAxes(features, DIMENSIONS, random.split("axes"));
   const points = timesTransposed(features, directions);
-  const { assignment, sizes } = kMeans(points, 2, random.split("clusters"));
-  if (sizes.includes(0)) return none;
-  const small = sizes[0]! <= sizes[1]! ? 0 : 1;
+  const split = kMeans(points, 2, random.split("clusters"));
+  if (split.sizes.includes(0)) return none;
+  const whole = kMeans(whitened(points, singularValues), 2, random.split("whitened clusters"));
   return {
     ...none,
-    share: sizes[small]! / places.length,
-    silhouette: sampledSilhouette(points, assignment, random.split("silhouette")),
-    smaller: places.filter((_, k) => assignment[k] === small),
+    share: split.sizes[smallerOf(split)]! / places.length,
+    silhouette: sampledSilhouette(points, split.assignment, random.split("silhouette")),
+    smaller: places.filter((_, k) => whole.assignment[k] === smallerOf(whole)),
   };
+}
+
+const smallerOf = ({ sizes }: Clustering): number => (sizes[0]! <= sizes[1]! ? 0 : 1);
+
+/**
+ * Every axis with the same variance. The paper reduces by independent component analysis, which is this and a rotation; to
+ * distances, and so to clusters, a rotation is nothing.
+ */
+function whitened({ rows, columns, values }: Matrix, singularValues: Float64Array): Matrix {
+  // axes without variance hold rounding errors alone
+  const least = 1e-6 * singularValues[0]!;
+  const scales = singularValues.map((value) => (value > least ? Math.sqrt(rows) / value : 0));
+  return { rows, columns, values: values.map((v, i) => v * scales[i % columns]!) };
 }
 
 function sampledSilhouette(points: Matrix, assignment: Int32Array, random: Rng): number {
@@ -104,7 +117,11 @@ function conclude(records: readonly Split[]): Detection {
   };
 }
 
-/** Poisoned and clean images of a label reach it by different features: two clusters, of which one is small. */
+/**
+ * Poisoned and clean images of a label reach it by different features: two clusters, of which one is small. Labels are judged
+ * by clusters of principal components, as later implementations do; images are suspected by clusters of independent ones, as in the
+ * paper: on digits the first accuse fewer clean labels, the second separate poison better.
+ */
 export const activationClustering = defineDetector<Part, Split>({
   id: "activation-clustering",
   version: 1,

@@ -191,8 +191,8 @@ test("both name the poisoned label of a trained network, and suspect mostly pois
   expect(clustered).toMatchObject({ flagged: true, target: 2 });
   const clusters = sampleQuality(suspectsOf(clustered), poisoned);
   // a sixth of the label is poison
-  expect(clusters.precision).toBeGreaterThan(0.7);
-  expect(clusters.recall).toBeGreaterThan(0.5);
+  expect(clusters.precision).toBeGreaterThan(0.9);
+  expect(clusters.recall).toBeGreaterThan(0.9);
   const spectral = await detect(spectralSignatures, material);
   expect(spectral).toMatchObject({ flagged: true, target: 2 });
   expect(sampleQuality(suspectsOf(spectral), poisoned).precision).toBeGreaterThan(0.9);
