@@ -112,7 +112,7 @@ async function loadTask({ train, scan }: PopulationRecipe): Promise<Task> {
     test,
     trainingHash: hashSamples(training, await testData(test, classes)),
     scanHash: hashSamples(inputs),
-    facts: dataFacts(basename(scan.data), batch, geometryOf(shape, "NCHW")),
+    facts: dataFacts(scan.data, batch, geometryOf(shape, "NCHW")),
   };
 }
 

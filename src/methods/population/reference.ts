@@ -91,18 +91,19 @@ export function dataDifference(
   b: DataFacts,
   images: { readonly a: number; readonly b: number },
 ): string | undefined {
-  if (a.coarse.length !== b.coarse.length) return `one of ${a.name} and ${b.name} holds pictures, the other does not`;
+  const [own, other] = [`its inputs (${a.name})`, `the model's (${b.name})`];
+  if (a.coarse.length !== b.coarse.length) return `one of ${own} and ${other} are pictures, the others are not`;
   const most = DATA_FLOOR + DATA_SPREAD * Math.sqrt(1 / images.a + 1 / images.b);
   const squares = a.coarse.reduce((sum, value, i) => sum + (value - b.coarse[i]!) ** 2, 0);
   const parts = [
-    { what: "pixels of mean", apart: Math.abs(a.mean - b.mean), values: [a.mean, b.mean] },
-    { what: "pixels of standard deviation", apart: Math.abs(a.std - b.std), values: [a.std, b.std] },
+    { what: "pixels with the mean", apart: Math.abs(a.mean - b.mean), values: [a.mean, b.mean] },
+    { what: "pixels with the standard deviation", apart: Math.abs(a.std - b.std), values: [a.std, b.std] },
     { what: "mean pictures", apart: Math.sqrt(squares / Math.max(1, a.coarse.length)), values: undefined },
   ];
   const odd = parts.find(({ apart }) => apart > most);
   if (!odd) return undefined;
-  const numbers = odd.values
-    ? `has ${odd.what} ${odd.values[0]!.toFixed(3)}, ${b.name} has ${odd.values[1]!.toFixed(3)}`
-    : `and ${b.name} have ${odd.what} that differ by ${odd.apart.toFixed(3)}`;
-  return `${a.name} ${numbers}, and samples of one task differ by ${most.toFixed(3)} at most`;
+  const fact = odd.values
+    ? `${own} have ${odd.what} ${odd.values[0]!.toFixed(3)}, ${other} ${odd.values[1]!.toFixed(3)}`
+    : `${own} and ${other} have ${odd.what} that differ by ${odd.apart.toFixed(3)}`;
+  return `${fact}, where samples of one task differ by ${most.toFixed(3)} at most`;
 }
