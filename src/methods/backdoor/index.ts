@@ -9,6 +9,7 @@ import { spectralSignatures } from "./spectral-signatures.ts";
 import { strip } from "./strip.ts";
 import { titration } from "./titration/index.ts";
 import type { Detector } from "./types.ts";
+import { universalPerturbation } from "./universal-perturbation.ts";
 
 export const detectors: readonly Detector[] = [
   titration,
@@ -17,6 +18,7 @@ export const detectors: readonly Detector[] = [
   strip,
   channelLipschitz,
   lastLayerOutlier,
+  universalPerturbation,
   spectralSignatures,
   activationClustering,
 ];
