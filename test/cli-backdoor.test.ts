@@ -14,7 +14,7 @@ import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { makeGraph, outputOf } from "../src/graph/traverse.ts";
 import type { Graph } from "../src/graph/types.ts";
 import * as decision from "../src/methods/backdoor/decision.ts";
-import { detectors } from "../src/methods/backdoor/index.ts";
+import { detectorOf, detectors } from "../src/methods/backdoor/index.ts";
 import { type CaseFacts, defineDetector, type Need } from "../src/methods/backdoor/types.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { architectureHash, dataFacts } from "../src/methods/population/facts.ts";
@@ -251,6 +251,11 @@ describe("what is not there", () => {
     // records 2 and 3 are those of the last detector
     expect(examined[2]).toMatchObject({ seconds: 2, detection: { flagged: true, score: 5, target: 2 } });
     expect(examined[0]!.detection.flagged).toBeNull();
+    asked.length = 0;
+    const chunk = { images: Float32Array.of(0, 1), labels: Int32Array.of(0, 1), indices: Int32Array.of(0, 1) };
+    const both = [fake("inputs", "inputs", 1), fake("training", "training data", 1), fake("works", "nothing", 1)];
+    await examineWith(engine, both, { facts, inputs: chunk, training: chunk, seed: 1 });
+    expect(asked.map(({ training }) => training === chunk)).toEqual([true, true, false]);
   });
 });
 
@@ -289,7 +294,15 @@ describe("reference populations", () => {
     accepted: true,
     trainSeconds: 1,
     scans: {
-      titration: { version: 1, flagged: null, score, pValue: null, target: null, seconds: 1, evidence: {} },
+      titration: {
+        version: detectorOf("titration").version,
+        flagged: null,
+        score,
+        pValue: null,
+        target: null,
+        seconds: 1,
+        evidence: {},
+      },
     },
   });
 
@@ -339,6 +352,8 @@ describe("reference populations", () => {
     expect(result.detectors[0]!.pValue).toBeCloseTo(4 / 25, 12);
     const other = resultOf(await assay("backdoor", BADNETS, ...SCAN, "--reference", path, "--seed", "5"));
     expect(other.notes.join()).toContain("less exact");
+    const more = resultOf(await assay("backdoor", BADNETS, ...SCAN, "--detector", "clp", "--reference", path));
+    expect(more.notes.join()).toContain("no scans by this version of clp");
   });
 
   test("of another architecture leave a heuristic answer, with the reason", async () => {

@@ -78,7 +78,8 @@ export async function examineWith(
       method: detector,
       settings: { facts: plainFacts(facts), part, seed },
       inputs,
-      ...(detector.needs === "training data" && { training }),
+      // it may be large, and detectors that look at the model alone have no use for it
+      ...(detector.needs !== "nothing" && { training }),
     })),
   );
   const endings = await engine.all<PartResult>("looking for backdoors", tasks);
@@ -97,9 +98,9 @@ export async function examineWith(
 
 /** What is missing, and how to give it. */
 function lackOf({ needs }: Detector, { inputs, training }: Evidence): string | undefined {
-  if (needs === "inputs" && inputs === undefined) return "It needs held-out inputs: give them with --data.";
+  if (needs === "inputs" && inputs === undefined) return "it needs held-out inputs; give them with --data";
   if (needs === "training data" && training === undefined) {
-    return "It needs the data that the model was trained on: give it with --training.";
+    return "it needs the data that the model was trained on; give it with --training";
   }
   return undefined;
 }

@@ -94,14 +94,14 @@ function asJson(value: Plain): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, asJson(entry as Plain)]));
 }
 
-const answer = { true: "yes", false: "no", null: "–" } as const;
+const yesOrNo = { true: "yes", false: "no", null: "–" } as const;
 const cell = (value: number | null): string => (value === null ? "–" : numberText(value));
 
 /** The table, what each detector says, the answer, and what to do next. */
 export function summaryLines(file: BackdoorFile, run: readonly Detector[]): string[] {
   const rows = file.detectors.map(({ name, flagged, score, pValue, target, seconds }) => [
     name,
-    answer[`${flagged}`],
+    yesOrNo[`${flagged}`],
     cell(score),
     cell(pValue),
     target === null ? "–" : `${target}`,
@@ -144,15 +144,17 @@ function referenceText(reference: ReferenceResult | null): string {
 /** The answer in a sentence, and its ground. */
 export function verdictText({ verdict }: Pick<BackdoorFile, "verdict">): string {
   const { flagged, target, kind, reason } = verdict;
-  const ground = kind === "statistical" ? "statistical" : "heuristic, without a known rate of false alarms";
-  const leads = target === null ? "" : `, leading to class ${target}`;
+  const known = target !== null;
   if (flagged === null)
-    return `UNDECIDED${leads === "" ? "" : ` (if there is a backdoor, it is one${leads})`}. ${reason}`;
-  return flagged ? `BACKDOOR SUSPECTED${leads} (${ground}). ${reason}` : `NOT FLAGGED (${ground}). ${reason}`;
+    return `UNDECIDED${known ? `; if there is a backdoor, it leads to class ${target}` : ""}. ${reason}`;
+  const ground = kind === "statistical" ? "statistical" : "heuristic, without a known rate of false alarms";
+  const answer = flagged ? `BACKDOOR SUSPECTED${known ? `, leading to class ${target}` : ""}` : "NOT FLAGGED";
+  return `${answer} (${ground}). ${reason}`;
 }
 
 function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
   const { verdict, data, reference } = file;
+  const cleansed = run.some(({ id }) => id === "neural-cleanse");
   const blind = run.map(({ id, blindTo }) => `${id} to ${blindTo}`).join("; ");
   const more = [
     ...(data === null ? ["Give held-out inputs with --data: detectors see more with them."] : []),
@@ -166,9 +168,7 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
     const wanted = verdict.target === null ? "" : ` for class ${verdict.target}`;
     return [
       "Do not use the model until this is explained.",
-      ...(run.some(({ id }) => id === "neural-cleanse")
-        ? []
-        : [`Run --detector neural-cleanse: it shows the smallest trigger${wanted} that it finds.`]),
+      ...(cleansed ? [] : [`Run --detector neural-cleanse: it shows the smallest trigger${wanted} that it finds.`]),
       ...(file.training === null
         ? ["If you have the training data, search it with --training; remove what is found and train again."]
         : ["Look at the training inputs that were found; remove the poison and train again."]),
@@ -179,6 +179,7 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
         : more),
     ];
   }
-  if (verdict.flagged === null) return [...more, "Run --detector all."];
+  if (verdict.flagged === null)
+    return [...more, ...(cleansed ? [] : ["Run --detector all: more detectors, some of them slow."])];
   return [`This does not exclude a backdoor. Blind: ${blind}.`, ...more];
 }

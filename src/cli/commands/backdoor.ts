@@ -5,6 +5,7 @@ import { batchOf, DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/ma
 import type { CaseFacts, Detector } from "../../methods/backdoor/types.ts";
 import type { Chunk } from "../../methods/examine.ts";
 import { architectureHash, dataFacts } from "../../methods/population/facts.ts";
+import { cleanScans } from "../../methods/population/reference.ts";
 import { nodeDigest } from "../../runtime/node-digest.ts";
 import { assumeInputs } from "../assumed-inputs.ts";
 import { type Evidence, examineWith } from "../backdoor-jobs.ts";
@@ -24,6 +25,8 @@ type BackdoorOptions = Options<(typeof BACKDOOR_OPTIONS)[number]>;
 
 /** What runs where nothing is asked for: seconds, not minutes. */
 const STANDARD: readonly string[] = ["titration", "mm-bd", "clp", "last-layer"];
+/** What runs besides where there is training data. */
+const SEARCHING: readonly string[] = ["strip", "spectral-signatures", "activation-clustering"];
 
 export async function backdoor(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: BackdoorOptions = readOptions(BACKDOOR_OPTIONS, raw);
@@ -47,7 +50,7 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
     training: training === undefined ? null : { name: training.dataset.name, images: training.chunk.labels.length },
     seed: session.seed,
     reference: compared.result,
-    notes: [...subject.notes, ...scanNotes(compared, subject)],
+    notes: [...subject.notes, ...scanNotes(compared, subject, chosen)],
     examined,
     decision,
   });
@@ -56,7 +59,7 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
 }
 
 const standardDetectors = ({ training }: BackdoorOptions): Detector[] =>
-  detectors.filter(({ id, needs }) => STANDARD.includes(id) || (needs === "training data" && training !== undefined));
+  detectors.filter(({ id }) => STANDARD.includes(id) || (training !== undefined && SEARCHING.includes(id)));
 
 /** Scores can be compared only where the model is scanned as the population was. */
 const withScanOf = (stated: Reference | undefined, options: BackdoorOptions): BackdoorOptions & { images: number } => {
@@ -167,12 +170,19 @@ const modelFacts = ({ session, facts, shape, inputs, data }: Case) => {
   };
 };
 
-/** In what the scan differs from that of the population. */
-function scanNotes({ population }: Compared, { session, data }: Case): string[] {
-  if (!population || data === null) return [];
+/** In what the scan differs from those of the population. */
+function scanNotes({ population }: Compared, { session, data }: Case, chosen: readonly Detector[]): string[] {
+  if (!population) return [];
+  const missing = chosen.filter((detector) => cleanScans(population, detector).length === 0).map(({ id }) => id);
   const { images, seed } = population.scan;
-  if (images === data.images && seed === session.seed) return [];
   return [
-    `The reference was scanned with ${images} inputs and seed ${seed}, this model with ${data.images} and ${session.seed}: p-values are less exact.`,
+    ...(missing.length === 0
+      ? []
+      : [`The reference holds no scans by this version of ${missing.join(", ")}: there is nothing to compare with.`]),
+    ...(data === null || (images === data.images && seed === session.seed)
+      ? []
+      : [
+          `The reference was scanned with ${images} inputs and seed ${seed}, this model with ${data.images} and ${session.seed}: p-values are less exact.`,
+        ]),
   ];
 }
