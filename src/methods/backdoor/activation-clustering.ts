@@ -119,8 +119,8 @@ function conclude(records: readonly Split[]): Detection {
 
 /**
  * Poisoned and clean images of a label reach it by different features: two clusters, of which one is small. Labels are judged
- * by clusters of principal components, as later implementations do; images are suspected by clusters of independent ones, as in the
- * paper: on digits the first accuse fewer clean labels, the second separate poison better.
+ * by clusters of principal components, as in later implementations; images are suspected by clusters of independent ones, as
+ * in the paper. On digits the first accuse fewer clean labels; the second mostly separate poison better.
  */
 export const activationClustering = defineDetector<Part, Split>({
   id: "activation-clustering",
