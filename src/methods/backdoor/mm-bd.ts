@@ -35,7 +35,7 @@ const LOSS_BEFORE = 1000;
 /** The test flags at a p-value of at most this. */
 export const MARGIN_LEVEL = 0.05;
 
-/** Classes that share a batch: of CNNs' size for a cache, and enough parts for several cores. */
+/** Classes that share a batch: few enough that several threads find work. */
 const CLASSES_A_PART = 5;
 
 export interface MarginPart extends PlainRecord {
@@ -62,7 +62,7 @@ export interface MarginRecord extends PlainRecord {
 
 // ---------------------------------------------------------------- the ascent
 
-/** Taken from a class's own logit to find the best other: beyond any logit, and finite, so that 0 · HIDDEN is 0. */
+/** Added to a class's own logit to find the best other: beyond any logit, and finite, so that 0 · HIDDEN is 0. */
 const HIDDEN = -1e30;
 
 /**
