@@ -161,7 +161,10 @@ export const memberScanJob = answering(async (input: MemberScanInput): Promise<S
   };
   const began = threadSeconds();
   const { reason: _, ...detection } = await detect(detector, material).catch(notApplicable);
-  return [{ ...detection, seconds: threadSeconds() - began }];
+  const seconds = threadSeconds() - began;
+  const { evidence } = detection;
+  const kept = detection.score === null ? evidence : (detector.digest?.(evidence) ?? evidence);
+  return [{ ...detection, evidence: kept, seconds }];
 });
 
 /** A detector that cannot judge one member says so there, and the others are scanned all the same. */

@@ -65,6 +65,8 @@ export interface Detector extends MethodDescription {
   examine(material: Material, part: PlainRecord): Promise<PlainRecord>;
   /** @param records one a part, in their order */
   conclude(records: readonly PlainRecord[], facts: CaseFacts): Detection;
+  /** What populations keep of the evidence, where that is less than all of it. */
+  digest?(evidence: PlainRecord): PlainRecord;
 }
 
 /** A detector whose parts and records have types of their own: the table forgets them. */

@@ -14,6 +14,7 @@ const tally = (sigma: number, sure: number, flips = sure): Tally => ({
   right: [200 - flips, 0],
   wrongAnswers: [0, sure],
   wrongLabels: [sure, 0],
+  leanings: [0, 0],
 });
 
 /** 200 inputs of class 0. */

@@ -3,6 +3,7 @@
 import type { PlainRecord } from "../../../runtime/jobs.ts";
 import { type CaseFacts, type Detection, defineDetector, type Material } from "../types.ts";
 import { bandsOf } from "./bands.ts";
+import { digestOf } from "./digest.ts";
 import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
 import { fitTemperature } from "./temperature.ts";
 import { titrate } from "./titrate.ts";
@@ -81,7 +82,7 @@ const percent = (share: number | null): string =>
 
 export const titration = defineDetector<PlainRecord, TitrationRecord>({
   id: "titration",
-  version: 1,
+  version: 2,
   family: "backdoor",
   title: "Titration curves",
   summary:
@@ -92,4 +93,5 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
   parts: () => [{}],
   examine,
   conclude,
+  digest: ({ curves }) => digestOf(curves as unknown as readonly TitrationCurve[]),
 });

@@ -17,6 +17,7 @@ const tally = (sigma: number, changes: Partial<Tally> = {}): Tally => ({
   right: LABELS,
   wrongAnswers: [0, 0, 0],
   wrongLabels: [0, 0, 0],
+  leanings: [0, 0, 0],
   ...changes,
 });
 

@@ -251,9 +251,35 @@ function tallyOf(sigma: number, answers: Answers, plain: Answers, labels: Int32A
     wrongAnswers[answer]!++;
     wrongLabels[label]!++;
   }
-  const answered = histogram(classes, count);
-  return { sigma, wrong, flips, confident, wrongConfident, answers: answered, right, wrongAnswers, wrongLabels };
+  return {
+    sigma,
+    wrong,
+    flips,
+    confident,
+    wrongConfident,
+    answers: histogram(classes, count),
+    right,
+    wrongAnswers,
+    wrongLabels,
+    leanings: leaningsOf(answers.logits, count),
+  };
 }
+
+/** @param logits [n · K]  @returns [K] */
+function leaningsOf(logits: Float32Array, classes: number): number[] {
+  const sums = new Float64Array(classes);
+  const inputs = logits.length / classes;
+  for (let from = 0; from < logits.length; from += classes) {
+    const row = logits.subarray(from, from + classes);
+    const mean = row.reduce((sum, logit) => sum + logit, 0) / classes;
+    const spread = Math.sqrt(row.reduce((sum, logit) => sum + (logit - mean) ** 2, 0) / classes);
+    // equal logits lean nowhere
+    if (spread > 0) for (let k = 0; k < classes; k++) sums[k]! += (row[k]! - mean) / spread;
+  }
+  return Array.from(sums, (sum) => Math.round((LEANING_STEPS * sum) / inputs) / LEANING_STEPS);
+}
+
+const LEANING_STEPS = 1e4;
 
 function histogram(values: Int32Array, length: number): number[] {
   const counts = new Array<number>(length).fill(0);

@@ -42,6 +42,11 @@ export interface Tally extends PlainRecord {
   readonly wrongAnswers: readonly number[];
   /** [K]: answers that are wrong and surer than the last gamma, by the reference label. */
   readonly wrongLabels: readonly number[];
+  /**
+   * [K]: mean over the inputs of (logit − the input's mean logit) / the input's standard deviation of logits: how far the
+   * network leans towards each class, whatever the scale of its logits. Rounded to four decimals.
+   */
+  readonly leanings: readonly number[];
 }
 
 /** A mode's answers over the grid of intensities. */
