@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { examineWith } from "../src/cli/backdoor-jobs.ts";
 import { BUNDLED, compareWith, readReference } from "../src/cli/backdoor-reference.ts";
-import type { BackdoorFile } from "../src/cli/backdoor-results.ts";
+import { type BackdoorFile, backdoorFile } from "../src/cli/backdoor-results.ts";
 import type { Engine, WholeTask } from "../src/cli/engine.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { writeNpy } from "../src/formats/npy.ts";
@@ -124,6 +124,28 @@ describe("results", () => {
     // computing anew takes another time
     expect(again!.stdout).toBe(kept!.stdout);
     expect(timeless(kept!)).toEqual(timeless(first));
+  });
+
+  test("hold evidence as JSON can say it", () => {
+    const evidence = {
+      mask: Float32Array.of(0.1, Number.NaN),
+      index: [Number.POSITIVE_INFINITY, 1],
+      inner: { places: Int32Array.of(3) },
+      nothing: undefined,
+    };
+    const detection = { flagged: null, score: Number.NaN, pValue: 0.5, target: null, reason: "", evidence };
+    const { detectors: found } = backdoorFile({
+      model: { path: "", sha256: "" },
+      data: null,
+      training: null,
+      seed: 0,
+      reference: null,
+      notes: [],
+      examined: [{ detector: detectorOf("titration"), detection, seconds: 1 }],
+      decision: decision.decide({ detections: [], reference: undefined, inputs: false }),
+    });
+    expect(found[0]!.evidence).toEqual({ mask: [0.1, null], index: [null, 1], inner: { places: [3] }, nothing: null });
+    expect(found[0]).toMatchObject({ score: null, pValue: 0.5, ownPValue: 0.5 });
   });
 
   test("as text: a row a detector, the answer, and what to do next", async () => {
