@@ -33,6 +33,14 @@ test("the table knows each kind by its own name", () => {
   expect(poisonKinds).toHaveLength(9);
 });
 
+test("the kinds that keep labels, and no others, refuse to go from all classes to all", () => {
+  const refused = poisonKinds.filter(({ kind }) => {
+    return !poisonSchema.safeParse({ kind, rate: 0.1, mapping: "all-to-all" }).success;
+  });
+  expect(refused).toEqual(poisonKinds.filter(({ cleanLabel }) => cleanLabel));
+  expect(refused).toHaveLength(2);
+});
+
 test.for(poisonKinds.map(({ kind }) => kind))("%s: the same seed gives the same trigger, in [0, 1]", (kind) => {
   const input = pictures(3, [2, 12, 15]);
   const before = input.images.slice();
