@@ -171,7 +171,7 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
       ...(cleansed ? [] : [`Run --detector neural-cleanse: it shows the smallest trigger${wanted} that it finds.`]),
       ...(file.training === null
         ? ["If you have the training data, search it with --training; remove what is found and train again."]
-        : ["Look at the training inputs that were found; remove the poison and train again."]),
+        : ["Look at the training inputs that the detectors name, if any; remove the poison and train again."]),
       ...(verdict.kind === "statistical"
         ? [
             `Of clean models ${Math.round(100 * (verdict.threshold ?? FALSE_ALARMS))}% are flagged, too: a second opinion is worth having.`,
