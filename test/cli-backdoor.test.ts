@@ -142,7 +142,7 @@ describe("results", () => {
       reference: null,
       notes: [],
       examined: [{ detector: detectorOf("titration"), detection, seconds: 1 }],
-      decision: decision.decide({ detections: [], reference: undefined, inputs: false }),
+      decision: decision.decide({ detections: [], reference: undefined }),
     });
     expect(found[0]!.evidence).toEqual({ mask: [0.1, null], index: [null, 1], inner: { places: [3] }, nothing: null });
     expect(found[0]).toMatchObject({ score: null, pValue: 0.5, ownPValue: 0.5 });
@@ -295,6 +295,7 @@ describe("exit codes", () => {
       threshold: null,
       reason: "It was said so.",
       perDetector: {},
+      lean: null,
     });
     const run = await assay("backdoor", CLEAN, ...QUICK);
     expect(run.code).toBe(code);

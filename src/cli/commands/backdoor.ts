@@ -43,7 +43,7 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
   const evidence: Evidence = { facts, inputs, training: training?.chunk, seed: session.seed };
   const examined = await examineWith(session.engine, chosen, evidence);
   session.progress.end();
-  const decision = decide({ detections: examined, reference: compared.population, inputs: inputs !== undefined });
+  const decision = decide({ detections: examined, reference: compared.population });
   const file = backdoorFile({
     model: { path, sha256: session.model.sha256 },
     data: subject.data,

@@ -1,14 +1,17 @@
 /**
  * @file From what the detectors say of a model to one answer, by a rule that is fixed in advance.
  *
- * With a reference population: the share of clean members whose titration score is at least as high decides, at a stated
- * rate of false alarms. Without one nothing is known of clean models, and the answer is a heuristic: MM-BD's own test,
- * and whether titration's curves lead to the same class.
+ * With a reference population: titration decides, by how far noise pulls the model towards one class beyond what it does to
+ * the population's clean members (`titration/lean.ts`), at a stated rate of false alarms. Without one nothing is known of
+ * clean models, and the answer is a heuristic: MM-BD's own test, and whether titration's curves lead to the same class.
  */
 
 import { oneSidedP } from "../population/p-values.ts";
 import { cleanScans } from "../population/reference.ts";
 import type { Population } from "../population/types.ts";
+import { digestOf, readDigest } from "./titration/digest.ts";
+import { type JudgedLean, judgeLean } from "./titration/lean.ts";
+import type { TitrationCurve } from "./titration/types.ts";
 import type { Detection, Detector } from "./types.ts";
 
 /** The rate of false alarms that is aimed at. */
@@ -34,39 +37,56 @@ export interface Decision {
   readonly reason: string;
   /** By detector: the p-value of its score against the clean members. */
   readonly perDetector: Readonly<Record<string, number | null>>;
+  /** Towards which class noise pulls the model, against the clean members; `null` without a reference. */
+  readonly lean: JudgedLean | null;
 }
 
 export interface Case {
   readonly detections: readonly Reading[];
   /** Of this task and architecture. */
   readonly reference: Population | undefined;
-  /** Whether the model was scanned with inputs, as the members were: titration's score means something else without. */
-  readonly inputs: boolean;
 }
 
-export function decide({ detections, reference, inputs }: Case): Decision {
+export function decide({ detections, reference }: Case): Decision {
+  const titration = detections.find(({ detector }) => detector.id === TITRATION);
+  const lean = (reference && titration && leanAgainst(titration, reference)) ?? null;
   const perDetector: Record<string, number | null> = {};
-  for (const { detector, detection } of detections) {
-    const comparable = reference !== undefined && (inputs || detector.id !== TITRATION);
-    perDetector[detector.id] = comparable ? againstClean(detector, detection, reference) : null;
-  }
-  const titration = detections.find(({ detector }) => detector.id === TITRATION)?.detection;
-  const pValue = perDetector[TITRATION] ?? null;
-  if (titration && pValue !== null) {
-    const flagged = pValue <= FALSE_ALARMS;
-    const seen = `${Math.round(100 * pValue)}% of clean models respond to noise as strongly`;
-    return {
-      flagged,
-      target: flagged ? titration.target : null,
-      kind: "statistical",
-      pValue,
-      threshold: FALSE_ALARMS,
-      reason: `At most ${seen} (p = ${pValue.toPrecision(2)}).`,
-      perDetector,
-    };
-  }
-  return { ...heuristic(detections), pValue: null, threshold: null, perDetector };
+  for (const { detector, detection } of detections)
+    perDetector[detector.id] = reference ? againstClean(detector, detection, reference) : null;
+  if (!lean) return { ...heuristic(detections), pValue: null, threshold: null, perDetector, lean };
+  perDetector[TITRATION] = lean.pValue;
+  return { ...statistical(lean), perDetector, lean };
 }
+
+/** Undefined where the titration failed, or the population was not titrated by this version. */
+function leanAgainst({ detector, detection }: Reading, reference: Population): JudgedLean | undefined {
+  const digests = cleanScans(reference, detector).flatMap(({ evidence }) => readDigest(evidence) ?? []);
+  const { curves } = detection.evidence as { readonly curves?: readonly TitrationCurve[] };
+  if (digests.length === 0 || curves === undefined) return undefined;
+  return judgeLean(
+    digestOf(curves).lean,
+    digests.map(({ lean }) => lean),
+    FALSE_ALARMS,
+  );
+}
+
+type Answer = Omit<Decision, "perDetector" | "lean">;
+
+function statistical({ pValue, target, threshold: limit, clean }: JudgedLean): Answer {
+  const answer = { kind: "statistical", pValue, threshold: FALSE_ALARMS } as const;
+  if (limit === null) {
+    const reason = `${clean} clean models cannot tell an alarm from chance at ${FALSE_ALARMS}: at least ${fewestFor(FALSE_ALARMS)} are needed.`;
+    return { ...answer, kind: "undecided", flagged: null, target, reason };
+  }
+  const flagged = pValue <= FALSE_ALARMS;
+  const as = Math.round(pValue * (clean + 1)) - 1;
+  const seen = as === 0 ? `none of ${clean} clean models leans` : `${as} of ${clean} clean models lean`;
+  const reason = `Noise pulls it towards class ${target}; ${seen} as far to any class (p = ${pValue.toPrecision(2)}).`;
+  return { ...answer, flagged, target: flagged ? target : null, reason };
+}
+
+/** Clean models without which no p-value reaches the level. */
+const fewestFor = (level: number): number => Math.ceil(1 / level) - 1;
 
 function againstClean(detector: Reading["detector"], { score }: Detection, reference: Population): number | null {
   const clean = cleanScans(reference, detector).map((scan) => scan.score);

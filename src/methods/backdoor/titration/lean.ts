@@ -75,8 +75,10 @@ const excessOf = (leaning: readonly number[], others: (k: number) => readonly nu
 export interface JudgedLean extends Lean {
   /** Share of false alarms at this score: exact where model and reference are exchangeable. */
   readonly pValue: number;
-  /** The score from which on the p-value is at most the level asked for; `null` where too few networks are known. */
+  /** Scores above it have a p-value of at most the level asked for; `null` where too few networks are known. */
   readonly threshold: number | null;
+  /** Reference networks. */
+  readonly clean: number;
 }
 
 /**
@@ -93,7 +95,6 @@ export function judgeLean(profile: LeanProfile, reference: readonly LeanProfile[
   const atLeast = others.filter((score) => score >= own.score).length;
   const allowed = Math.floor(level * all.length) - 1;
   const falling = others.toSorted((a, b) => b - a);
-  // just above the score that must not be reached
   const threshold = allowed < 0 ? null : (falling[allowed] ?? null);
-  return { ...own, pValue: (1 + atLeast) / all.length, threshold };
+  return { ...own, pValue: (1 + atLeast) / all.length, threshold, clean: reference.length };
 }
