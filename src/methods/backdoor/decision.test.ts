@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { rng } from "../../random/rng.ts";
+import type { Population } from "../population/types.ts";
+import { decide, type Reading } from "./decision.ts";
+import { digestOf } from "./titration/digest.ts";
+import type { TitrationCurve } from "./titration/types.ts";
+import type { Detection } from "./types.ts";
+
+const CLASSES = 4;
+const TITRATION = { id: "titration", version: 7 };
+
+/** One mode with two points in the primary range; leanings around 0, and `pull` more towards class 2. */
+function curves(seed: number, pull = 0): TitrationCurve[] {
+  const random = rng(seed);
+  const lean = Array.from({ length: CLASSES }, (_, k) => 0.1 * random.normal() + (k === 2 ? pull : 0));
+  const point = (sigma: number) => ({
+    sigma,
+    wrong: 0,
+    flips: 0,
+    confident: [0, 0, 0],
+    wrongConfident: [0, 0, 0],
+    answers: [10, 10, 10, 10],
+    right: [10, 10, 10, 10],
+    wrongAnswers: [0, 0, 0, 0],
+    wrongLabels: [0, 0, 0, 0],
+    leanings: lean,
+  });
+  const mode = { base: "real", noise: "gaussian", clipped: true } as const;
+  const labels = [10, 10, 10, 10];
+  return [{ mode, inputs: 40, labels, grid: [1, 2], points: [point(1), point(2)], timesSurelyWrong: [40, 0, 0] }];
+}
+
+const detection = (evidence: Detection["evidence"], more: Partial<Detection> = {}): Detection => ({
+  flagged: null,
+  score: 0.1,
+  pValue: null,
+  target: 0,
+  reason: "",
+  evidence,
+  ...more,
+});
+
+const titrated = (seed: number, pull?: number): Reading => ({
+  detector: TITRATION,
+  detection: detection({ curves: curves(seed, pull) }),
+});
+
+const population = (clean: number): Population =>
+  ({
+    members: Array.from({ length: clean }, (_, i) => ({
+      group: "clean",
+      scans: { titration: { version: TITRATION.version, score: 0.1, evidence: digestOf(curves(100 + i)) } },
+    })),
+  }) as unknown as Population;
+
+test("a model that leans further than every clean one is flagged, with its class and the smallest p-value", () => {
+  const decision = decide({ detections: [titrated(1, 2)], reference: population(39) });
+  expect(decision).toMatchObject({ flagged: true, target: 2, kind: "statistical", pValue: 1 / 40, threshold: 0.05 });
+  expect(decision.perDetector).toEqual({ titration: 1 / 40 });
+  expect(decision.reason).toContain("none of 39 clean models leans as far");
+});
+
+test("of clean models, each judged against the others, at most a twentieth is flagged", () => {
+  const seeds = Array.from({ length: 40 }, (_, i) => 100 + i);
+  const all = population(40).members;
+  const flagged = seeds.filter((seed, i) => {
+    const reference = { members: all.filter((_, j) => j !== i) } as Population;
+    return decide({ detections: [titrated(seed)], reference }).flagged === true;
+  });
+  expect(flagged.length).toBe(2);
+});
+
+test("too few clean models leave the question open, however far the model leans", () => {
+  const decision = decide({ detections: [titrated(1, 5)], reference: population(18) });
+  expect(decision).toMatchObject({ flagged: null, kind: "undecided", target: 2, pValue: 1 / 19 });
+  expect(decision.reason).toContain("at least 19 are needed");
+  expect(decide({ detections: [titrated(1, 5)], reference: population(19) }).flagged).toBe(true);
+});
+
+test("a population titrated by another version gives no p-value", () => {
+  const other = { ...titrated(1, 5), detector: { ...TITRATION, version: 8 } };
+  expect(decide({ detections: [other], reference: population(39) })).toMatchObject({ pValue: null, lean: null });
+});
+
+test("without a reference MM-BD's test speaks, and only where noise leads to the same class", () => {
+  const mmBd = (flagged: boolean, target: number): Reading => ({
+    detector: { id: "mm-bd", version: 1 },
+    detection: detection({}, { flagged, target, pValue: 0.01 }),
+  });
+  const judge = (...detections: Reading[]) => decide({ detections, reference: undefined });
+  expect(judge(titrated(1), mmBd(true, 0))).toMatchObject({ flagged: true, target: 0, kind: "heuristic" });
+  expect(judge(titrated(1), mmBd(true, 3))).toMatchObject({ flagged: null, target: 3, kind: "undecided" });
+  expect(judge(titrated(1), mmBd(false, 3))).toMatchObject({ flagged: false, target: null, kind: "heuristic" });
+  expect(judge(titrated(1))).toMatchObject({ flagged: null, kind: "undecided", lean: null, pValue: null });
+});
