@@ -1,49 +1,20 @@
-import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import type { Detector } from "../../methods/backdoor/types.ts";
-import { isAccepted } from "../../methods/population/acceptance.ts";
-import {
-  type PlannedMember,
-  type PopulationRecipe,
-  parsePopulationRecipe,
-  planMembers,
-} from "../../methods/population/config.ts";
-import { architectureHash, dataFacts } from "../../methods/population/facts.ts";
-import { type Member, POPULATION_SCHEMA, type Population, type Scan } from "../../methods/population/types.ts";
-import {
-  groupLines,
-  populationText,
-  shortEvidence,
-  shortNumber,
-  shortSeconds,
-} from "../../methods/population/write.ts";
-import { secondsText } from "../../report/format.ts";
-import { nodeDigest } from "../../runtime/node-digest.ts";
+import { basename } from "node:path";
+import { parsePopulationRecipe } from "../../methods/population/config.ts";
+import type { Population } from "../../methods/population/types.ts";
+import { groupLines } from "../../methods/population/write.ts";
 import { readOptions } from "../config.ts";
-import { EXIT, systemReason, usage } from "../errors.ts";
-import { createKeptRun, type KeptRun } from "../kept-run.ts";
-import { checkOutputFolder, writeWhole } from "../output.ts";
-import type { MemberInput, MemberRecord, MemberScanInput, ModelFile, ScanRecord } from "../population-jobs.ts";
+import { EXIT } from "../errors.ts";
+import { createKeptRun } from "../kept-run.ts";
+import { readRecipe, runPopulation } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
 import { STORE } from "../session.ts";
-import { didYouMean } from "../suggest.ts";
 import { type Io, POPULATION_OPTIONS } from "../verbs.ts";
 import { TOOL, VERSION } from "../version.ts";
-
-/** Raised when members come out differently: part of the key of stored results. */
-const TRAINING_VERSION = 1;
-
-const FILE = "population.json";
-const MODELS = "models";
 
 export async function population(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options = readOptions(POPULATION_OPTIONS, raw);
   const recipe = parsePopulationRecipe(readRecipe(path));
-  const detectors = await findDetectors(recipe.detectors);
   const out = options.out ?? basename(path).replace(/\.json$/, "");
-  checkOutputFolder(join(out, MODELS));
-  const task = await loadTask(recipe);
-  const plan = planMembers(recipe, task.classes);
   const progress = await createProgress(io.stderr, false);
   await using run = await createKeptRun({
     workers: options.jobs,
@@ -52,230 +23,10 @@ export async function population(path: string, raw: Readonly<Record<string, unkn
     signal: io.signal,
     progress,
   });
-  const trained = await trainMembers(plan, task, out, run);
-  const scans = await scanMembers(trained, detectors, recipe, task, run);
+  const { population: result, path: file } = await runPopulation(recipe, out, run);
   progress.end();
-  const result = await assemble(recipe, task, trained, scans);
-  const file = join(out, FILE);
-  writeWhole(file, populationText(result));
   await io.print(options.json ? `${JSON.stringify(summaryOf(result, file))}\n` : textOf(result, file));
   return EXIT.passed;
-}
-
-function readRecipe(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    const fact =
-      error instanceof SyntaxError ? `is not JSON: ${error.message}` : `cannot be read: ${systemReason(error)}`;
-    throw usage(`the recipe ${path} ${fact}`, error);
-  }
-}
-
-async function findDetectors(ids: readonly string[]): Promise<Detector[]> {
-  const { detectors } = await import("../../methods/backdoor/index.ts");
-  const known = detectors.map(({ id }) => id);
-  return ids.map((id) => {
-    const found = detectors.find((detector) => detector.id === id);
-    if (found) return found;
-    throw usage(
-      `population recipe: detectors: no detector "${id}"; known are ${known.join(", ")}.${didYouMean(id, known)}`,
-    );
-  });
-}
-
-/** The data of all members, and what identifies it. */
-interface Task {
-  readonly classes: number;
-  readonly shape: readonly number[];
-  /** Data that accuracy and attack success are measured on. */
-  readonly test: string;
-  readonly trainingHash: string;
-  readonly scanHash: string;
-  readonly facts: Population["task"]["data"];
-}
-
-async function loadTask({ train, scan }: PopulationRecipe): Promise<Task> {
-  const { parseTrainConfig } = await import("../../methods/train/config.ts");
-  const { hashSamples, scanInputs, testData, trainingData } = await import("../population-jobs.ts");
-  const { geometryOf } = await import("../../methods/audit/picture.ts");
-  const { float32Tensor } = await import("../../graph/tensor.ts");
-  const config = parseTrainConfig(train);
-  const test = config.validation ?? scan.data;
-  const training = await trainingData(config.data);
-  const { classes, shape } = training;
-  const inputs = await scanInputs(scan);
-  const batch = { images: float32Tensor([inputs.labels.length, ...shape], inputs.images), labels: inputs.labels };
-  return {
-    classes,
-    shape,
-    test,
-    trainingHash: hashSamples(training, await testData(test, classes)),
-    scanHash: hashSamples(inputs),
-    facts: dataFacts(scan.data, batch, geometryOf(shape, "NCHW")),
-  };
-}
-
-interface Trained {
-  readonly member: PlannedMember;
-  readonly model: ModelFile;
-  readonly surrogate: ModelFile | null;
-  readonly record: MemberRecord;
-}
-
-/** Clean members first where a poisoning is computed on one of them. */
-async function trainMembers(
-  plan: readonly PlannedMember[],
-  task: Task,
-  out: string,
-  run: KeptRun,
-): Promise<readonly Trained[]> {
-  const jobOf = (surrogate: ModelFile | null) => (member: PlannedMember) => {
-    const { id, config } = member;
-    const path = join(out, MODELS, `${id}.onnx`);
-    const own = needsSurrogate(member) ? surrogate : statedSurrogate(member);
-    return {
-      kind: "member",
-      label: `training ${id}`,
-      input: { path, config, test: task.test, surrogate: own } satisfies MemberInput,
-      key: {
-        model: config.architecture,
-        method: { id: "member", version: TRAINING_VERSION },
-        options: { config: plainOf(config), surrogate: own?.sha256, assay: VERSION },
-        chunk: task.trainingHash,
-      },
-    };
-  };
-  const train = async (members: readonly PlannedMember[], surrogate: ModelFile | null): Promise<Trained[]> => {
-    const jobs = members.map(jobOf(surrogate));
-    const records = await run.each<MemberInput, MemberRecord>("training", jobs, {
-      holds: ({ input }, { sha256 }) => hasFile(input.path, sha256),
-      describe: (record) => memberText(record),
-    });
-    return members.map((member, i) => {
-      const record = records[i]!;
-      const { path, surrogate: own } = jobs[i]!.input;
-      return { member, record, surrogate: own, model: { path, sha256: record.sha256 } };
-    });
-  };
-  const first = plan.filter((member) => !needsSurrogate(member));
-  const later = plan.filter(needsSurrogate);
-  const before = await train(first, null);
-  // the first member is a clean one
-  const after = later.length === 0 ? [] : await train(later, before[0]!.model);
-  const found = new Map([...before, ...after].map((trained) => [trained.member, trained]));
-  return plan.map((member) => found.get(member)!);
-}
-
-const needsSurrogate = ({ config: { poison } }: PlannedMember): boolean =>
-  poison?.kind === "label-consistent" && poison.surrogate === undefined;
-
-function statedSurrogate({ config: { poison } }: PlannedMember): ModelFile | null {
-  if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return null;
-  const path = poison.surrogate;
-  if (!existsSync(path)) throw usage(`population recipe: poison.surrogate: ${path}: no such file; name an ONNX model`);
-  return { path, sha256: nodeDigest(readFileSync(path)) };
-}
-
-const plainOf = (value: unknown) => JSON.parse(JSON.stringify(value)) as Record<string, never>;
-
-const hasFile = (path: string, sha256: string): boolean =>
-  existsSync(path) && nodeDigest(readFileSync(path)) === sha256;
-
-function memberText({ cleanAccuracy, attackSuccess, seconds }: MemberRecord): string {
-  const share = (value: number) => `${(100 * value).toFixed(1)}%`;
-  const success = attackSuccess === null ? "" : `, attack success ${share(attackSuccess)}`;
-  return `accuracy ${share(cleanAccuracy)}${success}, ${secondsText(seconds)}`;
-}
-
-/** @returns the scans of each member, in the order of the members */
-async function scanMembers(
-  trained: readonly Trained[],
-  detectors: readonly Detector[],
-  { scan }: PopulationRecipe,
-  task: Task,
-  run: KeptRun,
-): Promise<Record<string, Scan>[]> {
-  const scans = trained.map((): Record<string, Scan> => ({}));
-  for (const { id, version, needs } of detectors) {
-    const jobs = trained.map(({ member, model, surrogate }) => ({
-      kind: "member-scan",
-      label: `scanning ${member.id} by ${id}`,
-      input: {
-        model,
-        detector: id,
-        scan,
-        training: needs === "training data" ? { config: member.config, surrogate } : null,
-      } satisfies MemberScanInput,
-      key: {
-        model: model.sha256,
-        method: { id: `member-scan/${id}`, version },
-        options: {
-          seed: scan.seed,
-          training: needs === "training data" ? [plainOf(member.config), surrogate?.sha256, task.trainingHash] : null,
-          assay: VERSION,
-        },
-        chunk: task.scanHash,
-      },
-    }));
-    const records = await run.each<MemberScanInput, ScanRecord>(`scanning by ${id}`, jobs);
-    records.forEach((record, i) => {
-      scans[i]![id] = scanOf(record, version);
-    });
-  }
-  return scans;
-}
-
-const scanOf = ({ flagged, score, pValue, target, evidence, seconds }: ScanRecord, version: number): Scan => ({
-  version,
-  flagged,
-  score: score === null ? null : shortNumber(score),
-  pValue: pValue === null ? null : shortNumber(pValue),
-  target,
-  seconds: shortSeconds(seconds),
-  evidence: shortEvidence(evidence),
-});
-
-async function assemble(
-  recipe: PopulationRecipe,
-  task: Task,
-  trained: readonly Trained[],
-  scans: readonly Record<string, Scan>[],
-): Promise<Population> {
-  const { loadModel } = await import("../../runtime/node-model.ts");
-  const { networkFor } = await import("../subject.ts");
-  const network = await networkFor(await loadModel(trained[0]!.model.path));
-  const clean = trained.flatMap(({ member, record }) => (member.group === "clean" ? [record] : []));
-  const members = trained.map(({ member, record }, i): Member => {
-    const { poison = null } = member.config;
-    return {
-      id: member.id,
-      group: member.group,
-      seed: member.seed,
-      poison: poison && plainOf(poison),
-      target: member.target,
-      sha256: record.sha256,
-      cleanAccuracy: shortNumber(record.cleanAccuracy)!,
-      attackSuccess: record.attackSuccess === null ? null : shortNumber(record.attackSuccess),
-      accepted: isAccepted(record, clean),
-      trainSeconds: shortSeconds(record.seconds),
-      scans: scans[i]!,
-    };
-  });
-  return {
-    schema: POPULATION_SCHEMA,
-    name: recipe.name,
-    task: {
-      shape: [...task.shape],
-      classes: task.classes,
-      architecture: architectureHash(network.graph, nodeDigest),
-      architectureName: trained[0]!.member.config.architecture,
-      data: task.facts,
-    },
-    scan: { ...recipe.scan },
-    recipe: { ...recipe.train },
-    members,
-  };
 }
 
 const summaryOf = ({ name, task, members }: Population, path: string) => ({

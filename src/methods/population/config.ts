@@ -13,6 +13,32 @@ export class PopulationRecipeError extends Error {
 const natural = z.int().min(1);
 const rawOptions = z.record(z.string(), z.unknown());
 
+/** A detector's id, or the id with how many members it scans. */
+export const detectorUse = z
+  .union([
+    z.string(),
+    z.strictObject({
+      id: z.string(),
+      /** The first so many members of each group. Default: all. */
+      perGroup: natural.optional(),
+      /** The same for clean members. Default: `perGroup`. */
+      clean: natural.optional(),
+    }),
+  ])
+  .transform(
+    (use): DetectorUse =>
+      typeof use === "string"
+        ? { id: use, perGroup: Infinity, clean: Infinity }
+        : { id: use.id, perGroup: use.perGroup ?? Infinity, clean: use.clean ?? use.perGroup ?? Infinity },
+  );
+
+/** A detector and how many members it scans: the first ones of each group. */
+export interface DetectorUse {
+  readonly id: string;
+  readonly perGroup: number;
+  readonly clean: number;
+}
+
 const recipeSchema = z.strictObject({
   /** Names the population in reports. */
   name: z.string().min(1),
@@ -43,8 +69,8 @@ const recipeSchema = z.strictObject({
       }),
     )
     .default([]),
-  /** Ids of the detectors that scan every member. */
-  detectors: z.array(z.string()).default([]),
+  /** The detectors that scan the members. */
+  detectors: z.array(detectorUse).default([]),
 });
 
 type Raw = z.output<typeof recipeSchema>;
@@ -70,7 +96,7 @@ export interface PopulationRecipe {
   readonly seed: number;
   readonly clean: number;
   readonly backdoored: readonly PoisonedGroup[];
-  readonly detectors: readonly string[];
+  readonly detectors: readonly DetectorUse[];
 }
 
 /** @throws PopulationRecipeError, one line naming every key that is wrong, missing or unknown */
