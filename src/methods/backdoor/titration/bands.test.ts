@@ -69,8 +69,28 @@ test("where all inputs agree the intervals still have a width, and a grid withou
   expect(bandsOf(curve([tally(0, 0)], [200])).jointArea).toBeNull();
 });
 
-test("the same seed gives the same interval", () => {
-  const titrated = curve([tally(0.4, 50), tally(1, 70)], [110, 60, 30]);
-  expect(bandsOf(titrated)).toEqual(bandsOf(titrated));
-  expect(bandsOf(titrated, { seed: 1, resamples: 50 })).not.toEqual(bandsOf(titrated, { resamples: 50 }));
+test("the area's interval is that of inputs drawn again, whole", () => {
+  const times = [110, 40, 30, 20];
+  const points = [tally(0.4, 30), tally(1, 50), tally(2, 80)];
+  const inputs = times.flatMap((count, often) => new Array<number>(count).fill(often));
+  const random = rng(2);
+  const areas = Array.from({ length: 4000 }, () => {
+    let sum = 0;
+    for (let i = 0; i < 200; i++) sum += inputs[random.int(200)]!;
+    return sum / (3 * 200);
+  });
+  const [lower, upper] = quantiles(areas, [0.025, 0.975]);
+  const interval = bandsOf(curve(points, times)).jointArea!;
+  // the area's standard error is 0.024; a quantile of 4,000 draws has one of 0.001
+  expect(Math.abs(interval[0] - lower!)).toBeLessThan(0.004);
+  expect(Math.abs(interval[1] - upper!)).toBeLessThan(0.004);
+});
+
+test("three inputs drawn again: 27 equally likely draws, by hand", () => {
+  // three inputs, wrong at 0, 1 and 2 of two points; sums of three draws run from 0 to 6, and 0 has chance 1/27 > 2.5 %
+  const points = [1, 2].map((sigma) => ({ ...tally(sigma, 1), answers: [2, 1] }));
+  const three = { ...curve(points, [1, 1, 1]), inputs: 3 };
+  expect(bandsOf(three).jointArea).toEqual([0, 1]);
+  // at level 0.8: P(sum ≤ 1) = 4/27 is the first above 10 %, P(sum ≤ 4) = 23/27, so 5 is the first above 90 %
+  expect(bandsOf(three, { level: 0.8 }).jointArea).toEqual([1 / 6, 5 / 6]);
 });

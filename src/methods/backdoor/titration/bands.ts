@@ -1,9 +1,7 @@
 /** @file How far a curve would move with other inputs: bootstrap over inputs, from the counts alone. */
 
-import { rng } from "../../../random/rng.ts";
 import type { PlainRecord } from "../../../runtime/jobs.ts";
 import { proportion } from "../../../stats/proportion.ts";
-import { quantiles } from "../../../stats/summary.ts";
 import { GAMMAS, type TitrationCurve } from "./types.ts";
 
 /** One value a point of the curve. */
@@ -25,19 +23,12 @@ export interface CurveBands extends PlainRecord {
   readonly jointArea: readonly [lower: number, upper: number] | null;
 }
 
-export interface BandOptions {
-  readonly level?: number;
-  readonly resamples?: number;
-  readonly seed?: number;
-}
-
 /**
- * Percentile bootstrap over inputs. A resample's count at one intensity is Binomial(inputs, share), so the intervals of
- * single points are taken from that distribution, without drawing. The area's comes from resamples of whole inputs, since
- * an input's answers at different intensities go together.
+ * Percentile bootstrap over inputs, in its limit of endlessly many resamples: nothing is drawn. A resample's count at one
+ * intensity is Binomial(inputs, share). The area's sum is over whole inputs, since an input's answers at different
+ * intensities go together: as many draws from the inputs' own numbers, whose distribution is their convolution.
  */
-export function bandsOf(curve: TitrationCurve, options: BandOptions = {}): CurveBands {
-  const { level = 0.95, resamples = 1000, seed = 0 } = options;
+export function bandsOf(curve: TitrationCurve, { level = 0.95 } = {}): CurveBands {
   const bandOf = (countOf: (point: TitrationCurve["points"][number]) => number): Band => {
     const intervals = curve.points.map((point) => shareInterval(countOf(point), curve.inputs, level));
     return { lower: intervals.map(([lower]) => lower), upper: intervals.map(([, upper]) => upper) };
@@ -47,7 +38,7 @@ export function bandsOf(curve: TitrationCurve, options: BandOptions = {}): Curve
     joint: bandOf(({ wrongConfident }) => wrongConfident[GAMMAS.length - 1]!),
     flip: bandOf(({ flips }) => flips),
     modalShare: bandOf(({ answers }) => Math.max(...answers)),
-    jointArea: areaInterval(curve.timesSurelyWrong, { level, resamples, seed }),
+    jointArea: areaInterval(curve.timesSurelyWrong, level),
   };
 }
 
@@ -81,22 +72,56 @@ function binomialQuantile(n: number, k: number, p: number): number {
 }
 
 /** @param times as in `TitrationCurve.timesSurelyWrong` */
-function areaInterval(
-  times: readonly number[],
-  { level, resamples, seed }: Required<BandOptions>,
-): [lower: number, upper: number] | null {
+function areaInterval(times: readonly number[], level: number): [lower: number, upper: number] | null {
   const points = times.length - 1;
   if (points === 0) return null;
-  const inputs = times.flatMap((count, often) => new Array<number>(count).fill(often));
+  const inputs = times.reduce((sum, count) => sum + count, 0);
   // the area is at most the share of inputs that are ever counted, and at least that of those always counted
-  if (times[0] === inputs.length) return [0, proportion(0, inputs.length, level).upper];
-  if (times[points] === inputs.length) return [proportion(inputs.length, inputs.length, level).lower, 1];
-  const random = rng(seed).split("bands");
-  const areas = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let i = 0; i < inputs.length; i++) sum += inputs[random.int(inputs.length)]!;
-    return sum / (points * inputs.length);
-  });
-  const [lower, upper] = quantiles(areas, [(1 - level) / 2, (1 + level) / 2]);
-  return [lower!, upper!];
+  if (times[0] === inputs) return [0, proportion(0, inputs, level).upper];
+  if (times[points] === inputs) return [proportion(inputs, inputs, level).lower, 1];
+  const total = sumOfDraws({ from: 0, chances: Float64Array.from(times, (count) => count / inputs) }, inputs);
+  const tail = (1 - level) / 2;
+  return [quantileOf(total, tail) / (points * inputs), quantileOf(total, 1 - tail) / (points * inputs)];
+}
+
+/** Of whole numbers: `from` has the first chance, and so on. */
+interface Distribution {
+  readonly from: number;
+  readonly chances: Float64Array;
+}
+
+/** Of the sum of so many independent draws, at least one; by squaring. */
+function sumOfDraws(one: Distribution, draws: number): Distribution {
+  if (draws === 1) return one;
+  const half = sumOfDraws(one, draws >> 1);
+  const even = added(half, half);
+  return draws & 1 ? added(even, one) : even;
+}
+
+function added(a: Distribution, b: Distribution): Distribution {
+  const chances = new Float64Array(a.chances.length + b.chances.length - 1);
+  for (let i = 0; i < a.chances.length; i++) {
+    const chance = a.chances[i]!;
+    for (let j = 0; j < b.chances.length; j++) chances[i + j]! += chance * b.chances[j]!;
+  }
+  return withoutTails({ from: a.from + b.from, chances });
+}
+
+/** Ends less likely than this are dropped: thousands of them change no probability that is asked for. */
+const NEGLIGIBLE = 1e-20;
+
+function withoutTails({ from, chances }: Distribution): Distribution {
+  const first = chances.findIndex((chance) => chance > NEGLIGIBLE);
+  const last = chances.findLastIndex((chance) => chance > NEGLIGIBLE);
+  return { from: from + first, chances: chances.subarray(first, last + 1) };
+}
+
+/** The smallest value that is not exceeded with the probability. */
+function quantileOf({ from, chances }: Distribution, probability: number): number {
+  let below = 0;
+  for (const [i, chance] of chances.entries()) {
+    below += chance;
+    if (below >= probability) return from + i;
+  }
+  return from + chances.length - 1;
 }

@@ -39,8 +39,8 @@ export interface Responder {
 
 /**
  * Inputs `images` and `noise` (as the network's input) and the scalars `sigma`, `low`, `high` and `sharpness` (the inverse
- * temperature); outputs `answer` and `confidence`, [N], and `logits`, [N, K]. The intensity and the range are inputs, so that one session serves
- * all intensities, clipped and unclipped.
+ * temperature); outputs `confidence`, [N], and `logits`, [N, K]. The intensity and the range are inputs, so that one
+ * session serves all intensities, clipped and unclipped.
  */
 export function responseGraph(network: Network, dosing: Dosing): Graph {
   const b = builder();
@@ -59,7 +59,6 @@ export function responseGraph(network: Network, dosing: Dosing): Graph {
   const logits = outputOf(substitute(network.graph, new Map([[network.input as Value, noisy]]), inputs));
   const probabilities = b.emit("Softmax", [mul(b, logits, sharpness!)], { axis: 1 });
   return makeGraph(inputs, [
-    { name: "answer", value: b.emit("ArgMax", [logits], { axis: 1, keepdims: false }) },
     { name: "confidence", value: b.emit("ReduceMax", [probabilities], { axes: [1], keepdims: false }) },
     { name: "logits", value: logits },
   ]);
@@ -81,48 +80,63 @@ export async function compileResponder(
   const fixed = network.input.shape[0];
   const batch = typeof fixed === "number" ? fixed : BATCH;
 
-  const feedsOf = (images: Float32Array, dose: Dose, from: number, to: number): Feeds => {
-    // a model whose file fixes the batch gets its rows filled up with zeros
-    const rows = typeof fixed === "number" ? fixed : to - from;
-    const part = (values: Float32Array): Tensor => {
-      const own = values.subarray(from * size, to * size);
-      const data = rows === to - from ? own : new Float32Array(rows * size);
+  const cutUp = (values: Float32Array): Tensor[] => {
+    const count = values.length / size;
+    return Array.from({ length: Math.ceil(count / batch) }, (_, part) => {
+      const own = values.subarray(part * batch * size, Math.min(count, (part + 1) * batch) * size);
+      // a model whose file fixes the batch gets its rows filled up with zeros
+      const rows = typeof fixed === "number" ? fixed : own.length / size;
+      const data = own.length === rows * size ? own : new Float32Array(rows * size);
       if (data !== own) data.set(own);
       return { dtype: "float", shape: [rows, ...sample], data };
-    };
-    return {
-      images: part(images),
-      noise: part(dose.noise),
-      sigma: scalar(dose.sigma),
-      low: scalar(dose.range[0]),
-      high: scalar(dose.range[1]),
-      sharpness: scalar(1 / dose.temperature),
-    };
+    });
+  };
+  /** The same images and noise come with every intensity; a tensor is checked for NaN once. */
+  const known = new WeakMap<Float32Array, Tensor[]>();
+  const partsOf = (values: Float32Array): Tensor[] => {
+    const parts = known.get(values) ?? cutUp(values);
+    known.set(values, parts);
+    return parts;
   };
 
   const respond = async (images: Float32Array, dose: Dose): Promise<Answers> => {
     const count = images.length / size;
-    const classes = new Int32Array(count);
     const confidences = new Float32Array(count);
     const logits = new Float32Array(count * network.classes);
-    for (let from = 0; from < count; from += batch) {
-      const to = Math.min(count, from + batch);
-      const { answer, confidence, logits: rows } = await session.run(feedsOf(images, dose, from, to));
-      classes.set((answer!.data as Int32Array).subarray(0, to - from), from);
-      confidences.set((confidence!.data as Float32Array).subarray(0, to - from), from);
-      logits.set((rows!.data as Float32Array).subarray(0, (to - from) * network.classes), from * network.classes);
+    const [low, high] = dose.range.map(scalar) as [Tensor, Tensor];
+    const scalars = { sigma: scalar(dose.sigma), low, high, sharpness: scalar(1 / dose.temperature) };
+    const noises = partsOf(dose.noise);
+    for (const [part, pictures] of partsOf(images).entries()) {
+      const feeds: Feeds = { images: pictures, noise: noises[part]!, ...scalars };
+      const from = part * batch;
+      const rows = Math.min(count - from, batch);
+      const { confidence, logits: answered } = await session.run(feeds);
+      confidences.set((confidence!.data as Float32Array).subarray(0, rows), from);
+      logits.set((answered!.data as Float32Array).subarray(0, rows * network.classes), from * network.classes);
     }
     if (confidences.some(Number.isNaN)) {
       const what = `the network answers with NaN at noise of intensity ${dose.sigma}`;
       throw new DetectorError(`${what}; titrate it with smaller intensities, or clipped to the pixels' range`);
     }
-    return { classes, confidences, logits };
+    return { classes: largestOf(logits, count), confidences, logits };
   };
   return {
     respond,
-    respondPlain: (images, temperature) =>
-      respond(images, { noise: new Float32Array(images.length), sigma: 0, range: UNBOUNDED, temperature }),
+    // at intensity 0 any numbers will do for noise
+    respondPlain: (images, temperature) => respond(images, { noise: images, sigma: 0, range: UNBOUNDED, temperature }),
   };
+}
+
+/** @param logits [n · K]  @returns [n]: the place of the largest in each row, the first of equals */
+function largestOf(logits: Float32Array, count: number): Int32Array {
+  const classes = logits.length / count;
+  const places = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    let best = i * classes;
+    for (let k = best + 1; k < (i + 1) * classes; k++) if (logits[k]! > logits[best]!) best = k;
+    places[i] = best - i * classes;
+  }
+  return places;
 }
 
 /** A range in which nothing is cut off. */

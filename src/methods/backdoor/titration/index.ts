@@ -5,9 +5,8 @@ import { type CaseFacts, type Detection, defineDetector, type Material } from ".
 import { bandsOf } from "./bands.ts";
 import { digestOf } from "./digest.ts";
 import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
-import { fitTemperature } from "./temperature.ts";
-import { titrate } from "./titrate.ts";
-import { inPrimaryRange, type Mode, modeId, SIGMAS, type TitrationCurve } from "./types.ts";
+import { type Tempered, titrateTempered } from "./titrate.ts";
+import { type Mode, modeId, type TitrationCurve } from "./types.ts";
 
 /** The curve that is scored: real inputs where there are any, noise alone otherwise. */
 export const PRIMARY_MODES: readonly Mode[] = [
@@ -18,14 +17,8 @@ export const PRIMARY_MODES: readonly Mode[] = [
 
 interface TitrationRecord extends PlainRecord {
   readonly curves: readonly TitrationCurve[];
-  /** `null` without inputs, or where none fits. */
+  /** Of the curve that is scored; `null` without inputs, or where no temperature fits. */
   readonly tempered: Tempered | null;
-}
-
-/** The primary score at the temperature at which the network is as sure as it is right. */
-interface Tempered extends PlainRecord {
-  readonly temperature: number;
-  readonly jointArea: number | null;
 }
 
 /** The first of the primary modes that was run. */
@@ -34,18 +27,11 @@ export const primaryCurve = (curves: readonly TitrationCurve[]): TitrationCurve 
     (curve) => curve !== undefined,
   );
 
-async function temper(material: Material, mode: Mode): Promise<Tempered | null> {
-  const temperature = await fitTemperature(material);
-  if (temperature === null) return null;
-  const sigmas = SIGMAS.filter((sigma) => inPrimaryRange(mode.noise, sigma));
-  const [curve] = await titrate(material, { modes: [mode], sigmas, temperature });
-  return { temperature, jointArea: jointArea(curve!) };
-}
-
 async function examine(material: Material): Promise<TitrationRecord> {
-  const curves = await titrate(material);
-  const { mode } = primaryCurve(curves)!;
-  return { curves, tempered: mode.base === "real" ? await temper(material, mode) : null };
+  const titrated = await titrateTempered(material);
+  const curves = titrated.map(({ curve }) => curve);
+  const primary = primaryCurve(curves);
+  return { curves, tempered: titrated.find(({ curve }) => curve === primary)!.tempered };
 }
 
 function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts): Detection {

@@ -1,12 +1,14 @@
 /** @file The run itself: inputs under noise of rising intensity, and the answers counted. */
 
+import type { PlainRecord } from "../../../runtime/jobs.ts";
 import type { Batch } from "../../problem.ts";
 import { DetectorError, type Material } from "../types.ts";
 import { type Answers, compileResponder, type Dosing, type Responder, UNBOUNDED } from "./graph.ts";
 import { drawBases, drawNoise, type NoiseSize } from "./noise.ts";
+import { histogram, surelyWrongAt, tallyOf } from "./tally.ts";
+import { temperatureOf } from "./temperature.ts";
 import {
   type Base,
-  GAMMAS,
   inPrimaryRange,
   type Mode,
   modeId,
@@ -54,17 +56,31 @@ export function defaultModes({ inputs, domain }: Pick<Material, "inputs" | "doma
   throw new DetectorError("titration without inputs needs the pixels' range; give inputs, or the range");
 }
 
+/** The score at the temperature at which the network is as sure as it is right. */
+export interface Tempered extends PlainRecord {
+  readonly temperature: number;
+  /** `null` where the grid has no intensity in the primary range. */
+  readonly jointArea: number | null;
+}
+
+export interface TemperedCurve {
+  readonly curve: TitrationCurve;
+  /** `null` for noise alone, which has no labels, and where no temperature fits them. */
+  readonly tempered: Tempered | null;
+}
+
 /** What noise is added to, and what is expected of it. */
 interface Titrated {
   /** [n · size] */
   readonly images: Float32Array;
   /** [n]: reference labels. */
   readonly labels: Int32Array;
-  /** [n]: where each input's noise lies in what is drawn for all. */
-  readonly places: Int32Array;
   /** Without noise. */
   readonly plain: Answers;
-  readonly drawn: NoiseSize;
+  /** That fits the labels of all inputs, wrong answers included. */
+  readonly fitted: number | null;
+  /** [n · size]: of unit intensity, each input's own; drawn once a kind. */
+  readonly noiseOf: (kind: NoiseKind) => Float32Array;
 }
 
 /**
@@ -73,7 +89,11 @@ interface Titrated {
  *
  * @throws DetectorError for fewer than 20 usable inputs, modes that need a range where there is none, or NaN answers
  */
-export async function titrate(material: Material, options: TitrateOptions = {}): Promise<TitrationCurve[]> {
+export const titrate = async (material: Material, options: TitrateOptions = {}): Promise<TitrationCurve[]> =>
+  (await titrateTempered(material, options)).map(({ curve }) => curve);
+
+/** The same curves, each with its tempered score: found from the same answers. */
+export async function titrateTempered(material: Material, options: TitrateOptions = {}): Promise<TemperedCurve[]> {
   const { modes = defaultModes(material), temperature = 1 } = options;
   if (!(temperature > 0)) throw new RangeError(`a temperature is above 0, got ${temperature}`);
   const responders = new Map<Dosing, Promise<Responder>>();
@@ -84,7 +104,7 @@ export async function titrate(material: Material, options: TitrateOptions = {}):
     return made;
   };
   const bases = new Map<Base, Titrated>();
-  const curves: TitrationCurve[] = [];
+  const curves: TemperedCurve[] = [];
   for (const current of modes) {
     checkMode(current, material);
     const responder = await responderOf(current.noise);
@@ -120,10 +140,25 @@ async function prepare(
   const drawn = { count, size, geometry: material.geometry };
   const images = base === "real" ? firstImages(material.inputs!, count) : basePictures(material, drawn);
   const plain = await responder.respondPlain(images, temperature);
+  const places = Int32Array.from({ length: count }, (_, i) => i);
   if (base === "noise") {
-    return { images, labels: plain.classes, places: Int32Array.from({ length: count }, (_, i) => i), plain, drawn };
+    const noiseOf = (kind: NoiseKind) => drawNoise(kind, material.random, drawn);
+    return { images, labels: plain.classes, plain, fitted: null, noiseOf };
   }
-  return onlyRight({ images, labels: material.inputs!.labels.subarray(0, count), plain, drawn });
+  const labels = material.inputs!.labels.subarray(0, count);
+  const right = places.filter((i) => plain.classes[i] === labels[i]);
+  const fitted = temperatureOf(plain.logits, labels, material.network.classes);
+  const noiseOf = (kind: NoiseKind) => gather(drawNoise(kind, material.random, drawn), right, size);
+  return { ...onlyAt(right, { images, labels, plain }), fitted, noiseOf: oncePerKind(noiseOf) };
+}
+
+function oncePerKind(draw: (kind: NoiseKind) => Float32Array): (kind: NoiseKind) => Float32Array {
+  const drawn = new Map<NoiseKind, Float32Array>();
+  return (kind) => {
+    const noise = drawn.get(kind) ?? draw(kind);
+    drawn.set(kind, noise);
+    return noise;
+  };
 }
 
 /** [count · size] */
@@ -139,9 +174,11 @@ function basePictures({ random, domain }: Material, drawn: NoiseSize): Float32Ar
   return low === 0 && high === 1 ? unit : unit.map((value) => low + (high - low) * value);
 }
 
-function onlyRight({ images, labels, plain, drawn }: Omit<Titrated, "places">): Titrated {
-  const { size, count } = drawn;
-  const places = Int32Array.from({ length: count }, (_, i) => i).filter((i) => plain.classes[i] === labels[i]);
+type Answered = Pick<Titrated, "images" | "labels" | "plain">;
+
+/** @param places of inputs that are answered right */
+function onlyAt(places: Int32Array, { images, labels, plain }: Answered): Answered {
+  const count = labels.length;
   if (places.length < FEWEST_INPUTS) {
     const fact = `the model answers only ${places.length} of ${count} inputs with their label`;
     throw new DetectorError(
@@ -150,15 +187,13 @@ function onlyRight({ images, labels, plain, drawn }: Omit<Titrated, "places">): 
     );
   }
   return {
-    images: gather(images, places, size),
+    images: gather(images, places, images.length / count),
     labels: places.map((i) => labels[i]!),
-    places,
     plain: {
       classes: places.map((i) => plain.classes[i]!),
-      confidences: Float32Array.from(places, (i) => plain.confidences[i]!),
+      confidences: gather(plain.confidences, places, 1),
       logits: gather(plain.logits, places, plain.logits.length / count),
     },
-    drawn,
   };
 }
 
@@ -172,25 +207,26 @@ function gather(values: Float32Array, places: Int32Array, size: number): Float32
 }
 
 async function runMode(
-  { domain, random, network }: Material,
+  { domain, network }: Material,
   current: Mode,
-  titrated: Titrated,
+  { images, labels, plain, fitted, noiseOf }: Titrated,
   responder: Responder,
   { sigmas = SIGMAS, shares = SALT_SHARES, stopAt, temperature }: TitrateOptions & { readonly temperature: number },
-): Promise<TitrationCurve> {
+): Promise<TemperedCurve> {
   const { noise: kind, clipped } = current;
-  const { images, labels, places, plain, drawn } = titrated;
+  const inputs = labels.length;
   const replacing = kind === "salt-and-pepper";
   const grid = checkGrid(replacing ? shares : sigmas);
   const width = domain && !replacing ? domain[1] - domain[0] : 1;
   const range = domain && (clipped || replacing) ? domain : UNBOUNDED;
-  const noise = gather(drawNoise(kind, random, drawn), places, drawn.size);
+  const noise = noiseOf(kind);
 
-  const surelyWrong = new Int32Array(labels.length);
+  const timesSurelyWrong = new Int32Array(inputs);
   const remaining = grid.filter((sigma) => inPrimaryRange(kind, sigma));
   const primary = remaining.length;
   const points: Tally[] = [];
   let surelyWrongSum = 0;
+  let temperedSum = 0;
   for (const sigma of grid) {
     const counted = inPrimaryRange(kind, sigma);
     if (stopAt !== undefined) {
@@ -199,21 +235,24 @@ async function runMode(
     }
     const answers =
       sigma === 0 ? plain : await responder.respond(images, { noise, sigma: sigma * width, range, temperature });
-    const tally = tallyOf(sigma, answers, plain, labels, network.classes);
+    const tally = tallyOf(sigma, answers, plain, labels, counted ? timesSurelyWrong : undefined);
     points.push(tally);
     if (!counted) continue;
     remaining.shift();
-    surelyWrongSum += tally.wrongConfident.at(-1)! / labels.length;
-    for (let i = 0; i < labels.length; i++) if (isSurelyWrong(answers, labels, i)) surelyWrong[i]!++;
+    surelyWrongSum += tally.wrongConfident.at(-1)! / inputs;
+    if (fitted !== null) temperedSum += surelyWrongAt(fitted, answers, labels) / inputs;
   }
-  return {
+  const times = histogram(timesSurelyWrong, primary + 1);
+  const curve: TitrationCurve = {
     mode: current,
-    inputs: labels.length,
+    inputs,
     labels: histogram(labels, network.classes),
     grid,
     points,
-    timesSurelyWrong: histogram(surelyWrong, primary + 1),
+    timesSurelyWrong: times,
   };
+  const jointArea = primary === 0 ? null : temperedSum / primary;
+  return { curve, tempered: fitted === null ? null : { temperature: fitted, jointArea } };
 }
 
 function checkGrid(grid: readonly number[]): number[] {
@@ -226,63 +265,3 @@ function checkGrid(grid: readonly number[]): number[] {
 /** The area is (sum so far + what `left` more points add, each between 0 and 1) / primary. */
 const decided = (sum: number, left: number, primary: number, threshold: number): boolean =>
   sum / primary > threshold || (sum + left) / primary < threshold;
-
-const isSurelyWrong = ({ classes, confidences }: Answers, labels: Int32Array, i: number): boolean =>
-  classes[i] !== labels[i] && confidences[i]! > GAMMAS.at(-1)!;
-
-function tallyOf(sigma: number, answers: Answers, plain: Answers, labels: Int32Array, count: number): Tally {
-  const { classes, confidences } = answers;
-  const zeros = (length: number): number[] => new Array<number>(length).fill(0);
-  const [confident, wrongConfident] = [zeros(GAMMAS.length), zeros(GAMMAS.length)];
-  const [right, wrongAnswers, wrongLabels] = [zeros(count), zeros(count), zeros(count)];
-  let wrong = 0;
-  let flips = 0;
-  for (let i = 0; i < labels.length; i++) {
-    const [answer, label] = [classes[i]!, labels[i]!];
-    if (answer !== plain.classes[i]) flips++;
-    if (answer === label) right[answer]!++;
-    else wrong++;
-    for (const [g, gamma] of GAMMAS.entries()) {
-      if (!(confidences[i]! > gamma)) continue;
-      confident[g]!++;
-      if (answer !== label) wrongConfident[g]!++;
-    }
-    if (!isSurelyWrong(answers, labels, i)) continue;
-    wrongAnswers[answer]!++;
-    wrongLabels[label]!++;
-  }
-  return {
-    sigma,
-    wrong,
-    flips,
-    confident,
-    wrongConfident,
-    answers: histogram(classes, count),
-    right,
-    wrongAnswers,
-    wrongLabels,
-    leanings: leaningsOf(answers.logits, count),
-  };
-}
-
-/** @param logits [n · K]  @returns [K] */
-function leaningsOf(logits: Float32Array, classes: number): number[] {
-  const sums = new Float64Array(classes);
-  const inputs = logits.length / classes;
-  for (let from = 0; from < logits.length; from += classes) {
-    const row = logits.subarray(from, from + classes);
-    const mean = row.reduce((sum, logit) => sum + logit, 0) / classes;
-    const spread = Math.sqrt(row.reduce((sum, logit) => sum + (logit - mean) ** 2, 0) / classes);
-    // equal logits lean nowhere
-    if (spread > 0) for (let k = 0; k < classes; k++) sums[k]! += (row[k]! - mean) / spread;
-  }
-  return Array.from(sums, (sum) => Math.round((LEANING_STEPS * sum) / inputs) / LEANING_STEPS);
-}
-
-const LEANING_STEPS = 1e4;
-
-function histogram(values: Int32Array, length: number): number[] {
-  const counts = new Array<number>(length).fill(0);
-  for (const value of values) counts[value]!++;
-  return counts;
-}
