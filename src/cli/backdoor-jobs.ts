@@ -2,8 +2,9 @@
 
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
-import type { CaseFacts, Detection, Detector } from "../methods/backdoor/types.ts";
+import type { CaseFacts, Detection, Detector, Material } from "../methods/backdoor/types.ts";
 import type { Chunk } from "../methods/examine.ts";
+import type { Rng } from "../random/rng.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
 import { threadSeconds } from "../runtime/node-cpu-time.ts";
 import type { Engine, WholeTask } from "./engine.ts";
@@ -21,23 +22,30 @@ export interface PartResult extends PlainRecord {
   readonly seconds: number;
 }
 
-export const detectJob = answering(
-  async ({ subject: spec, method, settings, chunk, training }: JobInput<DetectSettings>) => {
-    const { facts, part, seed } = settings;
-    const { network } = await subjectOf(spec);
-    const material = {
-      ...facts,
-      network,
-      runtime: runtimeOn(spec.device),
-      inputs: batchOf(chunk, facts.inputShape),
-      training: training && batchOf(training, facts.inputShape),
-      random: detectorRandom(seed, method),
-    };
-    const began = threadSeconds();
-    const record = await detectorOf(method).examine(material, part);
-    return [{ record, seconds: threadSeconds() - began } satisfies PartResult];
-  },
-);
+/** What a detector works on, from a job's input. */
+export async function materialFor(
+  { subject: spec, chunk, training }: JobInput<unknown>,
+  facts: CaseFacts,
+  random: Rng,
+): Promise<Material> {
+  const { network } = await subjectOf(spec);
+  return {
+    ...facts,
+    network,
+    runtime: runtimeOn(spec.device),
+    inputs: batchOf(chunk, facts.inputShape),
+    training: training && batchOf(training, facts.inputShape),
+    random,
+  };
+}
+
+export const detectJob = answering(async (input: JobInput<DetectSettings>) => {
+  const { facts, part, seed } = input.settings;
+  const material = await materialFor(input, facts, detectorRandom(seed, input.method));
+  const began = threadSeconds();
+  const record = await detectorOf(input.method).examine(material, part);
+  return [{ record, seconds: threadSeconds() - began } satisfies PartResult];
+});
 
 /** What is at hand to examine a model with. */
 export interface Evidence {
@@ -114,7 +122,7 @@ const unanswered = (reason: string): Detection => ({
   evidence: {},
 });
 
-const plainFacts = ({ geometry, ...facts }: CaseFacts): PlainRecord => ({
+export const plainFacts = ({ geometry, ...facts }: CaseFacts): PlainRecord => ({
   ...facts,
   geometry: geometry && { ...geometry },
 });

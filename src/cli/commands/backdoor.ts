@@ -1,16 +1,13 @@
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { type Decision, decide } from "../../methods/backdoor/decision.ts";
 import { detectors } from "../../methods/backdoor/index.ts";
-import { batchOf, DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
-import type { CaseFacts, Detector } from "../../methods/backdoor/types.ts";
-import type { Chunk } from "../../methods/examine.ts";
-import { architectureHash, dataFacts } from "../../methods/population/facts.ts";
-import { cleanScans } from "../../methods/population/reference.ts";
-import { nodeDigest } from "../../runtime/node-digest.ts";
+import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
+import type { Detector } from "../../methods/backdoor/types.ts";
 import { assumeInputs } from "../assumed-inputs.ts";
+import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../backdoor-case.ts";
 import { type Evidence, examineWith } from "../backdoor-jobs.ts";
-import { type Compared, compareWith, type Reference, readReference } from "../backdoor-reference.ts";
-import { type BackdoorFile, backdoorFile, summaryLines } from "../backdoor-results.ts";
+import { compareWith, type Reference, readReference } from "../backdoor-reference.ts";
+import { backdoorFile, summaryLines } from "../backdoor-results.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode, unsupportedInput, usage } from "../errors.ts";
 import { chooseDetectors } from "../method-names.ts";
@@ -23,8 +20,6 @@ import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
 
 type BackdoorOptions = Options<(typeof BACKDOOR_OPTIONS)[number]>;
 
-/** What runs where nothing is asked for: seconds, not minutes. */
-const STANDARD: readonly string[] = ["titration", "mm-bd", "clp", "last-layer"];
 /** What runs besides where there is training data. */
 const SEARCHING: readonly string[] = ["strip", "spectral-signatures", "activation-clustering"];
 
@@ -73,16 +68,7 @@ function exitCode({ flagged }: Decision): ExitCode {
   return flagged ? EXIT.failed : EXIT.passed;
 }
 
-/** The model with whatever inputs there are. */
-interface Case extends AsyncDisposable {
-  readonly session: ModelSession;
-  readonly facts: CaseFacts;
-  /** Of one input, as data has it. */
-  readonly shape: readonly number[];
-  readonly inputs: Chunk | undefined;
-  readonly data: BackdoorFile["data"];
-  readonly notes: readonly string[];
-}
+type Case = ScanCase & AsyncDisposable & { readonly session: ModelSession; readonly notes: readonly string[] };
 
 function openCase(path: string, options: BackdoorOptions & { images: number }, io: Io): Promise<Case> {
   return options.data === undefined ? openWithoutInputs(path, options, io) : openWithInputs(path, options, io);
@@ -157,32 +143,4 @@ async function loadTraining({ session, facts }: Case, options: BackdoorOptions):
     );
   }
   return training;
-}
-
-const modelFacts = ({ session, facts, shape, inputs, data }: Case) => {
-  const batch = inputs && batchOf(inputs, facts.inputShape);
-  return {
-    shape,
-    classes: facts.classes,
-    architecture: architectureHash(session.network.graph, nodeDigest),
-    data: batch && dataFacts(data!.name, batch, facts.geometry),
-    images: data?.images,
-  };
-};
-
-/** In what the scan differs from those of the population. */
-function scanNotes({ population }: Compared, { session, data }: Case, chosen: readonly Detector[]): string[] {
-  if (!population) return [];
-  const missing = chosen.filter((detector) => cleanScans(population, detector).length === 0).map(({ id }) => id);
-  const { images, seed } = population.scan;
-  return [
-    ...(missing.length === 0
-      ? []
-      : [`The reference holds no scans by this version of ${missing.join(", ")}: there is nothing to compare with.`]),
-    ...(data === null || (images === data.images && seed === session.seed)
-      ? []
-      : [
-          `The reference was scanned with ${images} inputs and seed ${seed}, this model with ${data.images} and ${session.seed}: p-values are less exact.`,
-        ]),
-  ];
 }

@@ -1,0 +1,56 @@
+/** @file A model with the inputs that detectors see, and what must be known of both to compare their scores. */
+
+import { batchOf } from "../methods/backdoor/material.ts";
+import type { CaseFacts, Detector } from "../methods/backdoor/types.ts";
+import type { Chunk } from "../methods/examine.ts";
+import { architectureHash, dataFacts } from "../methods/population/facts.ts";
+import { cleanScans, type ModelFacts } from "../methods/population/reference.ts";
+import { nodeDigest } from "../runtime/node-digest.ts";
+import type { Compared } from "./backdoor-reference.ts";
+import type { BackdoorFile } from "./backdoor-results.ts";
+import type { ModelSession } from "./session.ts";
+
+/** What runs where nothing is asked for: seconds, not minutes. */
+export const STANDARD: readonly string[] = ["titration", "mm-bd", "clp", "last-layer"];
+
+/** The model with whatever inputs there are. */
+export interface ScanCase {
+  readonly session: Pick<ModelSession, "network" | "seed">;
+  readonly facts: CaseFacts;
+  /** Of one input, as data has it. */
+  readonly shape: readonly number[];
+  readonly inputs: Chunk | undefined;
+  readonly data: BackdoorFile["data"];
+}
+
+export const modelFacts = ({ session, facts, shape, inputs, data }: ScanCase): ModelFacts => {
+  const batch = inputs && batchOf(inputs, facts.inputShape);
+  return {
+    shape,
+    classes: facts.classes,
+    architecture: architectureHash(session.network.graph, nodeDigest),
+    data: batch && dataFacts(data!.name, batch, facts.geometry),
+    images: data?.images,
+  };
+};
+
+/** In what the scan differs from those of the population. */
+export function scanNotes(
+  { population }: Compared,
+  { session, data }: ScanCase,
+  chosen: readonly Detector[],
+): string[] {
+  if (!population) return [];
+  const missing = chosen.filter((detector) => cleanScans(population, detector).length === 0).map(({ id }) => id);
+  const { images, seed } = population.scan;
+  return [
+    ...(missing.length === 0
+      ? []
+      : [`The reference holds no scans by this version of ${missing.join(", ")}: there is nothing to compare with.`]),
+    ...(data === null || (images === data.images && seed === session.seed)
+      ? []
+      : [
+          `The reference was scanned with ${images} inputs and seed ${seed}, this model with ${data.images} and ${session.seed}: p-values are less exact.`,
+        ]),
+  ];
+}

@@ -1,0 +1,125 @@
+/** @file What an audit knows of backdoors: the detectors' answers, the signs that name a class, and a closer look at it. */
+
+import { proportionLower } from "../../stats/proportion.ts";
+import { type Decision, FALSE_ALARMS } from "../backdoor/decision.ts";
+import type { CaseFacts, Detection, Detector } from "../backdoor/types.ts";
+import type { Population } from "../population/types.ts";
+import type { NoisyInputs, TriggerLook } from "./closer-look.ts";
+import { patchSize } from "./patch-screen.ts";
+import type { Geometry } from "./picture.ts";
+
+export interface ReferenceFacts {
+  readonly name: string;
+  /** Clean members. */
+  readonly clean: number;
+  /** 1 / (clean + 1) */
+  readonly smallestP: number;
+  /** Why it is not compared with; `null` where it is. */
+  readonly unused: string | null;
+}
+
+export interface Examination {
+  readonly detector: Detector;
+  readonly detection: Detection;
+  /** Of processor time. */
+  readonly seconds: number;
+}
+
+/** The detectors' part: what is known before any class is looked at closely. */
+export interface DetectorsResult {
+  readonly facts: CaseFacts;
+  /** Held-out inputs, and whether their labels are the model's own answers. */
+  readonly data: string;
+  readonly images: number;
+  readonly labelled: boolean;
+  readonly seed: number;
+  readonly reference: ReferenceFacts | null;
+  /** The reference, where scores were compared with it. */
+  readonly population: Population | undefined;
+  readonly examined: readonly Examination[];
+  readonly decision: Decision;
+  /** What a reader of the results should know. */
+  readonly notes: readonly string[];
+}
+
+/** A look at one class, with the processor time that it took. */
+export type Timed<T> = T & { readonly took: number };
+
+export interface BackdoorResult extends DetectorsResult {
+  readonly noisy: Timed<NoisyInputs> | null;
+  readonly trigger: Timed<TriggerLook> | null;
+}
+
+/**
+ * Something that names a class. Signs of different kinds come from work of different kinds: answers to noise, margins of
+ * the model alone, and a patch that inputs obey. That two of them name one class by chance is unlikely.
+ */
+export interface Sign {
+  readonly kind: "noise" | "margin" | "patch";
+  readonly label: number;
+}
+
+/**
+ * Signs that can be had without a closer look. Noise counts against a reference only: without one nothing is known of
+ * where noise leads clean models. MM-BD's own test, which alarms at a tenth to a third of clean models, counts only where
+ * there is no reference.
+ *
+ * @param obeyed the class that a patch of the screen rules
+ */
+export function signsOf(
+  { examined, decision }: Pick<DetectorsResult, "examined" | "decision">,
+  obeyed?: number,
+): Sign[] {
+  const signs: Sign[] = [];
+  if (decision.kind === "statistical" && decision.flagged === true && decision.target !== null)
+    signs.push({ kind: "noise", label: decision.target });
+  const margins = examined.find(({ detector }) => detector.id === "mm-bd")?.detection;
+  const calibrated = decision.perDetector["mm-bd"] ?? null;
+  const outlying = calibrated === null ? margins?.flagged === true : calibrated <= FALSE_ALARMS;
+  const named = margins && (margins.target ?? largestMargin(margins));
+  if (outlying && named !== null && named !== undefined) signs.push({ kind: "margin", label: named });
+  if (obeyed !== undefined) signs.push({ kind: "patch", label: obeyed });
+  return signs;
+}
+
+/** MM-BD names no class where its own rule does not flag. */
+function largestMargin({ evidence }: Detection): number | null {
+  const { largest } = evidence;
+  return typeof largest === "number" ? largest : null;
+}
+
+/** The class to look at: the verdict's, else the one that most signs name, else the first sign's. */
+export function suspectedClass(decision: Decision, signs: readonly Sign[]): number | null {
+  if (decision.flagged === true && decision.target !== null) return decision.target;
+  const votes = (label: number) => signs.filter((sign) => sign.label === label).length;
+  return signs.toSorted((a, b) => votes(b.label) - votes(a.label))[0]?.label ?? null;
+}
+
+/** A trigger of a mask up to this many pixels is small: the area of the screen's patch, a 49th of the picture. */
+export const smallMask = (geometry: Geometry): number => patchSize(geometry) ** 2;
+
+/** Least share of unseen inputs that a trigger has to move to count. */
+const OBEDIENCE = 0.5;
+const CONFIDENCE = 0.95;
+
+/**
+ * Does a small trigger lead to its class? Measured on digits, 200 inputs: 8 pixels for the backdoor's class, 36 to 63 for
+ * other classes and clean networks.
+ */
+export const isSmallTrigger = ({ l1, hits, trials }: TriggerLook, geometry: Geometry | undefined): boolean =>
+  geometry !== undefined &&
+  l1 <= smallMask(geometry) &&
+  trials > 0 &&
+  proportionLower(hits, trials, CONFIDENCE) > OBEDIENCE;
+
+/** All signs, the closer look's included: a small trigger is a patch that inputs obey, found in another way. */
+export function allSigns(result: BackdoorResult, obeyed?: number): Sign[] {
+  const signs = signsOf(result, obeyed);
+  const { trigger, facts } = result;
+  const known = trigger === null || signs.some(({ kind, label }) => kind === "patch" && label === trigger.label);
+  if (!known && isSmallTrigger(trigger, facts.geometry)) signs.push({ kind: "patch", label: trigger.label });
+  return signs;
+}
+
+/** Signs that name the class, each kind once. */
+export const signsFor = (signs: readonly Sign[], label: number): Sign[] => signs.filter((sign) => sign.label === label);
