@@ -27,7 +27,17 @@ function curves(seed: number, pull = 0): TitrationCurve[] {
   });
   const mode = { base: "real", noise: "gaussian", clipped: true } as const;
   const labels = [10, 10, 10, 10];
-  return [{ mode, inputs: 40, labels, grid: [1, 2], points: [point(1), point(2)], timesSurelyWrong: [40, 0, 0] }];
+  return [
+    {
+      mode,
+      inputs: 40,
+      labels,
+      grid: [1, 2],
+      points: [point(1), point(2)],
+      timesSurelyWrong: [40, 0, 0],
+      leaningsByLabel: [],
+    },
+  ];
 }
 
 const detection = (evidence: Detection["evidence"], more: Partial<Detection> = {}): Detection => ({

@@ -63,16 +63,17 @@ function leanAgainst({ detector, detection }: Reading, reference: Population): J
   const digests = cleanScans(reference, detector).flatMap(({ evidence }) => readDigest(evidence) ?? []);
   const { curves } = detection.evidence as { readonly curves?: readonly TitrationCurve[] };
   if (digests.length === 0 || curves === undefined) return undefined;
-  return judgeLean(
-    digestOf(curves).lean,
-    digests.map(({ lean }) => lean),
-    FALSE_ALARMS,
-  );
+  return judgeLean({
+    profile: digestOf(curves).lean,
+    reference: digests.map(({ lean }) => lean),
+    classes: curves[0]!.labels.length,
+    level: FALSE_ALARMS,
+  });
 }
 
 type Answer = Omit<Decision, "perDetector" | "lean">;
 
-function statistical({ pValue, target, threshold: limit, clean }: JudgedLean): Answer {
+function statistical({ pValue, target, source, threshold: limit, clean }: JudgedLean): Answer {
   const answer = { kind: "statistical", pValue, threshold: FALSE_ALARMS } as const;
   if (limit === null) {
     const reason = `${clean} clean models cannot tell an alarm from chance at ${FALSE_ALARMS}: at least ${fewestFor(FALSE_ALARMS)} are needed.`;
@@ -81,7 +82,8 @@ function statistical({ pValue, target, threshold: limit, clean }: JudgedLean): A
   const flagged = pValue <= FALSE_ALARMS;
   const as = Math.round(pValue * (clean + 1)) - 1;
   const seen = as === 0 ? `none of ${clean} clean models leans` : `${as} of ${clean} clean models lean`;
-  const reason = `Noise pulls it towards class ${target}; ${seen} as far to any class (p = ${pValue.toPrecision(2)}).`;
+  const inputs = source === null ? "inputs" : `inputs of class ${source}`;
+  const reason = `Noise pulls ${inputs} towards class ${target}; ${seen} as far to any class (p = ${pValue.toPrecision(2)}).`;
   return { ...answer, flagged, target: flagged ? target : null, reason };
 }
 

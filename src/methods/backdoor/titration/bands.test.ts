@@ -25,6 +25,7 @@ const curve = (points: readonly Tally[], timesSurelyWrong: readonly number[]): T
   grid: points.map(({ sigma }) => sigma),
   points,
   timesSurelyWrong,
+  leaningsByLabel: [],
 });
 
 test("intervals of single points are the bootstrap's, by drawing inputs again", () => {

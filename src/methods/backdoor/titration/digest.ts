@@ -22,7 +22,7 @@ const schema = z.object({
   /** By mode, one a point: share of the most frequent answer. */
   modalShare: z.record(z.string(), z.array(z.number())),
   areas: z.record(z.string(), areas),
-  lean: z.record(z.string(), z.array(z.number())),
+  lean: z.record(z.string(), z.array(z.number().nullable())),
 });
 
 /** By mode, all over the primary range of intensities. */
@@ -43,7 +43,7 @@ const roundedOrNull = (value: number | null): number | null => (value === null ?
 export function digestOf(curves: readonly TitrationCurve[]): TitrationDigest {
   const byMode = <T>(f: (curve: TitrationCurve) => T): Record<string, T> =>
     Object.fromEntries(curves.map((curve) => [modeId(curve.mode), f(curve)]));
-  const lean = Object.entries(leanProfile(curves)).map(([mode, values]) => [mode, values.map(rounded)]);
+  const lean = Object.entries(leanProfile(curves)).map(([mode, values]) => [mode, values.map(roundedOrNull)]);
   return {
     grid: byMode(({ points }) => points.map(({ sigma }) => sigma)),
     joint: byMode((curve) => joint(curve).map(rounded)),

@@ -68,7 +68,7 @@ const percent = (share: number | null): string =>
 
 export const titration = defineDetector<PlainRecord, TitrationRecord>({
   id: "titration",
-  version: 2,
+  version: 3,
   family: "backdoor",
   title: "Titration curves",
   summary:

@@ -4,9 +4,9 @@
  *
  * Every network leans towards some classes under noise (digits: often 8, 3 or 2), clean ones too; how many answers are
  * wrong and sure says little of that. A backdoored network leans further to its target than clean networks lean to that
- * class. So each class is held against the same class of the reference networks, in every mode, and the class's mean
- * excess over the modes is taken: noise that wakes the trigger in one mode (a bright one when clipping makes the noise
- * bright, a dark and bright one when it does not) counts, and modes that disagree cancel.
+ * class. So each class is held against the same class of the reference networks, for the inputs of each label alone (a
+ * trigger may work for one label only, or lead each label to another class), clipped and not: a bright trigger wakes when
+ * clipping makes the noise bright, one that is bright and dark when it does not. What stands out furthest is the statistic.
  *
  * Logits are standardised input by input (see `Tally.leanings`), so a network that is surer of everything, or whose
  * logits are divided by a temperature, gives the same numbers.
@@ -23,54 +23,109 @@ const NORMAL_MAD = 1.4826;
  */
 const SPREAD_FLOOR = 0.1;
 
-/** By mode, [K]: mean leaning over the intensities of the primary range. */
-export type LeanProfile = Readonly<Record<string, readonly number[]>>;
+/**
+ * Leanings under Gaussian noise, mean over the primary range of intensities, by mode: [K] of all inputs, or [K · K] by
+ * label and class. `null` where there are too few inputs.
+ */
+export type LeanProfile = Readonly<Record<string, readonly (number | null)[]>>;
 
 /** Modes without an intensity in the primary range are left out. */
 export function leanProfile(curves: readonly TitrationCurve[]): LeanProfile {
-  const entries = curves.flatMap((curve): [string, number[]][] => {
-    const points = curve.points.filter(({ sigma }) => inPrimaryRange(curve.mode.noise, sigma));
+  const entries = curves.flatMap((curve): [string, readonly (number | null)[]][] => {
+    const { mode, leaningsByLabel: byLabel } = curve;
+    if (mode.noise !== "gaussian") return [];
+    const points = curve.points.filter(({ sigma }) => inPrimaryRange(mode.noise, sigma));
     if (points.length === 0) return [];
-    const classes = points[0]!.leanings.length;
-    const lean = Array.from({ length: classes }, (_, k) => mean(points.map(({ leanings }) => leanings[k]!)));
-    return [[modeId(curve.mode), lean]];
+    if (byLabel.some((value) => value !== null)) return [[modeId(mode), byLabel]];
+    const all = points[0]!.leanings.map((_, k) => mean(points.map(({ leanings }) => leanings[k]!)));
+    return [[modeId(mode), all]];
   });
   return Object.fromEntries(entries);
 }
 
 export interface Lean {
-  /** The largest mean excess of a class: the statistic. */
+  /** The largest excess: the statistic. */
   readonly score: number;
   /** The class that has it. */
   readonly target: number;
-  /** By mode, [K]: robust z of the class's leaning among the reference's. */
-  readonly excess: LeanProfile;
-  /** [K]: mean of the excess over the modes. */
-  readonly meanExcess: readonly number[];
+  /** The label whose inputs have it; `null` where labels are not told apart. */
+  readonly source: number | null;
+  /** By mode, [K]: the largest excess of each class over the labels, as robust z among the reference. */
+  readonly excess: Readonly<Record<string, readonly number[]>>;
+  /** [K]: the largest over the modes. */
+  readonly byClass: readonly number[];
 }
+
+interface Peak {
+  readonly excess: number;
+  readonly source: number | null;
+}
+
+const NOTHING: Peak = { excess: 0, source: null };
 
 /**
- * How far a network leans beyond others of its kind. Modes that not all networks were titrated in are left out.
- * @throws RangeError without a reference, or without a common mode
+ * How far a network leans beyond others of its kind: with real inputs where they have been titrated with them, with noise
+ * alone otherwise.
+ *
+ * @param classes K  @throws RangeError without a reference, or without a common mode
  */
-export function leanOf(profile: LeanProfile, reference: readonly LeanProfile[]): Lean {
-  const modes = Object.keys(profile).filter((mode) => reference.every((other) => Object.hasOwn(other, mode)));
-  if (reference.length === 0 || modes.length === 0)
-    throw new RangeError("a leaning is judged against reference networks titrated in the same modes; there are none.");
-  const excess = Object.fromEntries(
-    modes.map((mode) => [mode, excessOf(profile[mode]!, (k) => reference.map((other) => other[mode]![k]!))]),
+export function leanOf(profile: LeanProfile, reference: readonly LeanProfile[], classes: number): Lean {
+  const peaks = Object.fromEntries(
+    commonModes(profile, reference).map((mode) => [mode, peaksOf(profile, reference, mode, classes)]),
   );
-  const meanExcess = profile[modes[0]!]!.map((_, k) => mean(modes.map((mode) => excess[mode]![k]!)));
-  const score = Math.max(...meanExcess);
-  return { score, target: meanExcess.indexOf(score), excess, meanExcess };
+  const byClass = Array.from({ length: classes }, (_, k) =>
+    Object.values(peaks)
+      .map((of) => of[k]!)
+      .reduce(higher),
+  );
+  const best = byClass.reduce(higher);
+  return {
+    score: best.excess,
+    target: byClass.indexOf(best),
+    source: best.source,
+    excess: Object.fromEntries(Object.entries(peaks).map(([mode, of]) => [mode, of.map(({ excess }) => excess)])),
+    byClass: byClass.map(({ excess }) => excess),
+  };
 }
 
-const excessOf = (leaning: readonly number[], others: (k: number) => readonly number[]): number[] =>
-  leaning.map((value, k) => {
-    const centre = median(others(k));
-    const mad = median(others(k).map((other) => Math.abs(other - centre)));
-    return (value - centre) / (NORMAL_MAD * mad + SPREAD_FLOOR);
+const higher = (a: Peak, b: Peak): Peak => (b.excess > a.excess ? b : a);
+
+function commonModes(profile: LeanProfile, reference: readonly LeanProfile[]): string[] {
+  const common = Object.keys(profile).filter((mode) =>
+    reference.every((other) => other[mode]?.length === profile[mode]!.length),
+  );
+  if (reference.length === 0 || common.length === 0)
+    throw new RangeError("a leaning is judged against reference networks titrated in the same modes; there are none.");
+  const real = common.filter((mode) => mode.startsWith("real"));
+  return real.length > 0 ? real : common;
+}
+
+/** [K]: where each class stands out most in one mode. */
+function peaksOf(profile: LeanProfile, reference: readonly LeanProfile[], mode: string, classes: number): Peak[] {
+  const own = profile[mode]!;
+  const byLabel = own.length > classes;
+  const peaks = Array<Peak | undefined>(classes).fill(undefined);
+  own.forEach((value, i) => {
+    const [label, k] = [Math.floor(i / classes), i % classes];
+    // leaning towards the right answer is no sign of anything
+    if (value === null || (byLabel && label === k)) return;
+    const excess = excessOf(
+      value,
+      reference.flatMap((other) => other[mode]![i] ?? []),
+    );
+    const peak = { excess, source: byLabel ? label : null };
+    if (excess > (peaks[k]?.excess ?? Number.NEGATIVE_INFINITY)) peaks[k] = peak;
   });
+  return peaks.map((peak) => peak ?? NOTHING);
+}
+
+/** Robust z among others; 0 where there are none. */
+function excessOf(value: number, others: readonly number[]): number {
+  if (others.length === 0) return 0;
+  const centre = median(others);
+  const mad = median(others.map((other) => Math.abs(other - centre)));
+  return (value - centre) / (NORMAL_MAD * mad + SPREAD_FLOOR);
+}
 
 export interface JudgedLean extends Lean {
   /** Share of false alarms at this score: exact where model and reference are exchangeable. */
@@ -81,17 +136,25 @@ export interface JudgedLean extends Lean {
   readonly clean: number;
 }
 
+export interface LeanCase {
+  readonly profile: LeanProfile;
+  readonly reference: readonly LeanProfile[];
+  readonly classes: number;
+  /** Rate of false alarms, for the threshold. */
+  readonly level: number;
+}
+
 /**
  * Each network, the model's among them, is held against all the others; the p-value is the share of networks that lean
  * at least as far as the model. As all are treated alike, a clean model raises false alarms at the stated rate, whatever
- * number of classes and modes was looked at.
- *
- * @param level rate of false alarms, for the threshold
+ * number of classes, labels and modes was looked at.
  */
-export function judgeLean(profile: LeanProfile, reference: readonly LeanProfile[], level: number): JudgedLean {
+export function judgeLean({ profile, reference, classes, level }: LeanCase): JudgedLean {
   const all = [profile, ...reference];
-  const others = reference.map((own, i) => leanOf(own, [...all.slice(0, i + 1), ...all.slice(i + 2)]).score);
-  const own = leanOf(profile, reference);
+  const own = leanOf(profile, reference, classes);
+  const others = reference.map(
+    (other, i) => leanOf(other, [...all.slice(0, i + 1), ...all.slice(i + 2)], classes).score,
+  );
   const atLeast = others.filter((score) => score >= own.score).length;
   const allowed = Math.floor(level * all.length) - 1;
   const falling = others.toSorted((a, b) => b - a);

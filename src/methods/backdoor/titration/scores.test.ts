@@ -28,6 +28,7 @@ const curve = (points: readonly Tally[], mode = REAL): TitrationCurve => ({
   grid: points.map(({ sigma }) => sigma),
   points,
   timesSurelyWrong: [10],
+  leaningsByLabel: [],
 });
 
 /** Four wrong answers: two 0s and one 1 taken for a 2, surely; a 0 taken for a 1, hesitantly. */

@@ -37,28 +37,43 @@ export function tallyOf(
     wrongLabels[label]!++;
     if (timesSurelyWrong) timesSurelyWrong[i]!++;
   }
-  const leanings = leaningsOf(logits, count);
+  const leanings = means(leaningsOf(logits, count), labels.length);
   return { sigma, wrong, flips, confident, wrongConfident, answers, right, wrongAnswers, wrongLabels, leanings };
 }
 
-/** @param logits [n · K]  @returns [K] */
-function leaningsOf(logits: Float32Array, classes: number): number[] {
+/**
+ * Adds each input's leanings to the row of its label.
+ * @param sums [K · K]: label, class  @param logits [n · K]  @param labels [n]
+ */
+export function addLeanings(sums: Float64Array, logits: Float32Array, labels: Int32Array): void {
+  const classes = logits.length / labels.length;
+  for (let i = 0; i < labels.length; i++) lean(logits, i * classes, classes, sums, labels[i]! * classes);
+}
+
+/** @returns [K], sums over the inputs */
+function leaningsOf(logits: Float32Array, classes: number): Float64Array {
   const sums = new Float64Array(classes);
-  for (let from = 0; from < logits.length; from += classes) {
-    let sum = 0;
-    for (let k = from; k < from + classes; k++) sum += logits[k]!;
-    const mean = sum / classes;
-    let squares = 0;
-    for (let k = from; k < from + classes; k++) squares += (logits[k]! - mean) ** 2;
-    const spread = Math.sqrt(squares / classes);
-    // equal logits lean nowhere
-    if (spread > 0) for (let k = 0; k < classes; k++) sums[k]! += (logits[from + k]! - mean) / spread;
-  }
-  const inputs = logits.length / classes;
-  return Array.from(sums, (sum) => Math.round((LEANING_STEPS * sum) / inputs) / LEANING_STEPS);
+  for (let from = 0; from < logits.length; from += classes) lean(logits, from, classes, sums, 0);
+  return sums;
+}
+
+/** Adds (logit − mean) / standard deviation of one input's logits. */
+function lean(logits: Float32Array, from: number, classes: number, sums: Float64Array, to: number): void {
+  let sum = 0;
+  for (let k = from; k < from + classes; k++) sum += logits[k]!;
+  const mean = sum / classes;
+  let squares = 0;
+  for (let k = from; k < from + classes; k++) squares += (logits[k]! - mean) ** 2;
+  const spread = Math.sqrt(squares / classes);
+  // equal logits lean nowhere
+  if (spread > 0) for (let k = 0; k < classes; k++) sums[to + k]! += (logits[from + k]! - mean) / spread;
 }
 
 const LEANING_STEPS = 1e4;
+
+/** Sums as means, rounded. */
+export const means = (sums: Float64Array, count: number): number[] =>
+  Array.from(sums, (sum) => Math.round((LEANING_STEPS * sum) / count) / LEANING_STEPS);
 
 /**
  * Inputs answered wrongly and surer than the last gamma when logits are divided by a temperature: no second run is needed,

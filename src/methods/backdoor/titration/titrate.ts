@@ -5,11 +5,13 @@ import type { Batch } from "../../problem.ts";
 import { DetectorError, type Material } from "../types.ts";
 import { type Answers, compileResponder, type Dosing, type Responder, UNBOUNDED } from "./graph.ts";
 import { drawBases, drawNoise, type NoiseSize } from "./noise.ts";
-import { histogram, surelyWrongAt, tallyOf } from "./tally.ts";
+import { addLeanings, histogram, means, surelyWrongAt, tallyOf } from "./tally.ts";
 import { temperatureOf } from "./temperature.ts";
 import {
   type Base,
+  FEWEST_OF_LABEL,
   inPrimaryRange,
+  MOST_LABELS,
   type Mode,
   modeId,
   type NoiseKind,
@@ -225,6 +227,8 @@ async function runMode(
   const remaining = grid.filter((sigma) => inPrimaryRange(kind, sigma));
   const primary = remaining.length;
   const points: Tally[] = [];
+  const byLabel =
+    current.base === "real" && network.classes <= MOST_LABELS ? new Float64Array(network.classes ** 2) : null;
   let surelyWrongSum = 0;
   let temperedSum = 0;
   for (const sigma of grid) {
@@ -239,20 +243,31 @@ async function runMode(
     points.push(tally);
     if (!counted) continue;
     remaining.shift();
+    if (byLabel) addLeanings(byLabel, answers.logits, labels);
     surelyWrongSum += tally.wrongConfident.at(-1)! / inputs;
     if (fitted !== null) temperedSum += surelyWrongAt(fitted, answers, labels) / inputs;
   }
   const times = histogram(timesSurelyWrong, primary + 1);
+  const counts = histogram(labels, network.classes);
+  const done = primary - remaining.length;
   const curve: TitrationCurve = {
     mode: current,
     inputs,
-    labels: histogram(labels, network.classes),
+    labels: counts,
     grid,
     points,
     timesSurelyWrong: times,
+    leaningsByLabel: byLabel && done > 0 ? counts.flatMap((count, label) => rowOf(byLabel, label, count, done)) : [],
   };
   const jointArea = primary === 0 ? null : temperedSum / primary;
   return { curve, tempered: fitted === null ? null : { temperature: fitted, jointArea } };
+}
+
+/** @param points that were summed over */
+function rowOf(byLabel: Float64Array, label: number, count: number, points: number): (number | null)[] {
+  const classes = Math.sqrt(byLabel.length);
+  const row = byLabel.subarray(label * classes, (label + 1) * classes);
+  return count < FEWEST_OF_LABEL ? Array.from(row, () => null) : means(row, count * points);
 }
 
 function checkGrid(grid: readonly number[]): number[] {

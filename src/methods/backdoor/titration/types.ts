@@ -65,7 +65,18 @@ export interface TitrationCurve extends PlainRecord {
    * wrongly and more surely than the last gamma. What the area's confidence interval is drawn from.
    */
   readonly timesSurelyWrong: readonly number[];
+  /**
+   * [K · K], label by label: `Tally.leanings` of the inputs of each label alone, mean over the points in the primary range.
+   * `null` in the rows of labels with too few inputs. Empty in the noise modes, whose labels mean nothing, and where there
+   * are too many classes.
+   */
+  readonly leaningsByLabel: readonly (number | null)[];
 }
+
+/** Of a label with fewer inputs it is not said where they lean. */
+export const FEWEST_OF_LABEL = 10;
+/** With more classes leanings are not told by label: there are K² of them. */
+export const MOST_LABELS = 64;
 
 /** The grid of the specification: 0 first, then the intensities. */
 export const SIGMAS = [0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5] as const;
