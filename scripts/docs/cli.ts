@@ -67,9 +67,14 @@ function optionRow(key: OptionKey): string {
   return `| \`${flag}\` | ${cell(help)}${standard}${"repeatable" in spec ? " (repeatable)" : ""} |`;
 }
 
-function verbSection({ name, argument, argumentHelp, summary, details, options }: Verb): string {
-  const usage = argument === undefined ? name : `${name} ${argument.toUpperCase()}`;
-  const about = argumentHelp === undefined ? "" : ` \`${argument!.toUpperCase()}\`: ${argumentHelp}.`;
+function verbSection({ name, argument, argumentHelp, second, summary, details, options }: Verb): string {
+  const words = [name, ...(argument === undefined ? [] : [argument.toUpperCase()])];
+  const usage = [...words, ...(second ? [`[${second.name.toUpperCase()}]`] : [])].join(" ");
+  const helped = [
+    ...(argumentHelp === undefined ? [] : [{ name: argument!, help: argumentHelp }]),
+    ...(second ? [second] : []),
+  ];
+  const about = helped.map((word) => ` \`${word.name.toUpperCase()}\`: ${word.help}.`).join("");
   return `## assay ${usage}
 
 ${summary[0]!.toUpperCase()}${summary.slice(1)}.${about} ${details}

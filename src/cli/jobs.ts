@@ -11,6 +11,8 @@ export const jobs: JobTable = {
   scan: async () => (await import("./patch-jobs.ts")).scanJob,
   fit: async () => (await import("./patch-jobs.ts")).fitJob,
   detect: async () => (await import("./backdoor-jobs.ts")).detectJob,
+  look: async () => (await import("./look-jobs.ts")).lookJob,
   member: async () => (await import("./population-jobs.ts")).memberJob,
   "member-scan": async () => (await import("./population-jobs.ts")).memberScanJob,
+  "member-inputs": async () => (await import("./bench-jobs.ts")).memberInputsJob,
 };

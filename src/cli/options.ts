@@ -159,7 +159,13 @@ export const OPTIONS = {
     flag: "--out <path>",
     help: "write results to this file, the report to this folder",
     schema: path,
-    default: "audit: report; population: the name of the recipe",
+    default: "audit: report; population: the name of the recipe; bench: report/bench-backdoor",
+  }),
+  page: define({
+    flag: "--page <file>",
+    help: "write the page to this Markdown file, its plots into a folder beside it",
+    schema: path,
+    default: "evaluation.md in the folder --out",
   }),
   config: define({ flag: "--config <file>", help: "JSON file of these options; the command line wins", schema: path }),
   resume: define({

@@ -126,7 +126,7 @@ export const memberJob = answering(async (input: MemberInput, context: JobContex
 });
 
 /** @throws OnnxError when the file is not the one that was written */
-async function openMember({ path, sha256 }: ModelFile): Promise<Network> {
+export async function openMember({ path, sha256 }: ModelFile): Promise<Network> {
   const model = await loadModel(path);
   if (model.sha256 !== sha256) throw new OnnxError("the file was changed since it was trained", { file: path });
   return networkFor(model);
@@ -156,7 +156,7 @@ export const memberScanJob = answering(async (input: MemberScanInput): Promise<S
   const detector = detectorOf(input.detector);
   const material: Material = {
     ...materialOf(await openMember(input.model), await scanInputs(input.scan)),
-    training: input.training ? await trainedOn(input.training) : undefined,
+    training: input.training ? (await trainedOn(input.training)).batch : undefined,
     random: detectorRandom(input.scan.seed, detector.id),
   };
   const began = threadSeconds();
@@ -175,7 +175,7 @@ function notApplicable(error: unknown): Detection {
   return { ...nothing, reason: message, evidence: { notApplicable: message } };
 }
 
-function materialOf(network: Network, inputs: Samples): Omit<Material, "training" | "random"> {
+export function materialOf(network: Network, inputs: Samples): Omit<Material, "training" | "random"> {
   const { shape } = inputs;
   return {
     network,
@@ -188,8 +188,15 @@ function materialOf(network: Network, inputs: Samples): Omit<Material, "training
   };
 }
 
+/** What a member was trained on. */
+export interface TrainedOn {
+  readonly batch: Batch | undefined;
+  /** Places of the samples with the trigger. */
+  readonly poisoned: Int32Array;
+}
+
 /** The training set of a member, its poison put in again. */
-async function trainedOn({ config, surrogate }: Pick<MemberInput, "config" | "surrogate">): Promise<Batch | undefined> {
+export async function trainedOn({ config, surrogate }: Pick<MemberInput, "config" | "surrogate">): Promise<TrainedOn> {
   const { limit, poison, seed } = config;
   const all = await trainingData(config.data);
   const size = all.images.length / all.labels.length;
@@ -197,7 +204,8 @@ async function trainedOn({ config, surrogate }: Pick<MemberInput, "config" | "su
     limit === undefined
       ? all
       : { ...all, images: all.images.subarray(0, limit * size), labels: all.labels.subarray(0, limit) };
-  if (!poison) return batchOf(limited, all.shape);
+  if (!poison) return { batch: batchOf(limited, all.shape), poisoned: new Int32Array(0) };
   const helper = surrogate ? { network: await openMember(surrogate), compile } : undefined;
-  return batchOf((await poisonSamples(limited, poison, poisonStream(seed), helper)).samples, all.shape);
+  const { samples, poisoned } = await poisonSamples(limited, poison, poisonStream(seed), helper);
+  return { batch: batchOf(samples, all.shape), poisoned };
 }

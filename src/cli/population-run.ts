@@ -29,19 +29,19 @@ export const POPULATION_FILE = "population.json";
 const MODELS = "models";
 
 /** @throws CliError (usage) for a detector that there is not */
-async function findDetectors(uses: readonly DetectorUse[]): Promise<readonly UsedDetector[]> {
+export async function findDetectors(uses: readonly DetectorUse[]): Promise<readonly UsedDetector[]> {
   const { detectors } = await import("../methods/backdoor/index.ts");
   const known = detectors.map(({ id }) => id);
   return uses.map((use) => {
     const detector = detectors.find(({ id }) => id === use.id);
     if (detector) return { detector, use };
     throw usage(
-      `population recipe: detectors: no detector "${use.id}"; known are ${known.join(", ")}.${didYouMean(use.id, known)}`,
+      `detectors: no detector "${use.id}"; known are ${known.join(", ")}.${didYouMean(use.id, known)}`,
     );
   });
 }
 
-interface UsedDetector {
+export interface UsedDetector {
   readonly detector: Detector;
   readonly use: DetectorUse;
 }

@@ -21,8 +21,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .showSuggestionAfterError();
   for (const verb of VERBS) {
     program.addCommand(
-      commandOf(verb, async (argument, raw) => {
-        code = await withInterrupt((signal) => verb.run(argument, raw, ioOf(signal, argv)));
+      commandOf(verb, async (argument, raw, second) => {
+        code = await withInterrupt((signal) => verb.run(argument, raw, { ...ioOf(signal, argv), second }));
       }),
     );
   }
@@ -38,7 +38,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-type Action = (argument: string, raw: Readonly<Record<string, unknown>>) => Promise<void>;
+type Action = (argument: string, raw: Readonly<Record<string, unknown>>, second?: string) => Promise<void>;
 
 function commandOf(verb: Verb, action: Action): Command {
   const command = new Command(verb.name).summary(verb.summary).description(`${verb.summary}\n\n${verb.details}`);
@@ -47,13 +47,15 @@ function commandOf(verb: Verb, action: Action): Command {
     .configureOutput({ writeErr: () => {} })
     .showSuggestionAfterError();
   if (verb.argument !== undefined) command.argument(`<${verb.argument}>`, verb.argumentHelp);
+  if (verb.second) command.argument(`[${verb.second.name}]`, verb.second.help);
   for (const key of verb.options) command.addOption(optionOf(key));
   return command.action(async (...args: unknown[]) => {
     const argument = verb.argument === undefined ? "" : (args[0] as string);
     const raw = command.opts<Record<string, unknown>>();
     // commander gives `--no-x` options a value though nobody stated one
     const stated = Object.entries(raw).filter(([name]) => command.getOptionValueSource(name) === "cli");
-    await action(argument, Object.fromEntries(stated));
+    const second = verb.second ? (args[1] as string | undefined) : undefined;
+    await action(argument, Object.fromEntries(stated), second);
   });
 }
 

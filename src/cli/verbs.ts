@@ -6,6 +6,8 @@ export interface Verb {
   readonly name: string;
   readonly argument?: string;
   readonly argumentHelp?: string;
+  /** A second word that may be left out. */
+  readonly second?: { readonly name: string; readonly help: string };
   readonly summary: string;
   readonly details: string;
   readonly options: readonly OptionKey[];
@@ -22,6 +24,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** As typed, for reports. */
   readonly command: string;
+  /** The verb's second word, where it was given. */
+  readonly second?: string | undefined;
 }
 
 const DATA = ["data", "labels", "limit", "sample"] as const satisfies readonly OptionKey[];
@@ -64,6 +68,7 @@ export const AUDIT_OPTIONS = [
   "arithmetic",
   "restarts",
   "steps",
+  "reference",
   "gate",
   ...RUN,
   ...CONTRACT,
@@ -94,6 +99,7 @@ export const TRAIN_OPTIONS = [
   "json",
 ] as const satisfies readonly OptionKey[];
 export const POPULATION_OPTIONS = ["out", "jobs", "resume", "json"] as const satisfies readonly OptionKey[];
+export const BENCH_OPTIONS = ["out", "page", "jobs", "resume", "json"] as const satisfies readonly OptionKey[];
 export const INSPECT_OPTIONS = ["json", "out"] as const satisfies readonly OptionKey[];
 export const METHODS_OPTIONS = ["explain", "json"] as const satisfies readonly OptionKey[];
 export const REPORT_OPTIONS = ["out", "json"] as const satisfies readonly OptionKey[];
@@ -157,6 +163,17 @@ export const VERBS: readonly Verb[] = [
       "Writes the models and population.json into the folder --out. Ctrl-C keeps what is finished; --resume goes on from there.",
     options: POPULATION_OPTIONS,
     run: async (...args) => (await import("./commands/population.ts")).population(...args),
+  },
+  {
+    name: "bench",
+    argument: "subject",
+    argumentHelp: "what is evaluated: backdoor",
+    second: { name: "config", help: "JSON file of tasks, populations and detectors" },
+    summary: "evaluate detectors on fresh models, clean and backdoored: what they find, what they miss, what they cost",
+    details:
+      "Trains the populations of the configuration, by default the package's own, scans them, and writes evaluation.json and a page with plots. Ctrl-C keeps what is finished; --resume goes on from there.",
+    options: BENCH_OPTIONS,
+    run: async (...args) => (await import("./commands/bench.ts")).bench(...args),
   },
   {
     name: "inspect",

@@ -92,7 +92,9 @@ export function rowOf(models: readonly Examined[], scope: Scope, { confidence, l
     falseAlarms: { own: own(clean), calibrated: calibrated(clean) },
     detected: { own: own(backdoored), calibrated: calibrated(backdoored) },
     targetHits: rate(
-      backdoored.filter(({ target }) => target !== null).map((model) => outcomeOf(model).target === model.target),
+      backdoored
+        .filter((model) => model.target !== null && outcomeOf(model).target !== undefined)
+        .map((model) => outcomeOf(model).target === model.target),
       confidence,
     ),
     chance: classes.size === 1 ? 1 / [...classes][0]! : null,

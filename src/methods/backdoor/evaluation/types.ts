@@ -11,7 +11,8 @@ export interface Outcome {
   readonly flagged: boolean | null;
   /** Against the reference population; `null` without one. */
   readonly pValue: number | null;
-  readonly target: number | null;
+  /** `null`: no answer. Absent where the detector names no targets. */
+  readonly target?: number | null;
   readonly seconds: number;
   /** Of a backdoor, where one is stated. */
   readonly probability?: number | null;

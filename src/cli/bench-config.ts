@@ -1,0 +1,138 @@
+/** @file The configuration of an evaluation of backdoor detectors, checked before anything is trained. */
+
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { detectorUse, type PopulationRecipe, parsePopulationRecipe } from "../methods/population/config.ts";
+import { readPopulation } from "../methods/population/reference.ts";
+import type { Population } from "../methods/population/types.ts";
+import { parseTrainConfig } from "../methods/train/config.ts";
+import { canonicalJson } from "../runtime/hash.ts";
+import { usage } from "./errors.ts";
+import { plainOf, readRecipe } from "./population-run.ts";
+
+const schema = z.strictObject({
+  tasks: z
+    .array(
+      z.strictObject({
+        /** Names the folder of its populations. */
+        name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/i, "letters, digits, points and hyphens: it names folders"),
+        /** As the page calls it. */
+        dataset: z.string().min(1),
+        /** A recipe, or the population.json that one gave: its clean members set the thresholds. */
+        reference: z.string().min(1),
+        /** A recipe: its members are judged. */
+        evaluation: z.string().min(1),
+      }),
+    )
+    .min(1),
+  /** Which detectors scan the members that are judged; a recipe's own list is not used. */
+  detectors: z.array(detectorUse).min(1),
+  /** Rate of false alarms that thresholds aim at. */
+  level: z.number().gt(0).lt(1).default(0.05),
+  confidence: z.number().gt(0).lt(1).default(0.95),
+  /** Of the resamples. */
+  seed: z.int().min(0).default(0),
+});
+
+export type Reference =
+  | { readonly kind: "recipe"; readonly recipe: PopulationRecipe }
+  | { readonly kind: "population"; readonly population: Population };
+
+export interface BenchTask {
+  readonly name: string;
+  readonly dataset: string;
+  readonly reference: Reference;
+  readonly evaluation: PopulationRecipe;
+}
+
+export interface BenchConfig {
+  readonly tasks: readonly BenchTask[];
+  readonly level: number;
+  readonly confidence: number;
+  readonly seed: number;
+}
+
+/** @throws CliError (usage), one line naming the file and the key, or the seeds that occur twice */
+export function readBenchConfig(path: string): BenchConfig {
+  const parsed = schema.safeParse(readRecipe(path, "the configuration"));
+  if (!parsed.success) {
+    const { path: key, message } = parsed.error.issues[0]!;
+    throw usage(`${path}: ${key.join(".") || "the whole"}: ${message}`);
+  }
+  const { tasks, detectors, ...rest } = parsed.data;
+  const names = tasks.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw usage(`${path}: two tasks are called "${twice}"`);
+  const at = (file: string) => resolve(dirname(path), file);
+  const read = tasks.map(({ name, dataset, reference, evaluation }): BenchTask => {
+    const recipe = readRecipeAt(at(evaluation));
+    return {
+      name,
+      dataset,
+      reference: readReference(at(reference)),
+      evaluation: { ...recipe, detectors },
+    };
+  });
+  for (const task of read) checkTask(task, read);
+  return { ...rest, tasks: read };
+}
+
+const errorOf = (file: string, error: unknown) => usage(`${file}: ${(error as Error).message}`, error);
+
+function readRecipeAt(file: string): PopulationRecipe {
+  const raw = readRecipe(file);
+  try {
+    return parsePopulationRecipe(raw);
+  } catch (error) {
+    throw errorOf(file, error);
+  }
+}
+
+function readReference(file: string): Reference {
+  const raw = readRecipe(file) as { readonly members?: unknown } | null;
+  if (raw?.members === undefined) return { kind: "recipe", recipe: readRecipeAt(file) };
+  try {
+    return { kind: "population", population: readPopulation(raw) };
+  } catch (error) {
+    throw errorOf(file, error);
+  }
+}
+
+/** Seeds of the members that a recipe trains. */
+export function recipeSeeds({ seed, clean, backdoored }: PopulationRecipe): number[] {
+  const count = clean + backdoored.reduce((sum, group) => sum + group.count, 0);
+  return Array.from({ length: count }, (_, i) => seed + i);
+}
+
+export const referenceSeeds = (reference: Reference): number[] =>
+  reference.kind === "recipe" ? recipeSeeds(reference.recipe) : reference.population.members.map(({ seed }) => seed);
+
+const recipeOf = (reference: Reference): { readonly train: unknown; readonly scan: PopulationRecipe["scan"] } =>
+  reference.kind === "recipe"
+    ? reference.recipe
+    : { train: reference.population.recipe, scan: reference.population.scan };
+
+/** A model that set a threshold must not be judged by it, and must be like those that are judged. */
+function checkTask({ name, reference, evaluation }: BenchTask, tasks: readonly BenchTask[]): void {
+  const own = new Set(recipeSeeds(evaluation));
+  for (const other of tasks) {
+    const shared = referenceSeeds(other.reference).find((seed) => own.has(seed));
+    if (shared === undefined) continue;
+    throw usage(
+      `task "${name}": the seed ${shared} of the evaluation also occurs in the reference of "${other.name}"; ` +
+        "models that set a threshold are not judged by it: choose other seeds",
+    );
+  }
+  const { train, scan } = recipeOf(reference);
+  const [theirs, ours] = [plainOf(parseTrainConfig(train)), plainOf(parseTrainConfig(evaluation.train))];
+  const keys = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])];
+  const odd = keys.find((key) => canonicalJson(theirs[key] ?? null) !== canonicalJson(ours[key] ?? null));
+  if (odd !== undefined) {
+    throw usage(
+      `task "${name}": reference and evaluation differ in train.${odd}; their scores would not be comparable`,
+    );
+  }
+  if (canonicalJson({ ...scan }) !== canonicalJson({ ...evaluation.scan })) {
+    throw usage(`task "${name}": reference and evaluation differ in scan; their scores would not be comparable`);
+  }
+}

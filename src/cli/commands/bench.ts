@@ -1,0 +1,99 @@
+import { basename, dirname, extname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { EvaluationFile } from "../../report/evaluation/types.ts";
+import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
+import { curvesByFamily, evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
+import { readOptions } from "../config.ts";
+import { EXIT, usage } from "../errors.ts";
+import { createKeptRun } from "../kept-run.ts";
+import { checkOutputFile, checkOutputFolder, writeWhole } from "../output.ts";
+import { findDetectors } from "../population-run.ts";
+import { createProgress } from "../progress.ts";
+import { STORE } from "../session.ts";
+import { didYouMean } from "../suggest.ts";
+import { BENCH_OPTIONS, type Io } from "../verbs.ts";
+
+/** What can be evaluated. */
+const SUBJECTS = ["backdoor"] as const;
+/** Of the package. */
+const DEFAULT_CONFIG = fileURLToPath(new URL("../../../bench/backdoor.json", import.meta.url));
+const DEFAULT_OUT = "report/bench-backdoor";
+
+export async function bench(subject: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
+  if (!SUBJECTS.some((known) => known === subject)) {
+    throw usage(
+      `there is no evaluation of "${subject}"; known are ${SUBJECTS.join(", ")}.${didYouMean(subject, SUBJECTS)}`,
+    );
+  }
+  const options = readOptions(BENCH_OPTIONS, raw);
+  const path = io.second ?? DEFAULT_CONFIG;
+  const config = readBenchConfig(path);
+  const out = options.out ?? DEFAULT_OUT;
+  const page = options.page ?? join(out, "evaluation.md");
+  await checkDetectors(config);
+  checkOutputFolder(out);
+  checkOutputFile(page);
+  const progress = await createProgress(io.stderr, false);
+  await using run = await createKeptRun({
+    workers: options.jobs,
+    resume: options.resume ?? false,
+    storeDirectory: STORE,
+    signal: io.signal,
+    progress,
+  });
+  const runs: TaskRun[] = [];
+  for (const task of config.tasks) runs.push(await runTask(task, out, run));
+  progress.end();
+  const command = io.command.replace(/ --resume\b/, "");
+  const file = evaluationFile(runs, config, { command, config: relative(process.cwd(), path) });
+  const json = `${JSON.stringify(file)}\n`;
+  writeWhole(join(out, "evaluation.json"), json);
+  await writePage(page, file, runs);
+  await io.print(options.json ? json : textOf(file, page));
+  return EXIT.passed;
+}
+
+/** Before hours of training. @throws CliError (usage) for a detector that there is not */
+async function checkDetectors({ tasks }: BenchConfig): Promise<void> {
+  for (const { reference, evaluation } of tasks) {
+    await findDetectors(evaluation.detectors);
+    if (reference.kind === "recipe") await findDetectors(reference.recipe.detectors);
+  }
+}
+
+/** The page, and its plots in a folder of its name. */
+async function writePage(page: string, file: EvaluationFile, runs: readonly TaskRun[]): Promise<void> {
+  const { evaluationPage } = await import("../../report/evaluation/page.ts");
+  const { loadChartKit } = await import("../../report/charts/chart.ts");
+  const { areasChart, areaDots } = await import("../../report/evaluation/areas.ts");
+  const { curvesChart } = await import("../../report/evaluation/curves.ts");
+  const kit = await loadChartKit();
+  const folder = basename(page, extname(page));
+  checkOutputFolder(join(dirname(page), folder));
+  const figure = (name: string, title: string, svg: string) => {
+    const path = `${folder}/${name}.svg`;
+    writeWhole(join(dirname(page), path), svg);
+    return { path, title };
+  };
+  const dots = areaDots(file.evaluation);
+  const areas =
+    dots.length === 0
+      ? null
+      : figure("auc", "AUC by trigger and detector", areasChart(kit, dots, file.evaluation.subject));
+  const curves = curvesByFamily(runs).map(({ family, panels }) =>
+    figure(family.replaceAll(/\W+/g, "-"), family, curvesChart(kit, panels, family)),
+  );
+  writeWhole(page, evaluationPage(file, { areas, curves }));
+}
+
+function textOf({ evaluation: { rows } }: EvaluationFile, page: string): string {
+  const overall = rows.filter(
+    ({ family, group, architecture, stratum }) =>
+      family === null && group === null && architecture === null && stratum === "accepted",
+  );
+  const lines = overall.map(({ detector, clean, backdoored, area }) => {
+    const value = area ? `AUC ${area.estimate.toFixed(2)}` : "no scores to compare";
+    return `${detector}: ${value}, ${clean} clean and ${backdoored} backdoored models`;
+  });
+  return `${lines.join("\n")}\n${page}\n`;
+}

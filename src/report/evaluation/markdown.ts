@@ -1,0 +1,37 @@
+/** @file Pieces of a page in Markdown. */
+
+import type { Rate, Row, Spread } from "../../methods/backdoor/evaluation/types.ts";
+import { intervalOf } from "../../stats/stratified-auc.ts";
+import { intervalText, numberText, percent, secondsText } from "../format.ts";
+
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell).join(" | ")} |`;
+  return [line(head), `|${head.map(() => "---|").join("")}`, ...rows.map(line)].join("\n");
+}
+
+export const NOTHING = "–";
+
+/** "0.97 (0.93–1.00)" */
+export function areaText({ area }: Pick<Row, "area">): string {
+  if (!area) return NOTHING;
+  const { lower, upper } = intervalOf(area);
+  return `${area.estimate.toFixed(2)} (${lower.toFixed(2)}–${upper.toFixed(2)})`;
+}
+
+/** "3/56, 5.4% (1.1–14.9%)" */
+export const rateText = (rate: Rate): string =>
+  rate ? `${countText(rate)}, ${percent(rate.estimate)} (${intervalText(rate)})` : NOTHING;
+
+/** "3/56" */
+export const countText = (rate: Rate): string => (rate ? `${rate.successes}/${rate.trials}` : NOTHING);
+
+export function spreadText(spread: Spread | null, text: (value: number) => string = numberText): string {
+  if (!spread) return NOTHING;
+  const { median, least, most, models } = spread;
+  return models === 1 ? text(median) : `${text(median)} (${text(least)} to ${text(most)})`;
+}
+
+export const shareSpread = (spread: Spread | null): string => spreadText(spread, (value) => percent(value, 0));
+export const secondsSpread = (spread: Spread | null): string => spreadText(spread, secondsText);
