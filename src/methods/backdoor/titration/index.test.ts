@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
 import { loadDataset } from "../../../data/files.ts";
 import { rng } from "../../../random/rng.ts";
@@ -7,7 +6,6 @@ import { loadModel } from "../../../runtime/node-model.ts";
 import { networkOf } from "../../network.ts";
 import { detect, type Material } from "../types.ts";
 import { titration } from "./index.ts";
-import type { Scores } from "./scores.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -59,14 +57,4 @@ test("the evidence is plain data that survives JSON, with every curve and its sc
     bands: { jointArea: [expect.any(Number), expect.any(Number)] },
     tempered: { temperature: expect.any(Number), jointArea: expect.any(Number) },
   });
-});
-
-const FOREIGN = "../shared/data/backdoor/verazuo-badnets/onnx/badnet-MNIST.onnx";
-
-test("in a stranger's network whose patch means 1, every mode names the 1", async (context) => {
-  context.skip(!existsSync(FOREIGN), `${FOREIGN} is not here`);
-  const { evidence, target } = await detect(titration, await subject(FOREIGN));
-  expect(target).toBe(1);
-  const { scores } = evidence as { scores: Readonly<Record<string, Scores>> };
-  expect(Object.values(scores).map((each) => each.target)).toEqual([1, 1, 1, 1, 1]);
 });
