@@ -20,7 +20,7 @@ import { VERSION } from "./version.ts";
 /** Inputs in a job: enough for efficient batches, few enough for all workers to have something to do. */
 const CHUNK = 32;
 
-export type JobKind = "predict" | "attack" | "bound" | "scan" | "fit" | "detect";
+export type JobKind = "predict" | "attack" | "bound" | "scan" | "fit" | "detect" | "look";
 
 export interface Task {
   readonly kind: JobKind;

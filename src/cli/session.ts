@@ -155,7 +155,7 @@ export async function openSession(
   };
 }
 
-async function predict(engine: Engine, inputs: Chunk): Promise<Prediction[]> {
+export async function predict(engine: Engine, inputs: Chunk): Promise<Prediction[]> {
   const task = {
     kind: "predict",
     what: "clean answers",

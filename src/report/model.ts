@@ -212,6 +212,136 @@ export interface Suspicion {
   readonly pictures: readonly { readonly caption: string; readonly picture: Picture }[];
 }
 
+/** One way to titrate: how often the model is surely wrong under noise of rising intensity. */
+export interface NoiseCurve {
+  /** For example "real-gaussian-clipped". */
+  readonly mode: string;
+  /** In words. */
+  readonly title: string;
+  /** Of salt-and-pepper the share of pixels replaced, else the standard deviation in units of the pixels' range; rising. */
+  readonly intensities: readonly number[];
+  /** One an intensity: share of the inputs answered wrongly and more surely than gamma. */
+  readonly shares: readonly number[];
+  /** The same of the reference's clean models: 5% of them lie below `lower`, 5% above `upper`. `null` without a reference. */
+  readonly band: {
+    readonly lower: readonly number[];
+    readonly median: readonly number[];
+    readonly upper: readonly number[];
+  } | null;
+}
+
+/** How much further noise pulls the model towards each class than it pulls the reference's clean models. */
+export interface LeanChart {
+  /**
+   * Robust z-scores of the class's leaning among those of the reference's models: the largest over the inputs' labels, by
+   * mode, and over the modes.
+   */
+  readonly classes: readonly { readonly label: number; readonly excess: number; readonly byMode: readonly number[] }[];
+  /** In the order of `byMode`. */
+  readonly modes: readonly string[];
+  /** Above it a model is flagged; `null` where the reference is too small for that. */
+  readonly threshold: number | null;
+  /** The label whose inputs lean furthest; `null` where labels were not told apart. */
+  readonly source: number | null;
+}
+
+/** An input as the model saw it, with what it answered. */
+export interface AnsweredPicture {
+  readonly label: number;
+  readonly predicted: number;
+  /** Softmax probability of the answer, in [0, 1]. */
+  readonly confidence: number;
+  /** `null` when the inputs are not pictures. */
+  readonly picture: Picture | null;
+}
+
+/** Clean models of the same task and architecture, scanned in the same way. */
+export interface ReferencePopulation {
+  readonly name: string;
+  /** How its members were trained, in words. */
+  readonly recipe: string;
+  /** Clean members. */
+  readonly clean: number;
+  /** 1 / (clean + 1): no p-value is below it. */
+  readonly smallestP: number;
+  /** Why it was not compared with; `null` where it was. */
+  readonly unused: string | null;
+}
+
+/** What one detector says of the model. */
+export interface DetectorVerdict {
+  readonly id: string;
+  readonly title: string;
+  /** By its paper's own rule; `null` where it has none, or could not be applied. */
+  readonly flagged: boolean | null;
+  /** Of its own rule. */
+  readonly ownPValue: number | null;
+  readonly score: number | null;
+  /** Of its score among the reference's clean models; `null` without a reference. */
+  readonly pValue: number | null;
+  readonly target: number | null;
+  readonly reason: string;
+  /** What it cannot see. */
+  readonly blindTo: string;
+}
+
+/** A sign that names a class, from work that does not build on the other signs' work. */
+export interface TamperingSign {
+  readonly id: "noise" | "margin" | "patch";
+  readonly label: number;
+  readonly sentence: string;
+}
+
+/** The search for a backdoor by the answers to noise, and by the model's weights and margins. */
+export interface BackdoorScan {
+  readonly verdict: {
+    /** `null`: undecided. */
+    readonly flagged: boolean | null;
+    readonly kind: "statistical" | "heuristic" | "undecided";
+    readonly target: number | null;
+    /** Against the reference; `null` without one. */
+    readonly pValue: number | null;
+    /** Rate of false alarms at which a model is flagged; `null` without a reference. */
+    readonly level: number | null;
+    readonly reason: string;
+  };
+  /** The class that is looked at closely: the verdict's, or one that another sign names; `null` where none does. */
+  readonly suspected: number | null;
+  readonly signs: readonly TamperingSign[];
+  readonly reference: ReferencePopulation | null;
+  /** Confidence above which a wrong answer counts as sure. */
+  readonly gamma: number;
+  readonly curves: readonly NoiseCurve[];
+  readonly lean: LeanChart | null;
+  /** Inputs that noise sends to the suspected class; `null` where there are none. */
+  readonly noise: {
+    /** In words: which noise, and how much. */
+    readonly what: string;
+    /** Of inputs of other classes, answered correctly without noise. */
+    readonly led: Proportion;
+    readonly examples: readonly AnsweredPicture[];
+  } | null;
+  /** The smallest trigger found for the suspected class; `null` where none was searched for. */
+  readonly trigger: {
+    readonly label: number;
+    /** Sum of the mask, in pixels. */
+    readonly size: number;
+    readonly pixels: number;
+    /** Up to this size it counts as a sign. */
+    readonly small: number;
+    /** Of inputs of other classes that the search did not see. */
+    readonly success: Proportion;
+    readonly mask: Picture | null;
+    readonly pattern: Picture | null;
+    readonly examples: readonly AnsweredPicture[];
+  } | null;
+  readonly detectors: readonly DetectorVerdict[];
+  readonly nextSteps: readonly string[];
+  /** What the answer does not cover, and what else can cause it. */
+  readonly limits: readonly string[];
+  readonly settings: readonly { readonly name: string; readonly value: string }[];
+}
+
 export type OptionValue = string | number | boolean | null;
 
 /** One thing that was run, with all that is needed to run it again. */
@@ -249,6 +379,8 @@ export interface AuditReport {
   /** One entry a norm, the headline norm first. */
   readonly robustness: readonly Robustness[];
   readonly suspicions: readonly Suspicion[];
+  /** `null` where no search was made. Reports of before there was one are read as such. */
+  readonly backdoor: BackdoorScan | null;
   readonly runs: readonly Run[];
   readonly environment: readonly { readonly name: string; readonly value: string }[];
   readonly limits: readonly Limit[];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { base64ByteLength } from "./base64.ts";
-import { type AuditReport, REPORT_SCHEMA } from "./model.ts";
+import { type AuditReport, type BackdoorScan, REPORT_SCHEMA } from "./model.ts";
 
 /** The file is not an audit report of this schema. One line: the place, the fact, the way out. */
 export class ReportError extends Error {
@@ -198,6 +198,114 @@ const suspicion = z
   })
   .readonly();
 
+const curve = z
+  .strictObject({
+    mode: text,
+    title: text,
+    intensities: z.array(z.number().min(0)).min(1).readonly(),
+    shares: z.array(share).readonly(),
+    band: z
+      .strictObject({
+        lower: z.array(share).readonly(),
+        median: z.array(share).readonly(),
+        upper: z.array(share).readonly(),
+      })
+      .readonly()
+      .nullable(),
+  })
+  .readonly()
+  .refine(
+    ({ intensities }) => intensities.every((x, i) => i === 0 || intensities[i - 1]! < x),
+    "intensities must rise.",
+  )
+  .refine(
+    ({ intensities, shares, band }) =>
+      [shares, ...(band ? [band.lower, band.median, band.upper] : [])].every(
+        ({ length }) => length === intensities.length,
+      ),
+    "a curve has one share an intensity.",
+  );
+
+const leanChart = z
+  .strictObject({
+    classes: z
+      .array(z.strictObject({ label: count, excess: z.number(), byMode: z.array(z.number()).readonly() }).readonly())
+      .min(1)
+      .readonly(),
+    modes: z.array(text).readonly(),
+    threshold: z.number().nullable(),
+    source: count.nullable(),
+  })
+  .readonly()
+  .refine(({ classes, modes }) => classes.every((own) => own.byMode.length === modes.length), "one excess a mode.");
+
+const answered = z
+  .strictObject({ label: count, predicted: count, confidence: share, picture: picture.nullable() })
+  .readonly();
+
+const backdoor = z
+  .strictObject({
+    verdict: z
+      .strictObject({
+        flagged: z.boolean().nullable(),
+        kind: z.enum(["statistical", "heuristic", "undecided"]),
+        target: count.nullable(),
+        pValue: share.nullable(),
+        level: share.nullable(),
+        reason: text,
+      })
+      .readonly(),
+    suspected: count.nullable(),
+    signs: z
+      .array(z.strictObject({ id: z.enum(["noise", "margin", "patch"]), label: count, sentence: text }).readonly())
+      .readonly(),
+    reference: z
+      .strictObject({ name: text, recipe: text, clean: count, smallestP: share, unused: text.nullable() })
+      .readonly()
+      .nullable(),
+    gamma: share,
+    curves: z.array(curve).readonly(),
+    lean: leanChart.nullable(),
+    noise: z
+      .strictObject({ what: text, led: rate, examples: z.array(answered).readonly() })
+      .readonly()
+      .nullable(),
+    trigger: z
+      .strictObject({
+        label: count,
+        size: z.number().min(0),
+        pixels: count,
+        small: z.number().min(0),
+        success: rate,
+        mask: picture.nullable(),
+        pattern: picture.nullable(),
+        examples: z.array(answered).readonly(),
+      })
+      .readonly()
+      .nullable(),
+    detectors: z
+      .array(
+        z
+          .strictObject({
+            id: text,
+            title: text,
+            flagged: z.boolean().nullable(),
+            ownPValue: share.nullable(),
+            score: z.number().nullable(),
+            pValue: share.nullable(),
+            target: count.nullable(),
+            reason: text,
+            blindTo: text,
+          })
+          .readonly(),
+      )
+      .readonly(),
+    nextSteps: z.array(text).readonly(),
+    limits: z.array(text).readonly(),
+    settings: z.array(z.strictObject({ name: text, value: text }).readonly()).readonly(),
+  })
+  .readonly();
+
 const optionValue = z.union([text, z.number(), z.boolean(), z.null()]);
 const run = z
   .strictObject({
@@ -226,6 +334,8 @@ export const reportSchema = z
     data: dataCard,
     robustness: z.array(robustness).readonly(),
     suspicions: z.array(suspicion).readonly(),
+    // left out by versions that made no such search
+    backdoor: backdoor.nullable().default(null),
     runs: z.array(run).readonly(),
     environment: z.array(z.strictObject({ name: text, value: text }).readonly()).readonly(),
     limits: z.array(z.strictObject({ title: text, sentence: text }).readonly()).readonly(),
@@ -257,7 +367,19 @@ function checkLabels(report: AuditReport): void {
   report.suspicions.forEach((s, i) => {
     for (const label of [s.targetClass, ...s.perTarget.map((t) => t.label)]) check(label, `suspicions[${i}]`);
   });
+  if (report.backdoor) for (const label of labelsOf(report.backdoor)) check(label, "backdoor");
 }
+
+const labelsOf = ({ verdict, suspected, signs, lean, noise, trigger, detectors }: BackdoorScan): (number | null)[] => [
+  verdict.target,
+  suspected,
+  ...signs.map(({ label }) => label),
+  ...(lean?.classes.map(({ label }) => label) ?? []),
+  ...[...(noise?.examples ?? []), ...(trigger?.examples ?? [])].flatMap(({ label, predicted }) => [label, predicted]),
+  lean?.source ?? null,
+  trigger?.label ?? null,
+  ...detectors.map(({ target }) => target),
+];
 
 /**
  * The report in a parsed JSON value, as written by `assay audit --out`.

@@ -177,6 +177,13 @@ thead th,.number,.basis,.badge,.severity,nav a{overflow-wrap:normal}
 .scale{display:flex;align-items:center;gap:.6rem;font-size:.86rem;color:var(--muted)}
 .scale-bar{width:9rem;height:.8rem;border-radius:3px;background:linear-gradient(90deg,rgb(5 96 176),rgb(247 247 247),rgb(190 20 40))}
 .suspicion{margin:1rem 0}
+.numbers{display:flex;flex-wrap:wrap;gap:.4rem 2.4rem;margin:.6rem 0}
+.signs{list-style:disc;padding-left:1.2rem;margin-bottom:.6rem}
+.signs li{padding:.15rem 0}
+.small-charts.chart{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1rem 1.4rem;max-width:none}
+.small-charts figcaption{margin:0;padding:0;font-size:.88rem;color:var(--ink);font-weight:600}
+.swatch-band{background:var(--certified);opacity:.35}
+.swatch-median{height:0;border-top:2px dashed var(--certified);border-radius:0;width:1.4rem}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,10rem));gap:1rem;margin:1rem 0}
 pre{background:var(--sunken);border-radius:8px;padding:.8rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 .6rem}
 .limits{list-style:disc;padding-left:1.2rem;max-width:46rem}

@@ -376,6 +376,7 @@ export function suspiciousReport(): AuditReport {
     },
     robustness: [robustness()],
     suspicions: [backdoor()],
+    backdoor: null,
     runs: RUNS,
     environment: [
       { name: "assay", value: "0.1.0" },

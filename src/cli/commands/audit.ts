@@ -8,8 +8,12 @@ import type { AttackRecord, BoundRecord } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Norm } from "../../methods/problem.ts";
 import { assembleReport } from "../../report/audit/assemble.ts";
+import { DEFAULT_GATE } from "../../report/audit/decide.ts";
+import { obeyedClass } from "../../report/audit/findings.ts";
 import type { AuditReport } from "../../report/model.ts";
 import { raiseAlarm } from "../alarm.ts";
+import { searchBackdoor } from "../audit-backdoor.ts";
+import { readReference } from "../backdoor-reference.ts";
 import { readOptions } from "../config.ts";
 import { pick } from "../engine.ts";
 import { EXIT, type ExitCode, usage } from "../errors.ts";
@@ -49,6 +53,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   const verifiers = chooseMethods("verify", options.method ?? DEFAULT_VERIFIERS, norm);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
+  const reference = options.reference === undefined ? undefined : readReference(options.reference);
   const began = performance.now();
   const sampled = options.limit === undefined && options.sample === undefined;
   await using session = await openSession(path, { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) }, io);
@@ -78,6 +83,8 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   if (geometry && correct.length >= LEAST_FOR_PATCHES) {
     patches = await screenPatches(examiner, geometry, chunk.labels, network.classes, correct);
   }
+  const obeyed = patches && obeyedClass(patches, DEFAULT_GATE.patch)?.target;
+  const backdoor = await searchBackdoor(session, options, reference, obeyed);
   session.progress.end();
   const report = assembleReport({
     tool: { name: TOOL, version: VERSION },
@@ -105,6 +112,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     headlineEpsilon: epsilons[0]!,
     robustness,
     patches,
+    backdoor,
     arithmetic,
     gate: options.gate === undefined ? {} : { robust: options.gate },
     environment: environmentOf(session),

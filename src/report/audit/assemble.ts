@@ -4,14 +4,16 @@ import type { InferredContract } from "../../data/contract.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Graph } from "../../graph/types.ts";
 import { type Geometry, planar } from "../../methods/audit/picture.ts";
+import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { Found, MethodRun, PatchResult, RobustnessResult } from "../../methods/audit/types.ts";
 import type { Chunk, Prediction } from "../../methods/examine.ts";
 import { describeModel } from "../../methods/inspect.ts";
 import { proportion } from "../../stats/proportion.ts";
-import { epsilonText } from "../format.ts";
+import { epsilonText, percent } from "../format.ts";
 import type {
   AdversarialExample,
   AuditReport,
+  BackdoorScan,
   BandPoint,
   ClassRow,
   ContractTerm,
@@ -24,8 +26,11 @@ import type {
   Suspicion,
 } from "../model.ts";
 import { examplePictures } from "../pictures.ts";
+import { nameOfClass } from "../read.ts";
+import { backdoorRuns, backdoorScan } from "./backdoor.ts";
+import { agreeing, backdoorCondition, backdoorFinding, isConfirmed } from "./backdoor-words.ts";
 import { DEFAULT_GATE, decide, type Evidence, type Gate, ordered } from "./decide.ts";
-import { accuracyFinding, attackFinding, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
+import { accuracyFinding, attackFinding, obeyedClass, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
 
 /** What is known of the model file. */
 export interface ModelFacts {
@@ -57,6 +62,7 @@ export interface AuditFacts {
   readonly headlineEpsilon: number;
   readonly robustness: RobustnessResult;
   readonly patches: PatchResult | undefined;
+  readonly backdoor: BackdoorResult | undefined;
   readonly arithmetic: "float32" | "real";
   readonly gate: Partial<Gate>;
   readonly environment: AuditReport["environment"];
@@ -70,6 +76,8 @@ export function assembleReport(facts: AuditFacts): AuditReport {
   const robustness = robustnessOf(facts);
   const headline = robustness.points.find(({ epsilon }) => epsilon === facts.headlineEpsilon)!;
   const data = dataCard(facts);
+  const named = (label: number) => nameOfClass(data.classNames, label);
+  const backdoor = facts.backdoor ? backdoorScan(facts.backdoor, named, obeyedPatch(facts, gate)) : null;
   const suspicion = facts.patches && suspicionOf(facts.patches, gate, data.classNames, originalsFor(facts));
   const evidence: Evidence = {
     norm: robustness.norm,
@@ -78,6 +86,9 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     suspicion,
     strongest: facts.patches?.targets.find(({ target }) => target === suspicion?.targetClass),
     classNames: data.classNames,
+    backdoor: backdoor
+      ? { condition: backdoorCondition(backdoor, named), reason: tamperedReason(backdoor, named) }
+      : undefined,
   };
   return {
     schema: 1,
@@ -87,11 +98,12 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     command: facts.command,
     seconds: facts.seconds,
     decision: decide(evidence, gate),
-    findings: findingsOf(facts, evidence, gate, suspicion),
+    findings: findingsOf(facts, evidence, gate, suspicion, backdoor),
     model: modelCard(facts.model),
     data,
     robustness: [robustness],
     suspicions: suspicion ? [suspicion] : [],
+    backdoor,
     runs: runsOf(facts),
     environment: facts.environment,
     limits: limitsOf(facts),
@@ -103,14 +115,32 @@ function findingsOf(
   evidence: Evidence,
   gate: Gate,
   suspicion: Suspicion | undefined,
+  backdoor: BackdoorScan | null,
 ): Finding[] {
+  const named = (label: number) => nameOfClass(evidence.classNames, label);
   const all = [
+    backdoor ? backdoorFinding(backdoor, named) : undefined,
     suspicion && patchFinding(suspicion, evidence.classNames),
     attackFinding(evidence, gate),
     proofFinding(evidence, gate, arithmetic === "real"),
     evidence.accuracy === null ? undefined : accuracyFinding(evidence.accuracy, gate),
   ];
   return ordered(all.filter((finding) => finding !== undefined));
+}
+
+/** Said where one patch rules one class alone. */
+function obeyedPatch({ patches }: AuditFacts, gate: Gate): { label: number; sentence: string } | undefined {
+  const record = patches && obeyedClass(patches, gate.patch);
+  if (!record) return undefined;
+  const share = percent(record.hits / record.trials);
+  const sentence = `One patch of ${record.size} × ${record.size} pixels sends ${share} of inputs that the search had not seen there.`;
+  return { label: record.target, sentence };
+}
+
+function tamperedReason(backdoor: BackdoorScan, named: (label: number) => string): string {
+  if (!isConfirmed(backdoor) || backdoor.suspected === null) return "";
+  const signs = agreeing(backdoor).map(({ sentence }) => sentence);
+  return `Signs that have nothing to do with each other name ${named(backdoor.suspected)}. ${signs.join(" ")}`;
 }
 
 /** Inputs of other classes than the suspected target, to show the patch on. */
@@ -316,10 +346,29 @@ function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...fac
     counts,
     arithmetic,
   });
-  return [clean, ...[...robustness.runs, ...(patches ? [patches.run] : [])].map(plain)];
+  return [
+    clean,
+    ...[...robustness.runs, ...(patches ? [patches.run] : [])].map(plain),
+    ...(facts.backdoor ? backdoorRuns(facts.backdoor) : []),
+  ];
 }
 
-function limitsOf({ robustness, patches, dataset, labelled, arithmetic, headlineEpsilon }: AuditFacts): Limit[] {
+const triggersLimit = (patches: boolean, backdoor: boolean): string => {
+  const screened =
+    "Triggers that are larger than the patches of the screen, faint, moving, or of another form would not be found by it";
+  const none = "No patches were tried: the inputs are not pictures, or too few are classified correctly";
+  return `${patches ? screened : none}; ${backdoor ? "what the search by noise leaves open stands with it." : "too few inputs for a search by noise."}`;
+};
+
+function limitsOf({
+  robustness,
+  patches,
+  backdoor,
+  dataset,
+  labelled,
+  arithmetic,
+  headlineEpsilon,
+}: AuditFacts): Limit[] {
   const limits: Limit[] = [
     {
       title: "Changes of other kinds",
@@ -327,9 +376,7 @@ function limitsOf({ robustness, patches, dataset, labelled, arithmetic, headline
     },
     {
       title: "Other triggers",
-      sentence: patches
-        ? "Triggers that are larger than the patches of the screen, faint, moving, or of another form would not be found."
-        : "No search for planted triggers was made: the inputs are not pictures, or too few are classified correctly.",
+      sentence: triggersLimit(patches !== undefined, backdoor !== undefined),
     },
     ...robustness.refused.map(({ title, reason }) => ({ title: `${title} did not apply`, sentence: `${reason}.` })),
   ];

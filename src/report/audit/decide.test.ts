@@ -45,6 +45,7 @@ const evidence = (headline: BandPoint, hits = 3, correct: number | null = 980): 
   suspicion: suspicion(hits),
   strongest: patch(hits),
   classNames: [],
+  backdoor: undefined,
 });
 
 const kindOf = (given: Evidence): string => decide(given, DEFAULT_GATE).kind;

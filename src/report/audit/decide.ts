@@ -29,6 +29,8 @@ export interface Evidence {
   readonly suspicion: Suspicion | undefined;
   readonly strongest: PatchRecord | undefined;
   readonly classNames: readonly string[];
+  /** Undefined where no search was made. */
+  readonly backdoor: { readonly condition: GateCondition; readonly reason: string } | undefined;
 }
 
 type Outcome = GateCondition["outcome"];
@@ -78,22 +80,20 @@ export function decide(evidence: Evidence, gate: Gate): Decision {
   const conditions = [
     accuracyCondition(evidence.accuracy, gate),
     ...patchCondition(evidence, gate),
+    ...(evidence.backdoor ? [evidence.backdoor.condition] : []),
     robustCondition(evidence, gate),
   ];
   const failed = conditions.filter(({ outcome }) => outcome === "failed");
   const open = conditions.filter(({ outcome }) => outcome === "undecided");
+  const tampered = evidence.backdoor?.condition.outcome === "failed";
   const patched = failed.some(({ sentence }) => sentence.includes("patch"));
   const name = `default gate at ${evidence.norm} ${epsilonText(evidence.headline.epsilon)}`;
   const gateReport = { name, conditions };
   if (failed.length > 0) {
     return {
       kind: "do-not-ship",
-      headline: patched ? "It obeys a small patch" : "It fails the gate",
-      reason: patched
-        ? "One and the same small patch sends most inputs of other classes to one class. Whoever knows the patch decides what the model answers, however it came to be."
-        : `${plural(failed.length, "condition")} of the gate ${failed.length === 1 ? "fails" : "fail"}: ${failed.map(({ sentence, measured }) => `“${sentence}” (${measured})`).join("; ")}.`,
       gate: gateReport,
-      nextSteps: patched ? PATCH_STEPS : FAILED_STEPS,
+      ...(tampered ? { ...TAMPERED, reason: evidence.backdoor!.reason } : patched ? PATCHED : failedAt(failed)),
     };
   }
   if (open.length > 0) {
@@ -102,7 +102,7 @@ export function decide(evidence: Evidence, gate: Gate): Decision {
       headline: "The evidence does not reach",
       reason: `Nothing fails the gate, but ${open.map(({ sentence, measured }) => `“${sentence}” is not settled (${measured})`).join("; ")}.`,
       gate: gateReport,
-      nextSteps: OPEN_STEPS,
+      nextSteps: open.some((one) => one === evidence.backdoor?.condition) ? [ALARM_STEP, ...OPEN_STEPS] : OPEN_STEPS,
     };
   }
   return {
@@ -114,10 +114,25 @@ export function decide(evidence: Evidence, gate: Gate): Decision {
   };
 }
 
+const failedAt = (failed: readonly GateCondition[]) => ({
+  headline: "It fails the gate",
+  reason: `${plural(failed.length, "condition")} of the gate ${failed.length === 1 ? "fails" : "fail"}: ${failed.map(({ sentence, measured }) => `“${sentence}” (${measured})`).join("; ")}.`,
+  nextSteps: FAILED_STEPS,
+});
+
 const PATCH_STEPS = [
   "Ask where the model and its training data come from, and look for the patch among the training inputs of the class it leads to.",
   "Train again from data you control, and audit the new file.",
 ];
+const PATCHED = {
+  headline: "It obeys a small patch",
+  reason:
+    "One and the same small patch sends most inputs of other classes to one class. Whoever knows the patch decides what the model answers, however it came to be.",
+  nextSteps: PATCH_STEPS,
+};
+const TAMPERED = { headline: "Signs of a planted backdoor", nextSteps: PATCH_STEPS };
+const ALARM_STEP =
+  "Look at the signs of tampering below: one alone turns up in clean models too, so get a second opinion.";
 const FAILED_STEPS = [
   "Look at the adversarial examples: would such changes occur, or be made, where the model is used?",
   "Train for robustness (`assay train` with an adversarial or certified recipe), and audit the new file.",

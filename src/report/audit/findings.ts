@@ -1,6 +1,6 @@
 /** @file The findings of an audit in words, each with its kind of evidence. */
 
-import { type Patch, stampPatch } from "../../methods/audit/patch-screen.ts";
+import { type Patch, type PatchRecord, stampPatch } from "../../methods/audit/patch-screen.ts";
 import { type Geometry, planar } from "../../methods/audit/picture.ts";
 import type { PatchResult } from "../../methods/audit/types.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
@@ -126,6 +126,14 @@ export function suspicionOf(
 
 /** A planted trigger leads to one class; a weak model obeys patches for several. */
 export const isSingled = (strongest: number, next: number): boolean => next <= strongest / 2;
+
+/** The class that one patch rules, and no other patch any other class as well. */
+export function obeyedClass({ targets }: PatchResult, limit: number): PatchRecord | undefined {
+  const share = ({ hits, trials }: PatchRecord) => hits / Math.max(1, trials);
+  const [strongest, next] = targets.toSorted((a, b) => share(b) - share(a));
+  if (!strongest || !obeys(strongest, limit, targets.length)) return undefined;
+  return isSingled(share(strongest), next ? share(next) : 0) ? strongest : undefined;
+}
 
 const meaningOf = (strongest: number, next: number): string =>
   isSingled(strongest, next)

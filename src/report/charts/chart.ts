@@ -86,28 +86,32 @@ interface ChartText {
   readonly description: string;
 }
 
-/** @param design the plot's options, for a width in CSS pixels and the id of the drawing, which `hatchId` takes */
-export function drawChart(
-  kit: ChartKit,
-  { id, title, description }: ChartText,
-  design: (width: number, drawingId: string) => PlotOptions,
-): Chart {
-  const draw = (width: number, drawingId: string): string => {
-    const svg = kit.plot.plot({
-      ...design(width, drawingId),
-      width,
-      className: "plot",
-      // Plot's types name the browser's Document, which is not among the types of this program.
-      document: kit.document as NonNullable<PlotOptions["document"]>,
-    }) as unknown as SvgElement;
-    svg.prepend(
-      element(svg, "title", { id: `${drawingId}-title` }, title),
-      element(svg, "desc", { id: `${drawingId}-desc` }, description),
-      hatching(svg, drawingId),
-    );
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-labelledby", `${drawingId}-title ${drawingId}-desc`);
-    return svg.outerHTML;
-  };
-  return { wide: draw(WIDE, id), narrow: draw(NARROW, `${id}-narrow`) };
+type Design = (width: number, drawingId: string) => PlotOptions;
+
+function draw(kit: ChartKit, { title, description }: ChartText, width: number, id: string, design: Design): string {
+  const svg = kit.plot.plot({
+    ...design(width, id),
+    width,
+    className: "plot",
+    // Plot's types name the browser's Document, which is not among the types of this program.
+    document: kit.document as NonNullable<PlotOptions["document"]>,
+  }) as unknown as SvgElement;
+  svg.prepend(
+    element(svg, "title", { id: `${id}-title` }, title),
+    element(svg, "desc", { id: `${id}-desc` }, description),
+    hatching(svg, id),
+  );
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-labelledby", `${id}-title ${id}-desc`);
+  return svg.outerHTML;
 }
+
+/** @param design the plot's options, for a width in CSS pixels and the id of the drawing, which `hatchId` takes */
+export const drawChart = (kit: ChartKit, text: ChartText, design: Design): Chart => ({
+  wide: draw(kit, text, WIDE, text.id, design),
+  narrow: draw(kit, text, NARROW, `${text.id}-narrow`, design),
+});
+
+/** One of several small charts, drawn once: it is as wide beside others as it is alone on a phone. */
+export const drawSmallChart = (kit: ChartKit, text: ChartText, design: Design): string =>
+  draw(kit, text, NARROW, text.id, design);

@@ -55,6 +55,10 @@ const GLOSSARY = {
     term: "Norms: linf, l2, l1",
     text: "Ways to measure a change. linf: the largest change of any single pixel. l2: the ordinary length of the change, as in geometry. l1: all changes added up.",
   },
+  pvalue: {
+    term: "p-value",
+    text: "Here: the share of clean models of the same kind that look at least as suspicious as this one. Small is suspicious; flagging at p ≤ 0.05 flags one clean model in twenty. It cannot be smaller than one over the number of clean models plus one.",
+  },
   pgd: {
     term: "PGD",
     text: "Projected gradient descent: an attack of many small steps, each in the direction that hurts the answer most, never leaving the allowed range, begun from several random places.",

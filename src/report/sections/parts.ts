@@ -117,7 +117,7 @@ export function dataTable(
   return html`<table class="${onPhone}"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
-export const section = (id: keyof typeof SECTIONS, title: string, body: readonly Markup[]): Markup =>
+export const section = (id: keyof typeof SECTIONS, title: string, body: readonly (Markup | null)[]): Markup =>
   html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body}</section>`;
 
 export const lead = (text: Markup): Markup => html`<p class="lead">${text}</p>`;

@@ -6,6 +6,7 @@ import { html, type Markup } from "../markup.ts";
 import type { AuditReport, Suspicion } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
 import { className, confidenceText } from "../read.ts";
+import { backdoorPart } from "./backdoor.ts";
 import { chartFigure, evidenceBadge, lead, nothing, rateCell, section, severityMark, term } from "./parts.ts";
 
 const perTargetBars = (report: AuditReport, { perTarget, targetClass }: Suspicion): Bar[] =>
@@ -45,15 +46,18 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
 }
 
 export function tamperingSection(kit: ChartKit, report: AuditReport): Markup {
-  if (report.suspicions.length === 0) {
+  const { suspicions, backdoor } = report;
+  if (suspicions.length === 0 && backdoor === null) {
     return section("tampering", "Signs of tampering", [
       nothing("No test for tampering ran. This report says nothing about hidden triggers."),
     ]);
   }
   return section("tampering", "Signs of tampering", [
     lead(
-      html`Was a ${term("backdoor", "backdoor")} put in? The tests look for one small ${term("trigger", "trigger")} that works on almost every input. A test that finds none covers only the triggers it can search for.`,
+      html`Was a ${term("backdoor", "backdoor")} put in, a hidden ${term("trigger", "trigger")} that sends inputs to one class? A test that finds none covers only the triggers that it can see.`,
     ),
-    ...report.suspicions.map((suspicion, i) => suspicionPart(kit, report, suspicion, i)),
+    ...(backdoor ? backdoorPart(kit, report, backdoor) : []),
+    ...(backdoor && suspicions.length > 0 ? [html`<h3>The screen for planted patches</h3>`] : []),
+    ...suspicions.map((suspicion, i) => suspicionPart(kit, report, suspicion, i)),
   ]);
 }

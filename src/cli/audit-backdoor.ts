@@ -1,0 +1,120 @@
+/** @file The audit's search for a backdoor: as `assay backdoor` makes it, then a closer look at the class under suspicion. */
+
+import { strongestDose } from "../methods/audit/closer-look.ts";
+import { geometryOf } from "../methods/audit/picture.ts";
+import {
+  type BackdoorResult,
+  type DetectorsResult,
+  type ReferenceFacts,
+  signsOf,
+  suspectedClass,
+} from "../methods/audit/tampering.ts";
+import { decide } from "../methods/backdoor/decision.ts";
+import { detectors } from "../methods/backdoor/index.ts";
+import { DEFAULT_IMAGES, LEAST_IMAGES } from "../methods/backdoor/material.ts";
+import type { TitrationCurve } from "../methods/backdoor/titration/types.ts";
+import type { Chunk } from "../methods/examine.ts";
+import { modelFacts, type ScanCase, STANDARD, scanNotes } from "./backdoor-case.ts";
+import { examineWith } from "./backdoor-jobs.ts";
+import { compareWith, type Reference } from "./backdoor-reference.ts";
+import { lookAt } from "./look-jobs.ts";
+import { statedContract } from "./options.ts";
+import { type ExaminationSession, predict, type SessionOptions } from "./session.ts";
+import { loadInputs } from "./subject.ts";
+
+const CHOSEN = detectors.filter(({ id }) => STANDARD.includes(id));
+
+/** How inputs are drawn for the detectors: for scores to be comparable, as the reference's members saw them. */
+interface Draw {
+  readonly images: number;
+  readonly seed: number;
+}
+
+/**
+ * Undefined where there are too few inputs for detectors.
+ * @param obeyed the class that a patch of the screen rules, if there is one
+ * @throws CliError, PopulationError
+ */
+export async function searchBackdoor(
+  session: ExaminationSession,
+  options: SessionOptions,
+  stated: Reference | undefined,
+  obeyed: number | undefined,
+): Promise<BackdoorResult | undefined> {
+  const scan = stated?.population.scan;
+  const first = { images: scan?.images ?? DEFAULT_IMAGES, seed: options.seed ?? scan?.seed ?? session.seed };
+  let drawn = await drawInputs(session, options, first);
+  if (drawn.chunk.labels.length < LEAST_IMAGES) return undefined;
+  const compared = compareWith(stated, modelFacts(caseOf(session, drawn)));
+  const members = compared.population?.scan;
+  if (members && options.seed === undefined && (members.images !== first.images || members.seed !== first.seed)) {
+    drawn = await drawInputs(session, options, members);
+  }
+  const { chunk, seed } = drawn;
+  const subject = caseOf(session, drawn);
+  const { facts } = subject;
+  const examined = await examineWith(session.engine, CHOSEN, { facts, inputs: chunk, training: undefined, seed });
+  const decision = decide({ detections: examined, reference: compared.population });
+  const found: DetectorsResult = {
+    facts,
+    data: session.inputs.dataset.name,
+    images: chunk.labels.length,
+    labelled: session.labelled,
+    seed,
+    reference: compared.result && referenceFacts(compared.result),
+    population: compared.population,
+    examined,
+    decision,
+    notes: scanNotes(compared, subject, CHOSEN),
+  };
+  const label = suspectedClass(decision, signsOf(found, obeyed));
+  if (label === null) return { ...found, noisy: null, trigger: null };
+  const dose = strongestDose(curvesOf(found), label);
+  const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed });
+  return { ...found, noisy, trigger, notes: [...found.notes, ...refused] };
+}
+
+const referenceFacts = ({
+  name,
+  clean,
+  smallestP,
+  reason,
+}: Omit<ReferenceFacts, "unused"> & { readonly reason: string | null }): ReferenceFacts => ({
+  name,
+  clean,
+  smallestP,
+  unused: reason,
+});
+
+interface Drawn {
+  readonly chunk: Chunk;
+  readonly seed: number;
+}
+
+/** Inputs for the detectors; without labels, labelled with the model's own answers. */
+async function drawInputs(session: ExaminationSession, options: SessionOptions, draw: Draw): Promise<Drawn> {
+  const { data, labels, limit } = options;
+  const stated = statedContract(options);
+  const loading = { data: data!, labels, limit, sample: draw.images, seed: draw.seed, stated };
+  const { chunk } = await loadInputs(session.model, loading);
+  if (session.labelled) return { chunk, seed: draw.seed };
+  const answers = await predict(session.engine, chunk);
+  return { chunk: { ...chunk, labels: Int32Array.from(answers, ({ predicted }) => predicted) }, seed: draw.seed };
+}
+
+function caseOf({ network, inputs, labelled }: ExaminationSession, { chunk, seed }: Drawn): ScanCase {
+  const { dataset, contract, domain } = inputs;
+  const { shape: inputShape, layout } = contract.contract;
+  return {
+    session: { network, seed },
+    facts: { classes: network.classes, inputShape, geometry: domain && geometryOf(dataset.shape, layout), domain },
+    shape: dataset.shape,
+    inputs: chunk,
+    data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },
+  };
+}
+
+function curvesOf({ examined }: DetectorsResult): readonly TitrationCurve[] {
+  const { curves } = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence ?? {};
+  return (curves ?? []) as unknown as readonly TitrationCurve[];
+}

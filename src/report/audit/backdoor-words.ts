@@ -1,0 +1,189 @@
+/** @file The search for a backdoor in sentences: the answer, its ground, what to do next, and what it leaves open. */
+
+import { type BackdoorResult, type Sign, signsFor } from "../../methods/audit/tampering.ts";
+import { FALSE_ALARMS } from "../../methods/backdoor/decision.ts";
+import { numberText, percent, plural } from "../format.ts";
+import type { BackdoorScan, Finding, GateCondition } from "../model.ts";
+
+/** The name of a class. */
+export type Named = (label: number) => string;
+
+const pText = (p: number): string => `p = ${Number(p.toPrecision(2))}`;
+
+/** "none of 60 clean models leans", "3 of 60 clean models lean" */
+function leaning({ pValue, clean }: { readonly pValue: number; readonly clean: number }): string {
+  const as = Math.round(pValue * (clean + 1)) - 1;
+  return as === 0
+    ? `none of ${clean} clean models leans`
+    : `${as} of ${clean} clean models ${as === 1 ? "leans" : "lean"}`;
+}
+
+export function verdictSentence({ decision, examined }: BackdoorResult, named: Named): string {
+  const { lean, flagged, target } = decision;
+  if (lean) {
+    const seen = `${leaning(lean)} as far to any class (${pText(lean.pValue)})`;
+    if (flagged === null)
+      return `Noise pulls the model towards ${named(lean.target)}; ${seen}. So few clean models cannot tell an alarm from chance.`;
+    return flagged
+      ? `Noise pulls the model towards ${named(lean.target)} as it pulls hardly any clean model: ${seen}.`
+      : `Noise pulls the model no further than clean models, furthest towards ${named(lean.target)}: ${seen}.`;
+  }
+  const ground =
+    "There is no reference population, so nothing is known of how clean models of this kind answer: a rule of thumb.";
+  const margins = examined.find(({ detector }) => detector.id === "mm-bd")?.detection;
+  if (margins?.flagged == null) return `${ground} No detector here has a rule of its own that holds for every model.`;
+  if (!margins.flagged) return `${ground} By the margins of its classes (MM-BD) none stands out.`;
+  const led = flagged ? "and noise leads to the same class" : "but noise does not lead there";
+  return `${ground} By the margins of its classes (MM-BD) ${target === null ? "one" : named(target)} stands out, ${led}.`;
+}
+
+export function signSentence(
+  { decision, examined, trigger, reference }: BackdoorResult,
+  { kind, label }: Sign,
+  named: Named,
+  obeyed: { readonly label: number; readonly sentence: string } | undefined,
+): string {
+  switch (kind) {
+    case "noise":
+      return decision.lean
+        ? `Under noise it leans to ${named(label)}: ${leaning(decision.lean)} as far to any class (${pText(decision.lean.pValue)}).`
+        : `Noise leads to ${named(label)}.`;
+    case "margin": {
+      const p = decision.perDetector["mm-bd"] ?? null;
+      const own = examined.find(({ detector }) => detector.id === "mm-bd")?.detection.pValue ?? null;
+      const ground =
+        p !== null && reference
+          ? `in ${plural(Math.round(p * (reference.clean + 1)) - 1, "clean model")} of ${reference.clean} a class stands out as far (${pText(p)})`
+          : `${own === null ? "flagged" : pText(own)} by MM-BD's own test, which flags one clean model in ten to three`;
+      return `Its margin can be raised far above the other classes': ${ground}.`;
+    }
+    case "patch":
+      if (obeyed?.label === label) return obeyed.sentence;
+      return trigger
+        ? `A trigger of ${numberText(trigger.l1)} pixels sends ${percent(trigger.hits / trigger.trials)} of inputs that its search had not seen there.`
+        : "A small patch leads there.";
+    default:
+      throw new Error(`unreachable: ${kind satisfies never}`);
+  }
+}
+
+/** Signs that name the suspected class together. */
+export const agreeing = ({ signs, suspected }: BackdoorScan): BackdoorScan["signs"] =>
+  signs.filter(({ label }) => label === suspected);
+
+/** Two kinds of work that name one class are more than chance; one alone is not. */
+export const isConfirmed = (scan: BackdoorScan): boolean => agreeing(scan).length >= 2;
+
+/** What a person should do next, most useful first. */
+export function nextStepsOf({ decision, reference }: BackdoorResult, signs: readonly Sign[], named: Named): string[] {
+  const label = decision.flagged === true && decision.target !== null ? decision.target : signs[0]?.label;
+  const calibrate =
+    reference?.unused === null
+      ? []
+      : [
+          "Train clean models of the same task and architecture (`assay population`) and audit again with --reference: the answer then has a known rate of false alarms.",
+        ];
+  if (label === undefined) {
+    return [
+      "Ask where the model and its training data come from. What this search cannot see (below), only their history rules out.",
+      ...calibrate,
+    ];
+  }
+  const alone = signsFor(signs, label).length < 2;
+  return [
+    alone
+      ? `Do not take this for proof: one sign alone turns up in clean models too${decision.kind === "statistical" ? ` (this one in ${percent(FALSE_ALARMS, 0)} of them)` : ""}. Get a second opinion before the model is refused or used.`
+      : "Do not use the model until this is explained.",
+    `Look at the pictures here: is there a mark that no ${named(label)} should need? Ask for the training data, and search its inputs labelled ${named(label)} for that mark.`,
+    "With the training data, `assay backdoor MODEL --data DATA --training TRAINING` names the inputs under suspicion. Take them out, train again, audit the new file.",
+    "`assay backdoor MODEL --data DATA --detector neural-cleanse` searches a trigger for every class: a planted one is far smaller than the others.",
+    ...calibrate,
+  ];
+}
+
+/** What the answer leaves open, and what else can cause it. */
+export function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
+  const tempered = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence["tempered"];
+  return [
+    "A clean result does not exclude a backdoor. Triggers that bend the picture, depend on the input, work on one class of inputs only, lead to many classes, or were planted without changing a label leave little trace in answers to noise.",
+    "A clean model may look suspicious: one trained with noise, on unequal classes, on wrong labels, or badly calibrated.",
+    ...(population
+      ? [
+          "The p-value holds for a model trained as the reference's were: same data, same recipe, another seed. A model from elsewhere may differ from them for harmless reasons.",
+        ]
+      : []),
+    ...(tempered
+      ? [
+          "Curves count sure answers, so a model whose confidence is scaled has other curves without answering anything differently; the lean does not change with it.",
+        ]
+      : []),
+    ...(facts.geometry ? [] : ["The inputs are not pictures: no patch and no picture of a trigger was searched for."]),
+  ];
+}
+
+// ---------------------------------------------------------------- finding and gate
+
+export function backdoorFinding(scan: BackdoorScan, named: Named): Finding {
+  const { verdict, suspected, reference } = scan;
+  const signs = agreeing(scan);
+  const calibrated = verdict.kind === "statistical";
+  const shared = {
+    id: "backdoor",
+    evidence: calibrated ? ("statistical" as const) : ("heuristic" as const),
+    figures:
+      verdict.pValue === null
+        ? []
+        : [
+            {
+              label: "p-value against clean models",
+              quantity: { value: verdict.pValue, unit: "", interval: null, samples: reference?.clean ?? 0 },
+            },
+          ],
+    section: "tampering" as const,
+  };
+  const name = suspected === null ? "" : named(suspected);
+  if (isConfirmed(scan)) {
+    return {
+      ...shared,
+      title: `${numbers(signs.length)} signs of a backdoor lead to ${name}`,
+      sentence: signs.map((sign) => sign.sentence).join(" "),
+      severity: "critical",
+    };
+  }
+  if (verdict.flagged === true || signs.length > 0) {
+    const often =
+      calibrated && verdict.flagged
+        ? ` Of clean models ${percent(FALSE_ALARMS, 0)} are flagged like this; no other sign agrees.`
+        : " No other sign agrees.";
+    return {
+      ...shared,
+      title: `One sign of a backdoor, leading to ${name}`,
+      sentence: `${signs[0]?.sentence ?? verdict.reason}${often}`,
+      severity: "warning",
+    };
+  }
+  return {
+    ...shared,
+    title: verdict.flagged === null ? "Whether it has a backdoor is open" : "No sign of a backdoor",
+    sentence: `${verdict.reason} This does not exclude one.`,
+    severity: calibrated ? "good" : "note",
+  };
+}
+
+const numbers = (count: number): string => ["No", "One", "Two", "Three"][count] ?? `${count}`;
+
+/** Confirmed signs fail; an alarm that nothing confirms leaves it open; a rule of thumb alone decides nothing. */
+export function backdoorCondition(scan: BackdoorScan, named: Named): GateCondition {
+  const { verdict, suspected } = scan;
+  const signs = agreeing(scan);
+  const name = suspected === null ? "" : named(suspected);
+  const counted =
+    signs.length === 0
+      ? "no sign names a class"
+      : `${plural(signs.length, "sign")} ${signs.length === 1 ? "names" : "name"} ${name}`;
+  return {
+    sentence: "No two signs of a backdoor name the same class, and the answers to noise raise no alarm",
+    outcome: isConfirmed(scan) ? "failed" : verdict.flagged === true ? "undecided" : "met",
+    measured: `${counted}${verdict.pValue === null ? "; no reference population, so no p-value" : `; ${pText(verdict.pValue)} against clean models`}`,
+  };
+}

@@ -1,0 +1,279 @@
+/** @file The search for a backdoor as part of the report: curves beside the reference's band, the class lean, pictures. */
+
+import type { Shown } from "../../methods/audit/closer-look.ts";
+import { planar } from "../../methods/audit/picture.ts";
+import { allSigns, type BackdoorResult, smallMask, suspectedClass } from "../../methods/audit/tampering.ts";
+import { readDigest, type TitrationDigest } from "../../methods/backdoor/titration/digest.ts";
+import { joint } from "../../methods/backdoor/titration/scores.ts";
+import { GAMMAS, type Mode, modeId, type TitrationCurve } from "../../methods/backdoor/titration/types.ts";
+import { cleanScans } from "../../methods/population/reference.ts";
+import { proportion } from "../../stats/proportion.ts";
+import { quantiles } from "../../stats/summary.ts";
+import { numberText, percent } from "../format.ts";
+import type { AnsweredPicture, BackdoorScan, LeanChart, NoiseCurve, Picture, Run } from "../model.ts";
+import { pictureOf } from "../pictures.ts";
+import { limitsOf, type Named, nextStepsOf, signSentence, verdictSentence } from "./backdoor-words.ts";
+
+/** Of the reference's clean models, a twentieth lies beyond each end of a band. */
+const BAND = [0.05, 0.5, 0.95] as const;
+
+/** @param obeyed the class that a patch of the screen rules, with a sentence about it */
+export function backdoorScan(
+  result: BackdoorResult,
+  named: Named,
+  obeyed: { readonly label: number; readonly sentence: string } | undefined,
+): BackdoorScan {
+  const { decision, examined, reference, facts } = result;
+  const signs = allSigns(result, obeyed?.label);
+  const curves = curvesOf(result);
+  return {
+    verdict: {
+      flagged: decision.flagged,
+      kind: decision.kind,
+      target: decision.target,
+      pValue: decision.pValue,
+      level: decision.threshold,
+      reason: verdictSentence(result, named),
+    },
+    suspected: suspectedClass(decision, signs),
+    signs: signs.map(({ kind, label }) => ({
+      id: kind,
+      label,
+      sentence: signSentence(result, { kind, label }, named, obeyed),
+    })),
+    reference: reference && {
+      ...reference,
+      recipe: result.population ? recipeText(result.population.recipe) : "",
+    },
+    gamma: GAMMAS.at(-1)!,
+    curves: curves.map((curve) => noiseCurve(curve, digestsOf(result))),
+    lean: leanChart(result),
+    noise: noisePart(result),
+    trigger: triggerPart(result),
+    detectors: examined.map(({ detector: { id, title, blindTo }, detection }) => ({
+      id,
+      title,
+      flagged: detection.flagged,
+      ownPValue: finite(detection.pValue),
+      score: finite(detection.score),
+      pValue: finite(decision.perDetector[id] ?? null),
+      target: id === "titration" && decision.lean ? decision.lean.target : detection.target,
+      reason: sentence(detection.reason),
+      blindTo,
+    })),
+    nextSteps: nextStepsOf(result, signs, named),
+    limits: [...limitsOf(result), ...result.notes.map(sentence)],
+    settings: settingsOf(result, curves, facts.domain),
+  };
+}
+
+const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
+const sentence = (text: string): string =>
+  `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
+
+function curvesOf({ examined }: BackdoorResult): readonly TitrationCurve[] {
+  const { curves } = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence ?? {};
+  return (curves ?? []) as unknown as readonly TitrationCurve[];
+}
+
+function digestsOf({ population, examined }: BackdoorResult): TitrationDigest[] {
+  const titration = examined.find(({ detector }) => detector.id === "titration")?.detector;
+  if (!population || !titration) return [];
+  return cleanScans(population, titration).flatMap(({ evidence }) => readDigest(evidence) ?? []);
+}
+
+// ---------------------------------------------------------------- curves and lean
+
+const NOISES = {
+  gaussian: "Gaussian noise",
+  uniform: "uniform noise",
+  "salt-and-pepper": "pixels replaced by black or white",
+} as const satisfies Record<Mode["noise"], string>;
+
+/** A way to titrate in words. */
+export function modeTitle({ base, noise, clipped }: Mode): string {
+  const what =
+    noise === "salt-and-pepper"
+      ? NOISES[noise]
+      : `${NOISES[noise]}, ${clipped ? "cut off at black and white" : "not cut off"}`;
+  return base === "real" ? `Inputs: ${what}` : `Pictures of noise: ${what}`;
+}
+
+function noiseCurve(curve: TitrationCurve, digests: readonly TitrationDigest[]): NoiseCurve {
+  const mode = modeId(curve.mode);
+  const intensities = curve.points.map(({ sigma }) => sigma);
+  const shares = joint(curve);
+  const others = digests.filter(({ grid }) => `${grid[mode]}` === `${intensities}`).map((own) => own.joint[mode]!);
+  const at = intensities.map((_, i) =>
+    quantiles(
+      others.map((own) => own[i]!),
+      BAND,
+    ),
+  );
+  const side = (k: number) => at.map((values) => values[k]!);
+  const band = others.length === 0 ? null : { lower: side(0), median: side(1), upper: side(2) };
+  return { mode, title: modeTitle(curve.mode), intensities, shares, band };
+}
+
+function leanChart({ decision: { lean }, examined }: BackdoorResult): LeanChart | null {
+  if (!lean) return null;
+  const modes = Object.keys(lean.excess);
+  const titles = new Map(curvesOf({ examined } as BackdoorResult).map(({ mode }) => [modeId(mode), modeTitle(mode)]));
+  return {
+    classes: lean.byClass.map((excess, label) => ({
+      label,
+      excess,
+      byMode: modes.map((mode) => lean.excess[mode]![label]!),
+    })),
+    modes: modes.map((mode) => titles.get(mode) ?? mode),
+    threshold: lean.threshold,
+    source: lean.source,
+  };
+}
+
+// ---------------------------------------------------------------- the closer look
+
+type Look = Pick<BackdoorResult, "facts">;
+
+function picture(image: Float32Array, { facts: { geometry, domain } }: Look): Picture | null {
+  return geometry ? pictureOf(planar(image, geometry), geometry, domain ? [...domain] : [0, 1]) : null;
+}
+
+const answeredBy =
+  (result: Look) =>
+  ({ label, answer, confidence, image }: Shown): AnsweredPicture => ({
+    label,
+    predicted: answer,
+    confidence: Math.min(1, confidence),
+    picture: picture(image, result),
+  });
+
+function noisePart(result: BackdoorResult): BackdoorScan["noise"] {
+  const { noisy } = result;
+  if (!noisy || noisy.inputs === 0) return null;
+  const { mode, sigma, led, inputs, shown } = noisy;
+  const much =
+    mode.noise === "salt-and-pepper"
+      ? `${percent(sigma, 0)} of the ${NOISES[mode.noise]}`
+      : `${NOISES[mode.noise]} of ${numberText(sigma)} times the pixels' range, ${mode.clipped ? "cut off at black and white" : "not cut off"}`;
+  return { what: much, led: proportion(led, inputs), examples: shown.map(answeredBy(result)) };
+}
+
+function triggerPart(result: BackdoorResult): BackdoorScan["trigger"] {
+  const { trigger, facts } = result;
+  if (!trigger || trigger.trials === 0) return null;
+  const { geometry } = facts;
+  return {
+    label: trigger.label,
+    size: trigger.l1,
+    pixels: trigger.mask.length,
+    small: geometry ? smallMask(geometry) : 0,
+    success: proportion(trigger.hits, trigger.trials),
+    mask: geometry
+      ? pictureOf(trigger.mask, {
+          channels: trigger.mask.length === trigger.pattern.length ? geometry.channels : 1,
+          height: geometry.height,
+          width: geometry.width,
+        })
+      : null,
+    pattern: picture(trigger.pattern, result),
+    examples: trigger.shown.map(answeredBy(result)),
+  };
+}
+
+// ---------------------------------------------------------------- how it was done
+
+/** One a detector, and the closer look. Times are of processors, of all threads together. */
+export function backdoorRuns({ examined, seed, images, noisy, trigger }: BackdoorResult): Run[] {
+  const shared = { purpose: "tampering", seed: `${seed}`, arithmetic: null } as const;
+  const runs: Run[] = examined.map(({ detector, seconds }) => ({
+    ...shared,
+    id: detector.id,
+    method: detector.title,
+    options: {},
+    seconds,
+    counts: { inputs: images },
+  }));
+  if (noisy) {
+    const { mode, sigma, target, took, inputs, led } = noisy;
+    const options = { noise: modeId(mode), sigma, target };
+    runs.push({
+      ...shared,
+      id: "noisy-inputs",
+      method: "Inputs under noise",
+      options,
+      seconds: took,
+      counts: { inputs, led },
+    });
+  }
+  if (trigger) {
+    const { label, searched, trials, hits, steps, updates, took } = trigger;
+    const counts = { searched, steps, updates, inputs: trials, moved: hits };
+    runs.push({
+      ...shared,
+      id: "trigger",
+      method: "Reversed trigger (Neural Cleanse)",
+      options: { target: label },
+      seconds: took,
+      counts,
+    });
+  }
+  return runs;
+}
+
+/** The main entries of a training recipe in words. */
+function recipeText(recipe: Readonly<Record<string, unknown>>): string {
+  const { architecture, data, epochs, method } = recipe;
+  const kind = (method as { readonly kind?: unknown } | undefined)?.kind;
+  return [
+    typeof architecture === "string" ? architecture : undefined,
+    typeof data === "string" ? `trained on ${data}` : undefined,
+    typeof epochs === "number" ? `${epochs} epochs` : undefined,
+    typeof kind === "string" && kind !== "plain" ? `method ${kind}` : undefined,
+  ]
+    .filter((part) => part !== undefined)
+    .join(", ");
+}
+
+function settingsOf(
+  { data, images, labelled, seed, examined }: BackdoorResult,
+  curves: readonly TitrationCurve[],
+  domain: readonly [number, number] | undefined,
+): BackdoorScan["settings"] {
+  const gridOf = (salt: boolean) => curves.find(({ mode }) => (mode.noise === "salt-and-pepper") === salt)?.points;
+  const grids = [
+    { name: "Intensities (σ)", points: gridOf(false) },
+    { name: "Shares of pixels replaced", points: gridOf(true) },
+  ];
+  const tempered = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence["tempered"] as
+    | { readonly temperature: number; readonly jointArea: number | null }
+    | null
+    | undefined;
+  return [
+    {
+      name: "Inputs",
+      value: `${images} of ${data}, drawn by class with seed ${seed}; labels ${labelled ? "from the data" : "are the model's own answers"}`,
+    },
+    {
+      name: "Pixels",
+      value: domain ? `${domain[0]}…${domain[1]}, noise added before any normalisation` : "no range known",
+    },
+    { name: "Sure means", value: `confidence above ${GAMMAS.at(-1)}` },
+    ...grids.flatMap(({ name, points }) =>
+      points ? [{ name, value: points.map(({ sigma }) => sigma).join(", ") }] : [],
+    ),
+    { name: "Inputs titrated", value: curves.map((curve) => `${curve.inputs} (${modeTitle(curve.mode)})`).join("; ") },
+    ...(tempered ? [{ name: "Temperature", value: temperatureText(tempered) }] : []),
+    { name: "BatchNorm, dropout", value: "as in the file: inference" },
+    { name: "Seed", value: `${seed}, with the same noise for every model` },
+  ];
+}
+
+const temperatureText = ({
+  temperature,
+  jointArea,
+}: {
+  readonly temperature: number;
+  readonly jointArea: number | null;
+}) =>
+  `1; at ${numberText(temperature)}, where the model is as sure as it is right, ${jointArea === null ? "unknown" : percent(jointArea)} of answers are sure and wrong over the middle intensities`;
