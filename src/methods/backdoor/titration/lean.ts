@@ -156,8 +156,9 @@ export function judgeLean({ profile, reference, classes, level }: LeanCase): Jud
     (other, i) => leanOf(other, [...all.slice(0, i + 1), ...all.slice(i + 2)], classes).score,
   );
   const atLeast = others.filter((score) => score >= own.score).length;
-  const allowed = Math.floor(level * all.length) - 1;
   const falling = others.toSorted((a, b) => b - a);
-  const threshold = allowed < 0 ? null : (falling[allowed] ?? null);
+  // the furthest score with which the p-value is above the level; in the p-value's own arithmetic: .58 · 50 is below 29
+  const tooMany = (i: number): boolean => (i + 2) / all.length > level;
+  const threshold = 1 / all.length > level ? null : (falling.find((_, i) => tooMany(i)) ?? null);
   return { ...own, pValue: (1 + atLeast) / all.length, threshold, clean: reference.length };
 }
