@@ -25,8 +25,8 @@ const schema = z.strictObject({
       }),
     )
     .min(1),
-  /** Which detectors scan the members that are judged; a recipe's own list is not used. */
-  detectors: z.array(detectorUse).min(1),
+  /** Which detectors scan the members that are judged, instead of those in their recipes. */
+  detectors: z.array(detectorUse).min(1).optional(),
   /** Rate of false alarms that thresholds aim at. */
   level: z.number().gt(0).lt(1).default(0.05),
   confidence: z.number().gt(0).lt(1).default(0.95),
@@ -70,7 +70,7 @@ export function readBenchConfig(path: string): BenchConfig {
       name,
       dataset,
       reference: readReference(at(reference)),
-      evaluation: { ...recipe, detectors },
+      evaluation: { ...recipe, ...(detectors && { detectors }) },
     };
   });
   for (const task of read) checkTask(task, read);

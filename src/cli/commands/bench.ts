@@ -41,17 +41,22 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
     signal: io.signal,
     progress,
   });
+  const about = { command: io.command.replace(/ --resume\b/, ""), config: relative(process.cwd(), path) };
   const runs: TaskRun[] = [];
-  for (const task of config.tasks) runs.push(await runTask(task, out, run));
+  let file = evaluationFile(runs, config, about);
+  for (const task of config.tasks) {
+    runs.push(await runTask(task, out, run));
+    // after each task: hours may lie between them
+    file = evaluationFile(runs, config, about);
+    writeWhole(join(out, "evaluation.json"), jsonOf(file));
+    await writePage(page, file, runs);
+  }
   progress.end();
-  const command = io.command.replace(/ --resume\b/, "");
-  const file = evaluationFile(runs, config, { command, config: relative(process.cwd(), path) });
-  const json = `${JSON.stringify(file)}\n`;
-  writeWhole(join(out, "evaluation.json"), json);
-  await writePage(page, file, runs);
-  await io.print(options.json ? json : textOf(file, page));
+  await io.print(options.json ? jsonOf(file) : textOf(file, page));
   return EXIT.passed;
 }
+
+const jsonOf = (file: EvaluationFile): string => `${JSON.stringify(file)}\n`;
 
 /** Before hours of training. @throws CliError (usage) for a detector that there is not */
 async function checkDetectors({ tasks }: BenchConfig): Promise<void> {

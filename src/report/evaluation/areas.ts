@@ -54,6 +54,7 @@ function design({ plot: Plot }: ChartKit, dots: readonly AreaDot[], subject: str
     x: {
       domain: [0, 1],
       ticks: [0, 0.5, 1],
+      tickFormat: String,
       label: "AUC, with its interval",
       labelAnchor: "center",
       labelArrow: "none",
