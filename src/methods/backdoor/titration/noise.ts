@@ -91,10 +91,11 @@ function remembered(
   // a stream does not show its identity, but what a split of it yields identifies it: 106 bits
   const mark = stream.split("identity");
   const form = geometry ? `${geometry.channels} ${geometry.layout}` : "";
-  const key = `${what} ${count} ${size} ${form} ${mark.uniform()} ${mark.uniform()}`;
+  const key = `${what} ${size} ${form} ${mark.uniform()} ${mark.uniform()}`;
   const known = kept.get(key);
-  const values = known ?? new Float32Array(count * size);
-  if (!known) fill(stream, values);
+  const enough = known !== undefined && known.length >= count * size;
+  const values = enough ? known : new Float32Array(count * size);
+  if (!enough) fill(stream, values);
   kept.delete(key);
   if (values.byteLength <= MOST_KEPT_BYTES) kept.set(key, values);
   let bytes = 0;
@@ -104,5 +105,5 @@ function remembered(
     kept.delete(oldest);
     bytes -= array.byteLength;
   }
-  return values;
+  return values.subarray(0, count * size);
 }

@@ -10,7 +10,7 @@ import { networkOf } from "../../network.ts";
 import type { Batch } from "../../problem.ts";
 import { DetectorError, type Material } from "../types.ts";
 import * as scores from "./scores.ts";
-import { defaultModes, titrate } from "./titrate.ts";
+import { defaultModes, type TemperedCurve, titrate, titrateTempered } from "./titrate.ts";
 import { type Mode, modeId, type NoiseKind } from "./types.ts";
 
 const runtime = createRuntime();
@@ -246,6 +246,111 @@ describe("the same answers", () => {
       expect(await titrate(material(linear(order, [0, 0], other), inputs), options)).toEqual(plain);
     }
   });
+});
+
+/** Three classes of inputs of two values, none of them sure. */
+const THREE = [
+  [3, -1, 0],
+  [0, 2, -3],
+];
+
+test("counts stay what they were: three classes, thirty inputs", async () => {
+  const inputs = { ...pairs(30), labels: pairs(30).labels.map((label, i) => (i % 10 === 0 ? 2 : label)) };
+  const modes = [real(true), real(false), real(true, "salt-and-pepper"), alone(true)];
+  const sharp = material(
+    linear(
+      THREE.map((row) => row.map((w) => 4 * w)),
+      [0, 0, 1],
+    ),
+    inputs,
+  );
+  const curves = await titrate(sharp, { modes, inputs: 30, sigmas: [0, 0.4, 2], shares: [0, 0.3, 1] });
+  const counts = curves.map(({ inputs: used, points, timesSurelyWrong }) => [
+    `${used}: ${timesSurelyWrong.join(" ")}`,
+    ...points.map(({ wrong, flips, confident, wrongConfident, answers, right, wrongAnswers, wrongLabels, leanings }) =>
+      [[wrong, flips], confident, wrongConfident, answers, right, wrongAnswers, wrongLabels, leanings]
+        .map((values) => values.join(" "))
+        .join(" | "),
+    ),
+  ]);
+  expect(counts).toMatchInlineSnapshot(`
+    [
+      [
+        "22: 19 3 0",
+        "0 0 | 21 20 20 | 0 0 0 | 18 4 0 | 18 4 0 | 0 0 0 | 0 0 0 | 1.1421 -0.2222 -0.9199",
+        "2 2 | 18 15 15 | 1 0 0 | 18 4 0 | 17 3 0 | 0 0 0 | 0 0 0 | 1.0601 -0.023 -1.0371",
+        "9 9 | 18 18 16 | 5 5 3 | 14 5 3 | 12 1 0 | 1 2 0 | 2 1 0 | 0.7188 -0.0989 -0.6199",
+      ],
+      [
+        "22: 13 9 0",
+        "0 0 | 21 20 20 | 0 0 0 | 18 4 0 | 18 4 0 | 0 0 0 | 0 0 0 | 1.1421 -0.2222 -0.9199",
+        "3 3 | 17 15 14 | 1 0 0 | 17 4 1 | 16 3 0 | 0 0 0 | 0 0 0 | 1.0029 -0.0649 -0.938",
+        "12 12 | 21 20 18 | 11 10 9 | 9 7 6 | 9 1 0 | 0 5 4 | 6 3 0 | 0.3231 0.0181 -0.3412",
+      ],
+      [
+        "22: 22 0",
+        "0 0 | 21 20 20 | 0 0 0 | 18 4 0 | 18 4 0 | 0 0 0 | 0 0 0 | 1.1421 -0.2222 -0.9199",
+        "6 6 | 18 15 14 | 2 0 0 | 13 6 3 | 13 3 0 | 0 0 0 | 0 0 0 | 0.7339 -0.1359 -0.598",
+        "11 11 | 17 17 17 | 6 6 6 | 10 7 5 | 9 2 0 | 1 5 0 | 5 1 0 | 0.4564 -0.0929 -0.3635",
+      ],
+      [
+        "30: 23 6 1",
+        "0 0 | 30 30 30 | 0 0 0 | 17 13 0 | 17 13 0 | 0 0 0 | 0 0 0 | 0.8187 -0.0928 -0.7259",
+        "2 2 | 29 28 25 | 2 1 1 | 19 11 0 | 17 11 0 | 1 0 0 | 0 1 0 | 0.931 -0.0831 -0.8479",
+        "10 10 | 28 28 25 | 8 8 7 | 18 10 2 | 13 7 0 | 5 2 0 | 2 5 0 | 0.7542 0.0195 -0.7737",
+      ],
+    ]
+  `);
+});
+
+test("the tempered score is that of a second run at the temperature", async () => {
+  const inputs = { ...pairs(200), labels: pairs(200).labels.map((label, i) => (i % 10 === 0 ? 2 : label)) };
+  const subject = material(
+    linear(
+      THREE.map((row) => row.map((w) => 30 * w)),
+      [0, 0, 1],
+    ),
+    inputs,
+  );
+  const [{ tempered }, pictures] = (await titrateTempered(subject, { modes: [real(true), alone(true)] })) as [
+    TemperedCurve,
+    TemperedCurve,
+  ];
+  expect(tempered!.temperature).toBeGreaterThan(2);
+  const [again] = await titrate(subject, { modes: [real(true)], temperature: tempered!.temperature });
+  expect(tempered!.jointArea).toBeCloseTo(scores.jointArea(again!)!, 12);
+  const [untempered] = await titrate(subject, { modes: [real(true)] });
+  expect(tempered!.jointArea).toBeLessThan(scores.jointArea(untempered!)!);
+  expect(pictures.tempered).toBeNull();
+});
+
+test("leanings do not change with the scale of the logits", async () => {
+  const inputs = pairs(100);
+  const modes = [real(false), alone(true)];
+  const scan = (scale: number) =>
+    titrate(
+      material(
+        linear(
+          THREE.map((row) => row.map((w) => w * scale)),
+          [0, 0, scale / 4],
+        ),
+        inputs,
+      ),
+      { modes },
+    );
+  const [plain, scaled] = [await scan(1), await scan(7.3)];
+  const leaningsOf = (curves: Awaited<ReturnType<typeof scan>>) =>
+    curves.flatMap(({ points, leaningsByLabel }) => [
+      ...points.flatMap(({ leanings }) => leanings),
+      ...leaningsByLabel,
+    ]);
+  const known = leaningsOf(scaled);
+  for (const [i, value] of leaningsOf(plain).entries()) {
+    if (value === null) expect(known[i]).toBeNull();
+    else expect(Math.abs(value - known[i]!)).toBeLessThan(1e-3);
+  }
+  // not all alike, or this would say nothing
+  expect(Math.max(...plain[0]!.points[0]!.leanings)).toBeGreaterThan(0.3);
 });
 
 test("a temperature changes how sure answers are, not what they are", async () => {

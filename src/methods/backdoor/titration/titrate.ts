@@ -144,14 +144,14 @@ async function prepare(
   const plain = await responder.respondPlain(images, temperature);
   const places = Int32Array.from({ length: count }, (_, i) => i);
   if (base === "noise") {
-    const noiseOf = (kind: NoiseKind) => drawNoise(kind, material.random, drawn);
+    const noiseOf = oncePerKind((kind) => drawNoise(kind, material.random, drawn));
     return { images, labels: plain.classes, plain, fitted: null, noiseOf };
   }
   const labels = material.inputs!.labels.subarray(0, count);
   const right = places.filter((i) => plain.classes[i] === labels[i]);
   const fitted = temperatureOf(plain.logits, labels, material.network.classes);
-  const noiseOf = (kind: NoiseKind) => gather(drawNoise(kind, material.random, drawn), right, size);
-  return { ...onlyAt(right, { images, labels, plain }), fitted, noiseOf: oncePerKind(noiseOf) };
+  const noiseOf = oncePerKind((kind) => gather(drawNoise(kind, material.random, drawn), right, size));
+  return { ...onlyAt(right, { images, labels, plain }), fitted, noiseOf };
 }
 
 function oncePerKind(draw: (kind: NoiseKind) => Float32Array): (kind: NoiseKind) => Float32Array {
