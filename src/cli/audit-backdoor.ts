@@ -1,6 +1,6 @@
 /** @file The audit's search for a backdoor: as `assay backdoor` makes it, then a closer look at the class under suspicion. */
 
-import { strongestDose } from "../methods/audit/closer-look.ts";
+import { tellingDose } from "../methods/audit/closer-look.ts";
 import { geometryOf } from "../methods/audit/picture.ts";
 import {
   type BackdoorResult,
@@ -69,7 +69,7 @@ export async function searchBackdoor(
   };
   const label = suspectedClass(decision, signsOf(found, obeyed));
   if (label === null) return { ...found, noisy: null, trigger: null };
-  const dose = strongestDose(curvesOf(found), label);
+  const dose = tellingDose(curvesOf(found), label);
   const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed });
   return { ...found, noisy, trigger, notes: [...found.notes, ...refused] };
 }

@@ -180,7 +180,7 @@ thead th,.number,.basis,.badge,.severity,nav a{overflow-wrap:normal}
 .numbers{display:flex;flex-wrap:wrap;gap:.4rem 2.4rem;margin:.6rem 0}
 .signs{list-style:disc;padding-left:1.2rem;margin-bottom:.6rem}
 .signs li{padding:.15rem 0}
-.small-charts.chart{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1rem 1.4rem;max-width:none}
+.small-charts.chart{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr));gap:1rem 1.4rem;max-width:none;align-items:end}
 .small-charts figcaption{margin:0;padding:0;font-size:.88rem;color:var(--ink);font-weight:600}
 .swatch-band{background:var(--certified);opacity:.35}
 .swatch-median{height:0;border-top:2px dashed var(--certified);border-radius:0;width:1.4rem}

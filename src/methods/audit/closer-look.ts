@@ -54,19 +54,26 @@ export interface TriggerLook extends PlainRecord, CleanseRecord {
 /** Pictures that are shown of each. */
 const SHOWN = 4;
 
-/** Where most inputs go to the class, wrongly and surely; undefined where none does. Real inputs only: people know them. */
-export function strongestDose(curves: readonly TitrationCurve[], target: number): Dose | undefined {
+/** From this share of inputs on, those that go to the class are more than a few odd ones. */
+const TELLING = 0.1;
+
+/**
+ * The gentlest noise that sends a telling share of the inputs to the class, wrongly and surely, so that a person still sees
+ * what they are; where none does, the noise that sends most. Undefined where none sends any. Real inputs only.
+ */
+export function tellingDose(curves: readonly TitrationCurve[], target: number): Dose | undefined {
   const doses = curves
     .filter(({ mode }) => mode.base === "real")
-    .flatMap(({ mode, points }) =>
+    .flatMap(({ mode, points, inputs }) =>
       points
         .filter(({ sigma }) => inPrimaryRange(mode.noise, sigma))
-        .map(({ sigma, wrongAnswers }) => ({ mode, sigma, target, led: wrongAnswers[target]! })),
+        .map(({ sigma, wrongAnswers }, step) => ({ mode, sigma, target, step, share: wrongAnswers[target]! / inputs })),
     )
-    .filter(({ led }) => led > 0);
-  if (doses.length === 0) return undefined;
-  const { led: _, ...dose } = doses.reduce((best, one) => (one.led > best.led ? one : best));
-  return dose;
+    .filter(({ share }) => share > 0)
+    .toSorted((a, b) => b.share - a.share);
+  const gentlest = doses.filter(({ share }) => share >= TELLING).toSorted((a, b) => a.step - b.step);
+  const chosen = gentlest[0] ?? doses[0];
+  return chosen && { mode: chosen.mode, sigma: chosen.sigma, target };
 }
 
 /**

@@ -28,7 +28,7 @@ import type {
 import { examplePictures } from "../pictures.ts";
 import { nameOfClass } from "../read.ts";
 import { backdoorRuns, backdoorScan } from "./backdoor.ts";
-import { agreeing, backdoorCondition, backdoorFinding, isConfirmed } from "./backdoor-words.ts";
+import { agreeing, backdoorCondition, backdoorFinding, isConfirmed, type Named } from "./backdoor-words.ts";
 import { DEFAULT_GATE, decide, type Evidence, type Gate, ordered } from "./decide.ts";
 import { accuracyFinding, attackFinding, obeyedClass, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
 
@@ -77,7 +77,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
   const headline = robustness.points.find(({ epsilon }) => epsilon === facts.headlineEpsilon)!;
   const data = dataCard(facts);
   const named = (label: number) => nameOfClass(data.classNames, label);
-  const backdoor = facts.backdoor ? backdoorScan(facts.backdoor, named, obeyedPatch(facts, gate)) : null;
+  const backdoor = facts.backdoor ? backdoorScan(facts.backdoor, named, obeyedPatch(facts, gate, named)) : null;
   const suspicion = facts.patches && suspicionOf(facts.patches, gate, data.classNames, originalsFor(facts));
   const evidence: Evidence = {
     norm: robustness.norm,
@@ -129,15 +129,19 @@ function findingsOf(
 }
 
 /** Said where one patch rules one class alone. */
-function obeyedPatch({ patches }: AuditFacts, gate: Gate): { label: number; sentence: string } | undefined {
+function obeyedPatch(
+  { patches }: AuditFacts,
+  gate: Gate,
+  named: Named,
+): { label: number; sentence: string } | undefined {
   const record = patches && obeyedClass(patches, gate.patch);
   if (!record) return undefined;
   const share = percent(record.hits / record.trials);
-  const sentence = `One patch of ${record.size} × ${record.size} pixels sends ${share} of inputs that the search had not seen there.`;
+  const sentence = `One patch of ${record.size} × ${record.size} pixels sends ${share} of inputs that the search had not seen to ${named(record.target)}.`;
   return { label: record.target, sentence };
 }
 
-function tamperedReason(backdoor: BackdoorScan, named: (label: number) => string): string {
+function tamperedReason(backdoor: BackdoorScan, named: Named): string {
   if (!isConfirmed(backdoor) || backdoor.suspected === null) return "";
   const signs = agreeing(backdoor).map(({ sentence }) => sentence);
   return `Signs that have nothing to do with each other name ${named(backdoor.suspected)}. ${signs.join(" ")}`;

@@ -28,13 +28,13 @@ export function verdictSentence({ decision, examined }: BackdoorResult, named: N
       ? `Noise pulls the model towards ${named(lean.target)} as it pulls hardly any clean model: ${seen}.`
       : `Noise pulls the model no further than clean models, furthest towards ${named(lean.target)}: ${seen}.`;
   }
-  const ground =
-    "There is no reference population, so nothing is known of how clean models of this kind answer: a rule of thumb.";
   const margins = examined.find(({ detector }) => detector.id === "mm-bd")?.detection;
-  if (margins?.flagged == null) return `${ground} No detector here has a rule of its own that holds for every model.`;
-  if (!margins.flagged) return `${ground} By the margins of its classes (MM-BD) none stands out.`;
+  const ground = "without clean models to compare with, that is a rule of thumb";
+  if (margins?.flagged == null)
+    return "Nothing is known: no clean models to compare with, and no detector with a rule of its own that holds for every model.";
+  if (!margins.flagged) return `By the margins of its classes (MM-BD) none stands out; ${ground}.`;
   const led = flagged ? "and noise leads to the same class" : "but noise does not lead there";
-  return `${ground} By the margins of its classes (MM-BD) ${target === null ? "one" : named(target)} stands out, ${led}.`;
+  return `By the margins of its classes (MM-BD) ${target === null ? "one" : named(target)} stands out, ${led}; ${ground}.`;
 }
 
 export function signSentence(
@@ -54,14 +54,14 @@ export function signSentence(
       const ground =
         p !== null && reference
           ? `in ${plural(Math.round(p * (reference.clean + 1)) - 1, "clean model")} of ${reference.clean} a class stands out as far (${pText(p)})`
-          : `${own === null ? "flagged" : pText(own)} by MM-BD's own test, which flags one clean model in ten to three`;
-      return `Its margin can be raised far above the other classes': ${ground}.`;
+          : `${own === null ? "flagged" : pText(own)} by MM-BD's own test, which flags clean models too, one in three to one in ten`;
+      return `The margin of ${named(label)} can be raised far above the other classes': ${ground}.`;
     }
     case "patch":
       if (obeyed?.label === label) return obeyed.sentence;
       return trigger
-        ? `A trigger of ${numberText(trigger.l1)} pixels sends ${percent(trigger.hits / trigger.trials)} of inputs that its search had not seen there.`
-        : "A small patch leads there.";
+        ? `A trigger of ${numberText(trigger.l1)} pixels sends ${percent(trigger.hits / trigger.trials)} of inputs that its search had not seen to ${named(label)}.`
+        : `A small patch leads to ${named(label)}.`;
     default:
       throw new Error(`unreachable: ${kind satisfies never}`);
   }
@@ -129,7 +129,8 @@ export function backdoorFinding(scan: BackdoorScan, named: Named): Finding {
   const calibrated = verdict.kind === "statistical";
   const shared = {
     id: "backdoor",
-    evidence: calibrated ? ("statistical" as const) : ("heuristic" as const),
+    // two signs always hold one that was measured: against clean models, or as a share of unseen inputs
+    evidence: calibrated || isConfirmed(scan) ? ("statistical" as const) : ("heuristic" as const),
     figures:
       verdict.pValue === null
         ? []

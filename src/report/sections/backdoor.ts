@@ -7,7 +7,17 @@ import { html, type Markup, trusted } from "../markup.ts";
 import type { AnsweredPicture, AuditReport, BackdoorScan, DetectorVerdict, Severity } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
 import { className } from "../read.ts";
-import { type Column, chartFigure, dataTable, evidenceBadge, nothing, rateCell, severityMark, term } from "./parts.ts";
+import {
+  type Column,
+  chartFigure,
+  dataTable,
+  evidenceBadge,
+  nothing,
+  prose,
+  rateCell,
+  severityMark,
+  term,
+} from "./parts.ts";
 
 type Scan = BackdoorScan;
 
@@ -29,7 +39,7 @@ const TITLES = {
 
 function referenceText({ reference, verdict }: Scan): Markup {
   if (reference === null)
-    return html`Compared with nothing: there is <strong>no reference population</strong> of this task and architecture, so this is a rule of thumb without a known rate of false alarms.`;
+    return html`There is <strong>no reference population</strong> of this task and architecture: no p-value, and no known rate of false alarms.`;
   if (reference.unused !== null)
     return html`The reference population ${reference.name} was not used: ${reference.unused}.`;
   const recipe = reference.recipe === "" ? null : html` (${reference.recipe})`;
@@ -59,7 +69,7 @@ function answer(report: AuditReport, scan: Scan): Markup {
     other.length === 0
       ? null
       : html`<p class="fine">Other signs: ${other.map(({ label, sentence }) => html`${className(report, label)}: ${sentence} `)}</p>`;
-  return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(verdict.kind === "statistical" ? "statistical" : "heuristic")}${severityMark(severity)}</div><h3>${TITLES[severity]}</h3><p>${verdict.reason}</p>${p === null && target === null ? null : html`<div class="numbers">${p}${target}</div>`}${list}${others}<p class="fine">${referenceText(scan)}</p></article>`;
+  return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(verdict.kind === "statistical" || severity === "critical" ? "statistical" : "heuristic")}${severityMark(severity)}</div><h3>${TITLES[severity]}</h3><p>${verdict.reason}</p>${p === null && target === null ? null : html`<div class="numbers">${p}${target}</div>`}${list}${others}<p class="fine">${referenceText(scan)}</p></article>`;
 }
 
 // ---------------------------------------------------------------- curves and lean
@@ -153,10 +163,11 @@ const flaggedText = (flagged: boolean | null): Markup =>
 
 function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup | null {
   if (detectors.length === 0) return null;
+  const compared = detectors.some(({ pValue }) => pValue !== null);
   const columns: readonly Column[] = [
     { heading: "Detector", kind: "words" },
     { heading: "By its own rule", kind: "words" },
-    { heading: "p among clean models", kind: "number" },
+    ...(compared ? [{ heading: "p, clean models", kind: "number" } as const] : []),
     { heading: "Class", kind: "words" },
     { heading: "What it saw", kind: "words" },
   ];
@@ -166,10 +177,12 @@ function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup 
       ? html`<strong class="broken">${className(report, label)}</strong>`
       : html`${className(report, label)}`;
   };
+  const pCell = ({ pValue }: DetectorVerdict): Markup =>
+    pValue === null ? html`<span class="absent">unknown</span>` : html`${pText(pValue)}`;
   const rows = detectors.map((own) => [
     html`${own.title}`,
     html`${flaggedText(own.flagged)}${own.ownPValue === null ? null : html` <span class="interval">p = ${pText(own.ownPValue)}</span>`}`,
-    own.pValue === null ? html`<span class="absent">unknown</span>` : html`${pText(own.pValue)}`,
+    ...(compared ? [pCell(own)] : []),
     target(own),
     html`${own.reason} <span class="fine purpose">Blind to ${own.blindTo}.</span>`,
   ]);
@@ -178,8 +191,8 @@ function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup 
 
 const list = (items: readonly string[], kind: "steps" | "limits"): Markup =>
   kind === "steps"
-    ? html`<ol class="steps">${items.map((item) => html`<li>${item}</li>`)}</ol>`
-    : html`<ul class="limits">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
+    ? html`<ol class="steps">${items.map((item) => html`<li>${prose(item)}</li>`)}</ol>`
+    : html`<ul class="limits">${items.map((item) => html`<li>${prose(item)}</li>`)}</ul>`;
 
 function closing({ nextSteps, limits, settings }: Scan): Markup {
   return html`<div class="columns"><div><h3>What to do next</h3>${list(nextSteps, "steps")}</div><div><h3>What this leaves open</h3>${list(limits, "limits")}</div></div><details><summary>Settings of the search</summary><dl class="facts">${settings.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></details>`;

@@ -5,7 +5,7 @@ import { html, type Markup } from "../markup.ts";
 import type { AuditReport, Decision, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
 import { CARRYING_FINDINGS, className, confidenceText, DECISION_WORDS, headlinePoint } from "../read.ts";
-import { evidenceBadge, figureText, icon, section, severityMark, term } from "./parts.ts";
+import { evidenceBadge, figureText, icon, prose, section, severityMark, term } from "./parts.ts";
 
 const SEAL = { ship: "check", "do-not-ship": "cross", "cannot-tell": "question" } as const satisfies Readonly<
   Record<DecisionKind, string>
@@ -127,7 +127,7 @@ export function decisionSection({ decision, findings }: AuditReport): Markup {
   const { gate, nextSteps } = decision;
   const further = findings.slice(CARRYING_FINDINGS);
   const conditions = html`<div><h3>The conditions: ${gate.name}</h3>${conditionList(decision)}</div>`;
-  const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${step}</li>`)}</ol></div>`;
+  const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${prose(step)}</li>`)}</ol></div>`;
   return section("decision", "How the decision came about", [
     html`<div class="columns">${conditions}${nextSteps.length === 0 ? null : steps}</div>`,
     ...(further.length === 0

@@ -63,6 +63,10 @@ export function severityMark(severity: Severity): Markup {
   return html`<span class="severity severity-${severity}">${icon(picture)}${word}</span>`;
 }
 
+/** Text in which commands stand between backquotes. */
+export const prose = (text: string): Markup =>
+  html`${text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`;
+
 /** A word that the glossary explains. */
 export const term = (id: GlossaryId, text: string): Markup =>
   html`<a class="term" href="#${glossaryAnchor(id)}">${text}</a>`;
