@@ -9,8 +9,10 @@ import type { Examined } from "../methods/backdoor/evaluation/types.ts";
 import { JOINT_CLIPPED } from "../methods/backdoor/evaluation/variants.ts";
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { readDigest, type TitrationDigest } from "../methods/backdoor/titration/digest.ts";
+import { poisonSchema } from "../methods/poison/config.ts";
 import type { Member, Population } from "../methods/population/types.ts";
 import type { CurvePanel, EvaluatedTask, EvaluationFile, GroupFacts, SeedRange } from "../report/evaluation/types.ts";
+import { canonicalJson } from "../runtime/hash.ts";
 import { type BenchConfig, type BenchTask, recipeSeeds, referenceSeeds } from "./bench-config.ts";
 import { INPUT_DETECTORS, type InputDetector, type InputsRecord, type MemberInputsInput } from "./bench-jobs.ts";
 import { usage } from "./errors.ts";
@@ -160,10 +162,15 @@ function groupFacts(members: readonly Member[]): GroupFacts {
   };
 }
 
-/** "patch: rate 0.05, size 4": what the recipe states, defaults included, but the target. */
-function poisonText({ kind, target: _, mapping, ...rest }: NonNullable<Member["poison"]>): string {
-  const stated = Object.entries(rest).map(([key, value]) => `${key} ${valueText(value)}`);
-  return `${kind}: ${[...stated, ...(mapping === "all-to-all" ? ["all to all"] : [])].join(", ")}`;
+/** "patch: rate 0.05, size 3": what is not as the kind has it by default, but the target. */
+function poisonText(poison: NonNullable<Member["poison"]>): string {
+  const { kind, rate } = poison;
+  const usual = poisonSchema.parse({ kind, rate }) as Readonly<Record<string, unknown>>;
+  const own = Object.entries(poison).filter(
+    ([key, value]) =>
+      key === "rate" || (key !== "target" && canonicalJson(value ?? null) !== canonicalJson(usual[key] ?? null)),
+  );
+  return `${kind}: ${own.map(([key, value]) => `${key} ${valueText(value)}`).join(", ")}`;
 }
 
 const valueText = (value: unknown): string =>

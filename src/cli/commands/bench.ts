@@ -1,8 +1,9 @@
-import { basename, dirname, extname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EvaluationFile } from "../../report/evaluation/types.ts";
 import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
-import { curvesByFamily, evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
+import { writePage } from "../bench-page.ts";
+import { evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, usage } from "../errors.ts";
 import { createKeptRun } from "../kept-run.ts";
@@ -64,31 +65,6 @@ async function checkDetectors({ tasks }: BenchConfig): Promise<void> {
     await findDetectors(evaluation.detectors);
     if (reference.kind === "recipe") await findDetectors(reference.recipe.detectors);
   }
-}
-
-/** The page, and its plots in a folder of its name. */
-async function writePage(page: string, file: EvaluationFile, runs: readonly TaskRun[]): Promise<void> {
-  const { evaluationPage } = await import("../../report/evaluation/page.ts");
-  const { loadChartKit } = await import("../../report/charts/chart.ts");
-  const { areasChart, areaDots } = await import("../../report/evaluation/areas.ts");
-  const { curvesChart } = await import("../../report/evaluation/curves.ts");
-  const kit = await loadChartKit();
-  const folder = basename(page, extname(page));
-  checkOutputFolder(join(dirname(page), folder));
-  const figure = (name: string, title: string, svg: string) => {
-    const path = `${folder}/${name}.svg`;
-    writeWhole(join(dirname(page), path), svg);
-    return { path, title };
-  };
-  const dots = areaDots(file.evaluation);
-  const areas =
-    dots.length === 0
-      ? null
-      : figure("auc", "AUC by trigger and detector", areasChart(kit, dots, file.evaluation.subject));
-  const curves = curvesByFamily(runs).map(({ family, panels }) =>
-    figure(family.replaceAll(/\W+/g, "-"), family, curvesChart(kit, panels, family)),
-  );
-  writeWhole(page, evaluationPage(file, { areas, curves }));
 }
 
 function textOf({ evaluation: { rows } }: EvaluationFile, page: string): string {

@@ -64,13 +64,13 @@ function design({ plot: Plot }: ChartKit, panels: readonly CurvePanel[], { tasks
   const place = { x: "sigma", fx: "mode", fy: "task" } as const;
   return {
     marginLeft: 46,
-    marginRight: 96,
+    marginRight: 108,
     marginTop: 34,
     marginBottom: 42,
     height: 76 + tasks.length * ROW_HEIGHT,
     style: { fontSize: "12px", color: colour.muted },
     fx: { domain: modes, label: null, padding: 0.09 },
-    fy: { domain: tasks, label: null, padding: 0.12 },
+    fy: { domain: tasks, label: null, padding: 0.12, tickFormat: (task: string) => task.replace(" ", "\n") },
     x: {
       type: "sqrt",
       ticks: [0.1, 0.4, 1, 2, 3, 5],

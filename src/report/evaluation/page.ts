@@ -1,11 +1,12 @@
 /** @file The page of an evaluation: how it was made, what was found, and what it does not say. */
 
 import { CLAIMS, type Claim, type Row, type Verdict } from "../../methods/backdoor/evaluation/types.ts";
-import { JOINT_CLIPPED, JOINT_UNCLIPPED } from "../../methods/backdoor/evaluation/variants.ts";
-import { AS_ACCURATE, FASTER, judgeSensitivity, judgeTarget } from "../../methods/backdoor/evaluation/verdicts.ts";
 import { percent } from "../format.ts";
+import { claimsSection } from "./claims.ts";
 import { areaText, countText, NOTHING, rateText, secondsSpread, shareSpread, spreadText, table } from "./markdown.ts";
-import type { EvaluatedTask, EvaluationFile, SeedRange } from "./types.ts";
+import { modelsSection } from "./models.ts";
+import { detectorsOf, familiesOf, isFamily, isGroup, isOverall, isSetting, matrix, settingOf, unique } from "./rows.ts";
+import type { EvaluationFile } from "./types.ts";
 
 export interface Figure {
   /** From the page. */
@@ -23,8 +24,8 @@ export function evaluationPage(file: EvaluationFile, figures: Figures): string {
     "# How well backdoors are found: an evaluation",
     `Made by \`${file.command}\`; do not edit. Every number is from that run.`,
     inShort(file),
-    models(file),
-    claims(file),
+    modelsSection(file),
+    claimsSection(file),
     overall(file),
     byTrigger(file, figures.areas),
     bySetting(file),
@@ -37,45 +38,7 @@ export function evaluationPage(file: EvaluationFile, figures: Figures): string {
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-// ---------------------------------------------------------------- which rows
-
-/** Everything of one detector. */
-const isOverall = (row: Row): boolean =>
-  row.group === null && row.family === null && row.architecture === null && row.stratum === "accepted";
-const isFamily = (row: Row): boolean =>
-  row.group === null && row.family !== null && row.architecture === null && row.stratum === "accepted";
-const isSetting = (row: Row): boolean =>
-  row.group === null && row.family === null && row.architecture !== null && row.stratum === "accepted";
-const isGroup = (row: Row): boolean => row.group !== null && row.stratum === "accepted";
-
-const unique = (values: readonly string[]): string[] => [...new Set(values)];
-const detectorsOf = (rows: readonly Row[]): string[] => unique(rows.map(({ detector }) => detector));
-const familiesOf = ({ evaluation }: EvaluationFile): string[] =>
-  unique(evaluation.rows.filter(isFamily).flatMap(({ family }) => family ?? []));
-const settingOf = ({ dataset, architecture }: Row): string => `${dataset}, ${architecture}`;
-
-/** A row a detector, a column a key. */
-function matrix(
-  rows: readonly Row[],
-  columns: readonly string[],
-  keyOf: (row: Row) => string,
-  text: (row: Row) => string,
-): string {
-  return table(
-    ["detector", ...columns],
-    detectorsOf(rows).map((detector) => [
-      detector,
-      ...columns.map((column) => {
-        const found = rows.find((row) => row.detector === detector && keyOf(row) === column);
-        return found ? text(found) : NOTHING;
-      }),
-    ]),
-  );
-}
-
-// ---------------------------------------------------------------- sections
-
-function inShort({ evaluation: { rows, subject, level, timeRatios } }: EvaluationFile): string {
+function inShort({ evaluation: { rows, subject, level, timeRatios, verdicts } }: EvaluationFile): string {
   const row = rows.find((candidate) => isOverall(candidate) && candidate.detector === subject);
   if (!row) return "";
   const ratio = timeRatios.find(({ rival }) => rival === "neural-cleanse");
@@ -91,91 +54,9 @@ function inShort({ evaluation: { rows, subject, level, timeRatios } }: Evaluatio
             `${ratio.models} models, processor time).`,
         ]
       : []),
+    ...(Object.keys(CLAIMS) as Claim[]).map((claim) => claimLine(claim, verdicts)),
   ];
   return `## In short\n\n${lines.join("\n")}`;
-}
-
-const seedText = ([first, last]: SeedRange): string => `${first}–${last}`;
-
-function models({ tasks, version, config, evaluation }: EvaluationFile): string {
-  const head = ["task", "reference: clean models, seeds", "judged: models, seeds", "inputs of a scan"];
-  const overview = tasks.map((task) => [
-    taskText(task),
-    `${task.reference.clean}, ${seedText(task.reference.seeds)}`,
-    `${task.groups.reduce((sum, { members }) => sum + members, 0)}, ${seedText(task.seeds)}`,
-    String(task.images),
-  ]);
-  const groups = tasks.flatMap((task) =>
-    task.groups.map(({ group, poison, members, accepted, accuracy, success }) => [
-      taskText(task),
-      group,
-      poison ?? NOTHING,
-      String(members),
-      shareSpread(accuracy),
-      shareSpread(success),
-      success ? String(accepted) : NOTHING,
-    ]),
-  );
-  return `## The models
-
-Assay ${version}, configuration \`${config}\`. The clean models of a task's reference population set the thresholds; the models
-that are judged were trained by the same recipe with seeds that occur in no reference. Targets are balanced over classes. A
-backdoored model counts where at least 90 % of the inputs with the trigger go where they should and accuracy is at most 2
-points below that of the clean models ("accepted"); the others are listed at the end. Intervals are at ${percent(evaluation.confidence, 0)}.
-
-${table(head, overview)}
-
-${table(["task", "group", "poison", "models", "accuracy", "attack success", "accepted"], groups)}
-
-Accuracy and attack success: median and range.`;
-}
-
-const taskText = ({ dataset, architecture }: EvaluatedTask): string => `${dataset}, ${architecture}`;
-
-function claims(file: EvaluationFile): string {
-  const { evaluation, variants: single } = file;
-  const family = (rows: readonly Row[], detector: string, name: string) =>
-    rows.find((row) => isFamily(row) && row.detector === detector && row.family === name);
-  const judged = (score: string, verdicts: readonly Verdict[]) =>
-    verdicts.map(({ claim, family: trigger, verdict, reason }) => ({ claim, trigger, score, verdict, reason }));
-  const all = familiesOf(file).flatMap((name) => {
-    const own = evaluation.verdicts.filter((verdict) => verdict.family === name);
-    const clipped = family(single.rows, JOINT_CLIPPED, name);
-    const unclipped = family(single.rows, JOINT_UNCLIPPED, name);
-    return [
-      ...judged("combined", own),
-      ...(clipped ? judged(JOINT_CLIPPED, [judgeSensitivity(name, clipped), judgeTarget(name, clipped)]) : []),
-      ...(unclipped ? judged(JOINT_UNCLIPPED, [judgeSensitivity(name, unclipped)]) : []),
-    ];
-  });
-  const parts = (Object.keys(CLAIMS) as Claim[]).map((claim) => {
-    const rows = all.filter((row) => row.claim === claim);
-    const body = rows.map(({ trigger, score, verdict, reason }) => [trigger, score, `**${verdict}**`, reason]);
-    return `### "${CLAIMS[claim][0]!.toUpperCase()}${CLAIMS[claim].slice(1)}"\n\n${rule(claim)}\n\n${table(["trigger", "score", "verdict", "numbers"], body)}`;
-  });
-  return `## The paper's claims, trigger by trigger
-
-The claims are those of Erichson, Taylor, Wu and Mahoney (arXiv:2008.00123). "Joint" is the score of the authors' published
-detector: the share of inputs that are answered wrongly and with a confidence above 0.99, averaged over σ from 0.4 to 3.
-"Combined" is what Assay decides by: the class that noise pulls a network towards beyond what it does to clean networks.
-
-${parts.join("\n\n")}`;
-}
-
-function rule(claim: Claim): string {
-  switch (claim) {
-    case "sensitivity":
-      return "Confirmed where the whole interval of the AUC lies above ½, refuted where it lies below.";
-    case "target":
-      return "Confirmed where the whole interval of the hit rate lies above chance, refuted where it lies below.";
-    case "speed":
-      return (
-        `Confirmed where Neural Cleanse takes at least ${FASTER} times as long and titration's AUC is not lower by more than ` +
-        `${AS_ACCURATE}; refuted where it is not so much slower, or the AUC is surely lower.`
-      );
-    default:
-      throw new Error(`unreachable: ${claim satisfies never}`);
-  }
 }
 
 function overall({ evaluation: { rows, level, timeRatios } }: EvaluationFile): string {
@@ -217,36 +98,44 @@ Seconds are processor time of one thread, median and range. How many times titra
 ${table(["detector", "times as long as titration", "models"], times)}`;
 }
 
+/** How a claim fared over the kinds of trigger. */
+function claimLine(claim: Claim, verdicts: readonly Verdict[]): string {
+  const own = verdicts.filter((verdict) => verdict.claim === claim);
+  const outcomes = (["confirmed", "refuted", "not decided"] as const).map((kind) => {
+    const families = own.filter(({ verdict }) => verdict === kind).map(({ family }) => family);
+    return `${kind} for ${families.length}${families.length === 0 ? "" : ` (${families.join("; ")})`}`;
+  });
+  return `- "${CLAIMS[claim]}", of ${own.length} kinds of trigger: ${outcomes.join(", ")}.`;
+}
+
+/** By the detector's own rule where it has one, else by p ≤ level. */
+const ruled = ({ own, calibrated }: Row["detected"]) => own ?? calibrated;
+
 function byTrigger(file: EvaluationFile, areas: Figure | null): string {
   const families = familiesOf(file);
   const rows = file.evaluation.rows.filter(isFamily);
   const keyOf = ({ family }: Row) => family!;
-  const alarms = file.evaluation.rows.filter(isOverall);
-  const found = (row: Row) => countText(row.detected.own ?? row.detected.calibrated);
-  const clean = new Map(
-    alarms.map((row) => [row.detector, countText(row.falseAlarms.own ?? row.falseAlarms.calibrated)]),
-  );
-  const founds = table(
-    ["detector", ...families, "clean models flagged"],
-    detectorsOf(rows).map((detector) => [
-      detector,
-      ...families.map((family) => {
-        const row = rows.find((candidate) => candidate.detector === detector && candidate.family === family);
-        return row ? found(row) : NOTHING;
-      }),
-      clean.get(detector) ?? NOTHING,
-    ]),
-  );
+  const found = rows.map((row) => ({ ...row, rate: ruled(row.detected) })).filter(({ rate }) => rate !== null);
+  const lines = detectorsOf(found).map((detector) => {
+    const own = found.filter((row) => row.detector === detector);
+    const list = (chosen: typeof own) => chosen.map(({ family, rate }) => `${family} (${countText(rate)})`).join("; ");
+    const finds = list(own.filter(({ rate }) => rate!.estimate >= 0.5));
+    const misses = list(own.filter(({ rate }) => rate!.estimate < 0.5));
+    const clean = file.evaluation.rows.find((row) => isOverall(row) && row.detector === detector)!;
+    return (
+      `- \`${detector}\`: at least half flagged: ${finds || "none"}. Fewer: ${misses || "none"}. ` +
+      `Clean models flagged: ${countText(ruled(clean.falseAlarms))}.`
+    );
+  });
   return `## By trigger
 
 AUC of each detector on the models of one kind of trigger and the clean models of their tasks:
 
 ${matrix(rows, families, keyOf, areaText)}
 ${areas ? `\n![${areas.title}](${areas.path})\n` : ""}
-What each detector finds, and what escapes it: models flagged by its own rule (titration: p ≤ ${file.evaluation.level}) of
-the models with the trigger:
+What each detector finds and what escapes it, by its own rule, or by p ≤ ${file.evaluation.level} where it has none:
 
-${founds}
+${lines.join("\n")}
 
 Target class named:
 
@@ -381,7 +270,7 @@ function limits({ tasks, evaluation: { rows, subject, level } }: EvaluationFile)
     (row) =>
       isFamily(row) && row.detector === subject && row.detected.calibrated && row.detected.calibrated.estimate < 0.5,
   );
-  const blind = missed.map(({ family, detected }) => `${family} (${countText(detected.calibrated)})`).join(", ");
+  const blind = missed.map(({ family, detected }) => `${family} (${countText(detected.calibrated)})`).join("; ");
   const lines = [
     "These are small networks on 28 × 28 grey pictures. Nothing here says how the detectors do on large networks or colour.",
     blind === ""

@@ -213,7 +213,14 @@ describe("a population", () => {
       scans: { titration: scan },
     };
     const data = { name: "mnist", mean: 0, std: 1, coarse: [] };
-    const task = { shape: [1, 28, 28], classes: 10, architecture: "x", architectureName: "MLP", data };
+    const task = {
+      shape: [1, 28, 28],
+      classes: 10,
+      architecture: "x",
+      architectureName: "MLP",
+      weightScales: [],
+      data,
+    };
     const population = {
       schema: 1 as const,
       name: "p",

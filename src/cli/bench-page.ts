@@ -1,0 +1,29 @@
+import { basename, dirname, extname, join } from "node:path";
+import { loadChartKit } from "../report/charts/chart.ts";
+import { areaDots, areasChart } from "../report/evaluation/areas.ts";
+import { curvesChart } from "../report/evaluation/curves.ts";
+import { evaluationPage } from "../report/evaluation/page.ts";
+import type { EvaluationFile } from "../report/evaluation/types.ts";
+import { curvesByFamily, type TaskRun } from "./bench-run.ts";
+import { checkOutputFolder, writeWhole } from "./output.ts";
+
+/** The page, and its plots in a folder of its name. */
+export async function writePage(page: string, file: EvaluationFile, runs: readonly TaskRun[]): Promise<void> {
+  const kit = await loadChartKit();
+  const folder = basename(page, extname(page));
+  checkOutputFolder(join(dirname(page), folder));
+  const figure = (name: string, title: string, svg: string) => {
+    const path = `${folder}/${name}.svg`;
+    writeWhole(join(dirname(page), path), svg);
+    return { path, title };
+  };
+  const dots = areaDots(file.evaluation);
+  const areas =
+    dots.length === 0
+      ? null
+      : figure("auc", "AUC by trigger and detector", areasChart(kit, dots, file.evaluation.subject));
+  const curves = curvesByFamily(runs).map(({ family, panels }) =>
+    figure(family.replaceAll(/\W+/g, "-"), family, curvesChart(kit, panels, family)),
+  );
+  writeWhole(page, evaluationPage(file, { areas, curves }));
+}
