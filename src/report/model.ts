@@ -332,6 +332,7 @@ export interface BackdoorScan {
     /** Of inputs of other classes that the search did not see. */
     readonly success: Proportion;
     readonly mask: Picture | null;
+    /** On an even grey. */
     readonly pattern: Picture | null;
     readonly examples: readonly AnsweredPicture[];
   } | null;

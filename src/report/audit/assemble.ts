@@ -28,7 +28,7 @@ import type {
 import { examplePictures } from "../pictures.ts";
 import { nameOfClass } from "../read.ts";
 import { backdoorRuns, backdoorScan } from "./backdoor.ts";
-import { agreeing, backdoorCondition, backdoorFinding, isConfirmed, type Named } from "./backdoor-words.ts";
+import { backdoorCondition, backdoorFinding, type Named, tamperedReason } from "./backdoor-words.ts";
 import { DEFAULT_GATE, decide, type Evidence, type Gate, ordered } from "./decide.ts";
 import { accuracyFinding, attackFinding, obeyedClass, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
 
@@ -139,12 +139,6 @@ function obeyedPatch(
   const share = percent(record.hits / record.trials);
   const sentence = `One patch of ${record.size} × ${record.size} pixels sends ${share} of inputs that the search had not seen to ${named(record.target)}.`;
   return { label: record.target, sentence };
-}
-
-function tamperedReason(backdoor: BackdoorScan, named: Named): string {
-  if (!isConfirmed(backdoor) || backdoor.suspected === null) return "";
-  const signs = agreeing(backdoor).map(({ sentence }) => sentence);
-  return `Signs that have nothing to do with each other name ${named(backdoor.suspected)}. ${signs.join(" ")}`;
 }
 
 /** Inputs of other classes than the suspected target, to show the patch on. */

@@ -8,7 +8,7 @@ import type { BackdoorScan, Finding, GateCondition } from "../model.ts";
 /** The name of a class. */
 export type Named = (label: number) => string;
 
-const pText = (p: number): string => `p = ${Number(p.toPrecision(2))}`;
+const pText = (p: number): string => `p\u00a0=\u00a0${Number(p.toPrecision(2))}`;
 
 /** "none of 60 clean models leans", "3 of 60 clean models lean" */
 function leaning({ pValue, clean }: { readonly pValue: number; readonly clean: number }): string {
@@ -51,11 +51,14 @@ export function signSentence(
     case "margin": {
       const p = decision.perDetector["mm-bd"] ?? null;
       const own = examined.find(({ detector }) => detector.id === "mm-bd")?.detection.pValue ?? null;
-      const ground =
-        p !== null && reference
-          ? `in ${plural(Math.round(p * (reference.clean + 1)) - 1, "clean model")} of ${reference.clean} a class stands out as far (${pText(p)})`
-          : `${own === null ? "flagged" : pText(own)} by MM-BD's own test, which flags clean models too, one in three to one in ten`;
-      return `The margin of ${named(label)} can be raised far above the other classes': ${ground}.`;
+      if (p !== null && reference) {
+        const as = Math.round(p * (reference.clean + 1)) - 1;
+        const seen =
+          as === 0 ? `in none of ${reference.clean} clean models` : `in ${as} of ${reference.clean} clean models`;
+        return `The margin of ${named(label)} can be raised above the other classes' as that of a class can ${seen} (${pText(p)}).`;
+      }
+      const test = `${own === null ? "flagged" : pText(own)} by MM-BD's own test, which flags clean models too, one in three to one in ten`;
+      return `The margin of ${named(label)} can be raised far above the other classes': ${test}.`;
     }
     case "patch":
       if (obeyed?.label === label) return obeyed.sentence;
@@ -105,7 +108,7 @@ export function nextStepsOf({ decision, reference }: BackdoorResult, signs: read
 export function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
   const tempered = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence["tempered"];
   return [
-    "A clean result does not exclude a backdoor. Triggers that bend the picture, depend on the input, work on one class of inputs only, lead to many classes, or were planted without changing a label leave little trace in answers to noise.",
+    "A clean result does not exclude a backdoor. Triggers that bend the picture or depend on the input, and triggers planted without changing a label, leave little trace in answers to noise.",
     "A clean model may look suspicious: one trained with noise, on unequal classes, on wrong labels, or badly calibrated.",
     ...(population
       ? [
@@ -144,10 +147,13 @@ export function backdoorFinding(scan: BackdoorScan, named: Named): Finding {
   };
   const name = suspected === null ? "" : named(suspected);
   if (isConfirmed(scan)) {
+    const [measured, patch] = [signs.filter(({ id }) => id !== "patch"), signs.some(({ id }) => id === "patch")];
     return {
       ...shared,
       title: `${numbers(signs.length)} signs of a backdoor lead to ${name}`,
-      sentence: signs.map((sign) => sign.sentence).join(" "),
+      sentence: [...measured.map((sign) => sign.sentence), ...(patch ? ["A small patch leads there, too."] : [])].join(
+        " ",
+      ),
       severity: "critical",
     };
   }
@@ -169,6 +175,20 @@ export function backdoorFinding(scan: BackdoorScan, named: Named): Finding {
     sentence: `${verdict.reason} This does not exclude one.`,
     severity: calibrated ? "good" : "note",
   };
+}
+
+const SIGN_NAMES = {
+  noise: "its answers to noise",
+  margin: "its margins",
+  patch: "one small patch",
+} as const satisfies Record<Sign["kind"], string>;
+
+/** Why a model with confirmed signs must not be used. */
+export function tamperedReason(scan: BackdoorScan, named: Named): string {
+  const names = agreeing(scan).map(({ id }) => SIGN_NAMES[id]);
+  if (scan.suspected === null || names.length < 2) return "";
+  const listed = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  return `${numbers(names.length)} signs that have nothing to do with each other lead to ${named(scan.suspected)}: ${listed}. Whoever knows a planted trigger decides what the model answers.`;
 }
 
 const numbers = (count: number): string => ["No", "One", "Two", "Three"][count] ?? `${count}`;

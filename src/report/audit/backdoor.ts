@@ -1,11 +1,12 @@
 /** @file The search for a backdoor as part of the report: curves beside the reference's band, the class lean, pictures. */
 
-import type { Shown } from "../../methods/audit/closer-look.ts";
+import { type Shown, stampTrigger, type TriggerLook } from "../../methods/audit/closer-look.ts";
 import { planar } from "../../methods/audit/picture.ts";
 import { allSigns, type BackdoorResult, smallMask, suspectedClass } from "../../methods/audit/tampering.ts";
 import { readDigest, type TitrationDigest } from "../../methods/backdoor/titration/digest.ts";
 import { joint } from "../../methods/backdoor/titration/scores.ts";
 import { GAMMAS, type Mode, modeId, type TitrationCurve } from "../../methods/backdoor/titration/types.ts";
+import type { Detection } from "../../methods/backdoor/types.ts";
 import { cleanScans } from "../../methods/population/reference.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { quantiles } from "../../stats/summary.ts";
@@ -58,7 +59,7 @@ export function backdoorScan(
       score: finite(detection.score),
       pValue: finite(decision.perDetector[id] ?? null),
       target: id === "titration" && decision.lean ? decision.lean.target : detection.target,
-      reason: sentence(detection.reason),
+      reason: reasonOf(detection, decision.perDetector[id] ?? null),
       blindTo,
     })),
     nextSteps: nextStepsOf(result, signs, named),
@@ -70,6 +71,10 @@ export function backdoorScan(
 const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
 const sentence = (text: string): string =>
   `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
+
+/** Where there is a reference, a detector need not ask for one. */
+const reasonOf = ({ reason }: Detection, pValue: number | null): string =>
+  sentence(pValue === null ? reason : reason.replace(/; what [^;]*reference population[^;]*$/, ""));
 
 function curvesOf({ examined }: BackdoorResult): readonly TitrationCurve[] {
   const { curves } = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence ?? {};
@@ -84,20 +89,15 @@ function digestsOf({ population, examined }: BackdoorResult): TitrationDigest[] 
 
 // ---------------------------------------------------------------- curves and lean
 
-const NOISES = {
-  gaussian: "Gaussian noise",
-  uniform: "uniform noise",
-  "salt-and-pepper": "pixels replaced by black or white",
-} as const satisfies Record<Mode["noise"], string>;
+/** Noise in words. */
+const noiseText = ({ noise, clipped }: Mode): string =>
+  noise === "salt-and-pepper"
+    ? "pixels turned black or white"
+    : `${noise === "gaussian" ? "" : `${noise} `}noise ${clipped ? "cut off at black and white" : "not cut off"}`;
 
 /** A way to titrate in words. */
-export function modeTitle({ base, noise, clipped }: Mode): string {
-  const what =
-    noise === "salt-and-pepper"
-      ? NOISES[noise]
-      : `${NOISES[noise]}, ${clipped ? "cut off at black and white" : "not cut off"}`;
-  return base === "real" ? `Inputs: ${what}` : `Pictures of noise: ${what}`;
-}
+export const modeTitle = (mode: Mode): string =>
+  mode.base === "real" ? `Inputs, ${noiseText(mode)}` : `Noise alone, ${mode.clipped ? "cut off" : "not cut off"}`;
 
 function noiseCurve(curve: TitrationCurve, digests: readonly TitrationDigest[]): NoiseCurve {
   const mode = modeId(curve.mode);
@@ -154,8 +154,8 @@ function noisePart(result: BackdoorResult): BackdoorScan["noise"] {
   const { mode, sigma, led, inputs, shown } = noisy;
   const much =
     mode.noise === "salt-and-pepper"
-      ? `${percent(sigma, 0)} of the ${NOISES[mode.noise]}`
-      : `${NOISES[mode.noise]} of ${numberText(sigma)} times the pixels' range, ${mode.clipped ? "cut off at black and white" : "not cut off"}`;
+      ? `${percent(sigma, 0)} of the ${noiseText(mode)}`
+      : `${noiseText(mode)}, of ${numberText(sigma)} times the pixels' range`;
   return { what: much, led: proportion(led, inputs), examples: shown.map(answeredBy(result)) };
 }
 
@@ -176,9 +176,15 @@ function triggerPart(result: BackdoorResult): BackdoorScan["trigger"] {
           width: geometry.width,
         })
       : null,
-    pattern: picture(trigger.pattern, result),
+    pattern: picture(onGrey(result, trigger), result),
     examples: trigger.shown.map(answeredBy(result)),
   };
+}
+
+/** What the trigger puts onto an even grey. */
+function onGrey({ facts }: Look, trigger: TriggerLook): Float32Array {
+  const [low, high] = facts.domain ?? [0, 1];
+  return stampTrigger(new Float32Array(trigger.pattern.length).fill((low + high) / 2), trigger, facts);
 }
 
 // ---------------------------------------------------------------- how it was done

@@ -54,6 +54,8 @@ function answer(report: AuditReport, scan: Scan): Markup {
   const { verdict, suspected, signs } = scan;
   const severity = severityOf(scan);
   const own = signs.filter(({ label }) => label === suspected);
+  // the answer itself speaks of noise
+  const listed = own.filter(({ id }) => id !== "noise");
   const other = signs.filter(({ label }) => label !== suspected);
   const p =
     verdict.pValue === null
@@ -64,7 +66,9 @@ function answer(report: AuditReport, scan: Scan): Markup {
       ? null
       : html`<div class="figure"><div class="figure-number">${className(report, suspected)}</div><div class="figure-label">the class under suspicion, named by ${plural(own.length, "sign")}</div></div>`;
   const list =
-    own.length === 0 ? null : html`<ul class="signs">${own.map(({ sentence }) => html`<li>${sentence}</li>`)}</ul>`;
+    listed.length === 0
+      ? null
+      : html`<ul class="signs">${listed.map(({ sentence }) => html`<li>${sentence}</li>`)}</ul>`;
   const others =
     other.length === 0
       ? null
@@ -145,8 +149,8 @@ function triggerPart(report: AuditReport, { trigger }: Scan): Markup | null {
         ? html` That is <strong>small</strong> (at most ${numberText(small)}): hardly any honest feature of a class fits into it.`
         : html` That is not small (more than ${numberText(small)}): any model can be led by a mark large enough.`;
   const parts = [
-    mask && figureOf(pictureUri(mask), "Mask of the trigger", html`Mask: where it covers the input, white is wholly`),
-    pattern && figureOf(pictureUri(pattern), "Pattern of the trigger", html`Pattern: what it puts there`),
+    mask && figureOf(pictureUri(mask), "Mask of the trigger", html`Mask: where it covers the input`),
+    pattern && figureOf(pictureUri(pattern), "Pattern of the trigger", html`Pattern: what it puts there, on grey`),
     ...examples.map(answeredFigure(report, label, "with the trigger")),
   ];
   return html`<h3>The smallest trigger found for ${name}</h3><p>A search by Neural Cleanse for the smallest mark that makes every input ${name}. Its mask adds up to <strong>${numberText(size)}</strong> of ${plural(pixels, "pixel")}.${judged} It sends ${rateCell(success)} of inputs that the search had not seen to ${name} (${success.successes} of ${success.trials}).</p><div class="pictures">${parts}</div>`;
