@@ -105,7 +105,7 @@ function claimLine(claim: Claim, verdicts: readonly Verdict[]): string {
     const families = own.filter(({ verdict }) => verdict === kind).map(({ family }) => family);
     return `${kind} for ${families.length}${families.length === 0 ? "" : ` (${families.join("; ")})`}`;
   });
-  return `- "${CLAIMS[claim]}", of ${own.length} kinds of trigger: ${outcomes.join(", ")}.`;
+  return `- Claim "${CLAIMS[claim]}", by the combined score, of ${own.length} kinds of trigger: ${outcomes.join(", ")}.`;
 }
 
 /** By the detector's own rule where it has one, else by p ≤ level. */
