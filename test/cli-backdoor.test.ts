@@ -17,7 +17,7 @@ import * as decision from "../src/methods/backdoor/decision.ts";
 import { detectorOf, detectors } from "../src/methods/backdoor/index.ts";
 import { type CaseFacts, defineDetector, type Need } from "../src/methods/backdoor/types.ts";
 import { networkOf } from "../src/methods/network.ts";
-import { architectureHash, dataFacts } from "../src/methods/population/facts.ts";
+import { architectureHash, dataFacts, weightScales } from "../src/methods/population/facts.ts";
 import type { ModelFacts } from "../src/methods/population/reference.ts";
 import type { Member, Population } from "../src/methods/population/types.ts";
 import { builder } from "../src/ops/index.ts";
@@ -345,6 +345,7 @@ describe("reference populations", () => {
         classes: 10,
         architecture: architectureHash(networkOf((await loadModel(CLEAN)).graph, "").graph),
         architectureName: "CNNa",
+        weightScales: weightScales((await loadModel(CLEAN)).graph),
         data: dataFacts("mnist:test", { images: tensor, labels: labels! }, geometry),
         ...task,
       },
@@ -387,6 +388,13 @@ describe("reference populations", () => {
     expect(result.detectors[0]!.pValue).toBeNull();
   });
 
+  test("of another training leave a heuristic answer, with the reason", async () => {
+    const path = await saved("cnn.json", [0, 0, 0]);
+    const result = resultOf(await assay("backdoor", "zoo/mnist-cnna-ibp.onnx", ...SCAN, "--reference", path));
+    expect(result.reference).toMatchObject({ used: false, reason: expect.stringContaining("trained otherwise") });
+    expect(result.verdict.kind).not.toBe("statistical");
+  });
+
   test.for([
     ["shape", { shape: [3, 32, 32] }],
     ["classes", { classes: 43 }],
@@ -401,12 +409,12 @@ describe("reference populations", () => {
   test("that are bundled are found by architecture and data, and only where there are inputs", async () => {
     const clothes = { name: "clothes", mean: 0.29, std: 0.35, coarse: Array<number>(49).fill(0.29) };
     const digits = await population([0, 1]);
-    const { architecture, shape, classes, data } = digits.task;
+    const { architecture, weightScales, shape, classes, data } = digits.task;
     const bundle = mkdtempSync(join(folder, "bundle-"));
     writeFileSync(join(bundle, "clothes.json"), JSON.stringify({ ...digits, task: { ...digits.task, data: clothes } }));
     writeFileSync(join(bundle, "digits.json"), JSON.stringify(digits));
     writeFileSync(join(bundle, "index.json"), JSON.stringify({ [architecture]: ["clothes.json", "digits.json"] }));
-    const model = { architecture, shape, classes };
+    const model = { architecture, weightScales, shape, classes };
     const found = (facts: ModelFacts) => compareWith(undefined, facts, bundle).result?.path;
     expect(found({ ...model, data, images: 400 })).toBe(join(bundle, "digits.json"));
     expect(found({ ...model, data: clothes, images: 400 })).toBe(join(bundle, "clothes.json"));

@@ -3,7 +3,7 @@
 import { batchOf } from "../methods/backdoor/material.ts";
 import type { CaseFacts, Detector } from "../methods/backdoor/types.ts";
 import type { Chunk } from "../methods/examine.ts";
-import { architectureHash, dataFacts } from "../methods/population/facts.ts";
+import { architectureHash, dataFacts, weightScales } from "../methods/population/facts.ts";
 import { cleanScans, type ModelFacts } from "../methods/population/reference.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import type { Compared } from "./backdoor-reference.ts";
@@ -29,6 +29,7 @@ export const modelFacts = ({ session, facts, shape, inputs, data }: ScanCase): M
     shape,
     classes: facts.classes,
     architecture: architectureHash(session.network.graph, nodeDigest),
+    weightScales: weightScales(session.network.graph),
     data: batch && dataFacts(data!.name, batch, facts.geometry),
     images: data?.images,
   };

@@ -5,7 +5,13 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { smallestP } from "../methods/population/p-values.ts";
-import { type ModelFacts, matchPopulation, PopulationError, readPopulation } from "../methods/population/reference.ts";
+import {
+  type ModelFacts,
+  matchPopulation,
+  PopulationError,
+  type PopulationMatch,
+  readPopulation,
+} from "../methods/population/reference.ts";
 import type { Population } from "../methods/population/types.ts";
 import type { ReferenceResult } from "./backdoor-results.ts";
 import { systemReason, unsupportedInput, usage } from "./errors.ts";
@@ -61,17 +67,23 @@ export function compareWith(stated: Reference | undefined, facts: ModelFacts, fo
   }
   // digits and clothes can have one architecture: only inputs tell which task it is
   const candidates = facts.data === undefined ? [] : bundled(folder, facts.architecture);
-  const found = candidates.find(({ population }) => isOfTask(population, facts));
-  return found
-    ? { population: found.population, result: resultOf(found, null) }
-    : { population: undefined, result: null };
+  const matches = candidates.flatMap((reference) => {
+    const match = matchOf(reference, facts);
+    return match ? [{ reference, match }] : [];
+  });
+  const found = matches.find(({ match }) => match.kind === "matches") ?? matches[0];
+  if (!found) return { population: undefined, result: null };
+  const { reference, match } = found;
+  const reason = match.kind === "matches" ? null : match.reason;
+  return { population: reason === null ? reference.population : undefined, result: resultOf(reference, reason) };
 }
 
-function isOfTask(population: Population, facts: ModelFacts): boolean {
+/** Undefined for populations of other tasks. */
+function matchOf({ population }: Reference, facts: ModelFacts): PopulationMatch | undefined {
   try {
-    return matchPopulation(population, facts).kind === "matches";
+    return matchPopulation(population, facts);
   } catch (error) {
-    if (error instanceof PopulationError) return false;
+    if (error instanceof PopulationError) return undefined;
     throw error;
   }
 }

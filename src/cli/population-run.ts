@@ -10,11 +10,12 @@ import {
   type PopulationRecipe,
   planMembers,
 } from "../methods/population/config.ts";
-import { architectureHash, dataFacts } from "../methods/population/facts.ts";
+import { architectureHash, dataFacts, weightScales } from "../methods/population/facts.ts";
 import { type Member, POPULATION_SCHEMA, type Population, type Scan } from "../methods/population/types.ts";
 import { populationText, shortEvidence, shortNumber, shortSeconds } from "../methods/population/write.ts";
 import { secondsText } from "../report/format.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
+import { median } from "../stats/summary.ts";
 import { systemReason, usage } from "./errors.ts";
 import type { KeptRun } from "./kept-run.ts";
 import { checkOutputFolder, writeWhole } from "./output.ts";
@@ -35,9 +36,7 @@ export async function findDetectors(uses: readonly DetectorUse[]): Promise<reado
   return uses.map((use) => {
     const detector = detectors.find(({ id }) => id === use.id);
     if (detector) return { detector, use };
-    throw usage(
-      `detectors: no detector "${use.id}"; known are ${known.join(", ")}.${didYouMean(use.id, known)}`,
-    );
+    throw usage(`detectors: no detector "${use.id}"; known are ${known.join(", ")}.${didYouMean(use.id, known)}`);
   });
 }
 
@@ -259,7 +258,11 @@ async function assemble(
 ): Promise<Population> {
   const { loadModel } = await import("../runtime/node-model.ts");
   const { networkFor } = await import("./subject.ts");
-  const network = await networkFor(await loadModel(trained[0]!.model.path));
+  const networkAt = async ({ model }: Trained) => networkFor(await loadModel(model.path));
+  const network = await networkAt(trained[0]!);
+  const scales: number[][] = [];
+  for (const each of trained)
+    if (each.member.group === "clean") scales.push(weightScales((await networkAt(each)).graph));
   const clean = trained.flatMap(({ member, record }) => (member.group === "clean" ? [record] : []));
   const members = trained.map(({ member, record }, i): Member => {
     const { poison = null } = member.config;
@@ -285,6 +288,7 @@ async function assemble(
       classes: task.classes,
       architecture: architectureHash(network.graph, nodeDigest),
       architectureName: trained[0]!.member.config.architecture,
+      weightScales: scales[0]!.map((_, layer) => shortNumber(median(scales.map((own) => own[layer]!)))!),
       data: task.facts,
     },
     scan: { ...recipe.scan },

@@ -19,7 +19,7 @@ export interface CleansePart extends PlainRecord {
   readonly label: number;
   /** Most steps; λ may change after each. */
   readonly steps: number;
-  /** Inputs seen in a step, in whole minibatches; no more than there are. */
+  /** Inputs seen in a step, in whole minibatches; where there are fewer, they are drawn again. */
   readonly samples: number;
   /** Inputs an update. */
   readonly batch: number;
@@ -79,7 +79,7 @@ export async function reverseTrigger(material: Material, part: CleansePart): Pro
   const search = engine.search(part.label, start, part.learningRate);
   const count = inputs.labels.length;
   const size = Math.min(part.batch, count);
-  const perStep = Math.floor(Math.min(part.samples, count) / size);
+  const perStep = Math.max(1, Math.floor(part.samples / size));
   const stream = minibatches(inputs, size, random.split("order"));
 
   let schedule = SCHEDULE_START;
@@ -208,7 +208,7 @@ function reasonFor(records: readonly CleanseRecord[], { middle, index, smallest,
 /** @source Wang et al. 2019, IEEE S&P, doi:10.1109/SP.2019.00031, sections IV and V, and the authors' code */
 export const neuralCleanse = defineDetector<CleansePart, CleanseRecord>({
   id: "neural-cleanse",
-  version: 1,
+  version: 2,
   family: "backdoor",
   title: "Neural Cleanse",
   summary:

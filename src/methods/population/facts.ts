@@ -31,6 +31,22 @@ export function architectureHash(graph: Graph, digest?: Digest): string {
   return hashText(lines.join("\n"), digest);
 }
 
+/**
+ * How large the weights are: root of the mean square of each convolution's and dense layer's weights, in the order of the
+ * network. Training for other lengths, with other penalties or for other aims changes them; a backdoor hardly does.
+ */
+export function weightScales(graph: Graph): number[] {
+  return topological(graph.outputs.map(({ value }) => value)).flatMap((node) => {
+    if (node.kind !== "node" || (node.op !== "MatMul" && node.op !== "Conv")) return [];
+    const weight = node.inputs[1];
+    if (weight?.kind !== "constant") return [];
+    const { data } = weight.tensor;
+    let squares = 0;
+    for (let i = 0; i < data.length; i++) squares += data[i]! ** 2;
+    return [rounded(Math.sqrt(squares / data.length))];
+  });
+}
+
 /** Blocks a side of the coarse mean picture. */
 const BLOCKS = 7;
 

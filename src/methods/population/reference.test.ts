@@ -63,7 +63,14 @@ const FACTS: DataFacts = { name: "mnist:test", mean: 0.13, std: 0.31, coarse: ne
 const POPULATION: Population = {
   schema: 1,
   name: "digits",
-  task: { shape: [1, 28, 28], classes: 10, architecture: "a", architectureName: "FCNNa", data: FACTS },
+  task: {
+    shape: [1, 28, 28],
+    classes: 10,
+    architecture: "a",
+    architectureName: "FCNNa",
+    weightScales: [0.2, 0.1],
+    data: FACTS,
+  },
   scan: { data: "mnist:test", images: 400, seed: 0 },
   recipe: { architecture: "FCNNa" },
   members: [
@@ -71,7 +78,14 @@ const POPULATION: Population = {
     member("patch-1", { group: "patch" }),
   ],
 };
-const MODEL = { shape: [1, 28, 28], classes: 10, architecture: "a", data: FACTS, images: 400 };
+const MODEL = {
+  shape: [1, 28, 28],
+  classes: 10,
+  architecture: "a",
+  weightScales: [0.21, 0.09],
+  data: FACTS,
+  images: 400,
+};
 
 describe("matching", () => {
   test("a model of the same task and architecture matches, with and without inputs", () => {
@@ -84,6 +98,17 @@ describe("matching", () => {
       kind: "other architecture",
       reason: expect.stringContaining("FCNNa"),
     });
+  });
+
+  test.for([
+    [[0.269, 0.075], undefined],
+    [[0.271, 0.1], "layer 1 are 1.4 times"],
+    [[0.2, 0.074], "layer 2 are 0.74 times"],
+    [[0.2, 0], "layer 2 are 0.0 times"],
+  ] as const)("weights of other sizes tell another training: %j", ([weightScales, fact]) => {
+    const match = matchPopulation(POPULATION, { ...MODEL, weightScales });
+    if (fact === undefined) expect(match).toEqual({ kind: "matches" });
+    else expect(match).toMatchObject({ kind: "other training", reason: expect.stringContaining(fact) });
   });
 
   test.for<readonly [Partial<ModelFacts>, RegExp]>([

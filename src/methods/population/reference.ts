@@ -41,16 +41,18 @@ export interface ModelFacts {
   readonly classes: number;
   /** By `architectureHash`. */
   readonly architecture: string;
+  /** By `weightScales`. */
+  readonly weightScales: readonly number[];
   /** Of the inputs that it is scanned with; undefined without inputs. */
   readonly data?: DataFacts | undefined;
   /** Number of those inputs. */
   readonly images?: number | undefined;
 }
 
-/** Scores of another architecture are not exchangeable with the members': they give no p-value. */
+/** Scores of another architecture or training are not exchangeable with the members': they give no p-value. */
 export type PopulationMatch =
   | { readonly kind: "matches" }
-  | { readonly kind: "other architecture"; readonly reason: string };
+  | { readonly kind: "other architecture" | "other training"; readonly reason: string };
 
 /**
  * Is the population of the model's task?
@@ -69,11 +71,28 @@ export function matchPopulation({ task, scan }: Population, model: ModelFacts): 
     const difference = dataDifference(task.data, model.data, { a: scan.images, b: model.images ?? scan.images });
     if (difference) throw refuse(difference);
   }
-  if (task.architecture === model.architecture) return { kind: "matches" };
-  return {
-    kind: "other architecture",
-    reason: `its members are of the architecture ${task.architectureName}, the model is of another one`,
-  };
+  if (task.architecture !== model.architecture) {
+    const reason = `its members are of the architecture ${task.architectureName}, the model is of another one`;
+    return { kind: "other architecture", reason };
+  }
+  const reason = trainingDifference(task.weightScales, model.weightScales);
+  return reason === undefined ? { kind: "matches" } : { kind: "other training", reason };
+}
+
+/**
+ * The weights of a layer are larger or smaller than in the clean members by this factor at most, where the recipe is the
+ * same. Measured: 80 clean and 40 backdoored networks of 11 kinds, MLP and CNNa on digits, 1.21 at most (all-to-all); the
+ * same CNNa trained by interval bounds, 1.7 to 2.2 in every layer.
+ */
+const SAME_TRAINING = 1.35;
+
+/** What tells that a model was trained otherwise than the members, or undefined. */
+function trainingDifference(members: readonly number[], own: readonly number[]): string | undefined {
+  const ratios = members.map((scale, i) => own[i]! / scale);
+  const layer = ratios.findIndex((ratio) => !(ratio <= SAME_TRAINING && ratio >= 1 / SAME_TRAINING));
+  if (layer < 0) return undefined;
+  const factor = `${ratios[layer]!.toPrecision(2)} times as large as in its members`;
+  return `the model seems to be trained otherwise: the weights of layer ${layer + 1} are ${factor}`;
 }
 
 /**

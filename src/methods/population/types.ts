@@ -56,6 +56,8 @@ export const populationSchema = z.object({
     /** Hash of the network's structure (ops and shapes, not weights). */
     architecture: z.string(),
     architectureName: z.string(),
+    /** Median over the clean members of each layer's `weightScales`. */
+    weightScales: z.array(z.number()),
     /** Of the scanned inputs, pixels in [0, 1]: what tells digits from clothes of the same shape. */
     data: z.object({
       name: z.string(),

@@ -48,7 +48,9 @@ test("curves and areas, rounded to four decimals: by hand", () => {
 
 test("by label where labels are told apart, and null where nothing was ever wrong or no intensity counts", () => {
   const byLabel = [0.11111, -0.11111, null, null];
-  expect(digestOf([{ ...curve, leaningsByLabel: byLabel }]).lean).toEqual({ [MODE]: [0.1111, -0.1111, null, null] });
+  expect(digestOf([{ ...curve, leaningsByLabel: byLabel }]).lean).toMatchObject({
+    [`${MODE} by label`]: [0.1111, -0.1111, null, null],
+  });
   const right = { ...curve, points: points.slice(0, 2), grid: [0, 0.4] };
   expect(digestOf([right]).areas).toEqual({ [MODE]: { joint: 0, conditional: null, modalShare: 0.5 } });
   const outside = digestOf([{ ...curve, points: points.slice(0, 1), grid: [0] }]);

@@ -68,7 +68,7 @@ const percent = (share: number | null): string =>
 
 export const titration = defineDetector<PlainRecord, TitrationRecord>({
   id: "titration",
-  version: 3,
+  version: 4,
   family: "backdoor",
   title: "Titration curves",
   summary:

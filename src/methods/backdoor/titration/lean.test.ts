@@ -116,6 +116,10 @@ test("a profile is the mean over the primary range, of Gaussian noise, by label 
     curve("gaussian", "noise", []),
     curve("salt-and-pepper", "real", byLabel),
   ];
-  expect(leanProfile(curves)).toEqual({ [CLIPPED]: byLabel, "noise-gaussian-clipped": [1.5, -0.5] });
+  expect(leanProfile(curves)).toEqual({
+    [CLIPPED]: [1.5, -0.5],
+    [`${CLIPPED} by label`]: byLabel,
+    "noise-gaussian-clipped": [1.5, -0.5],
+  });
   expect(leanProfile([curve("gaussian", "real", [null, null, null, null])])).toEqual({ [CLIPPED]: [1.5, -0.5] });
 });

@@ -24,21 +24,23 @@ const NORMAL_MAD = 1.4826;
 const SPREAD_FLOOR = 0.1;
 
 /**
- * Leanings under Gaussian noise, mean over the primary range of intensities, by mode: [K] of all inputs, or [K · K] by
- * label and class. `null` where there are too few inputs.
+ * Leanings under Gaussian noise, mean over the primary range of intensities: by mode [K], of all inputs, and by mode with
+ * `BY_LABEL` behind it [K · K], of the inputs of each label; `null` for labels with too few inputs.
  */
 export type LeanProfile = Readonly<Record<string, readonly (number | null)[]>>;
 
+const BY_LABEL = " by label";
+
 /** Modes without an intensity in the primary range are left out. */
 export function leanProfile(curves: readonly TitrationCurve[]): LeanProfile {
-  const entries = curves.flatMap((curve): [string, readonly (number | null)[]][] => {
+  const entries = curves.flatMap((curve): (readonly [string, readonly (number | null)[]])[] => {
     const { mode, leaningsByLabel: byLabel } = curve;
     if (mode.noise !== "gaussian") return [];
     const points = curve.points.filter(({ sigma }) => inPrimaryRange(mode.noise, sigma));
     if (points.length === 0) return [];
-    if (byLabel.some((value) => value !== null)) return [[modeId(mode), byLabel]];
     const all = points[0]!.leanings.map((_, k) => mean(points.map(({ leanings }) => leanings[k]!)));
-    return [[modeId(mode), all]];
+    const told = byLabel.some((value) => value !== null);
+    return [[modeId(mode), all], ...(told ? [[`${modeId(mode)}${BY_LABEL}`, byLabel] as const] : [])];
   });
   return Object.fromEntries(entries);
 }
@@ -64,8 +66,8 @@ interface Peak {
 const NOTHING: Peak = { excess: 0, source: null };
 
 /**
- * How far a network leans beyond others of its kind: with real inputs where they have been titrated with them, with noise
- * alone otherwise.
+ * How far a network leans beyond others of its kind: by label where all have enough inputs of their labels, else of all
+ * inputs, else with noise alone.
  *
  * @param classes K  @throws RangeError without a reference, or without a common mode
  */
@@ -96,8 +98,9 @@ function commonModes(profile: LeanProfile, reference: readonly LeanProfile[]): s
   );
   if (reference.length === 0 || common.length === 0)
     throw new RangeError("a leaning is judged against reference networks titrated in the same modes; there are none.");
+  const byLabel = common.filter((mode) => mode.endsWith(BY_LABEL));
   const real = common.filter((mode) => mode.startsWith("real"));
-  return real.length > 0 ? real : common;
+  return [byLabel, real, common].find((modes) => modes.length > 0)!;
 }
 
 /** [K]: where each class stands out most in one mode. */
