@@ -101,7 +101,15 @@ test("hostile names, classes and sentences stay text everywhere", async () => {
 
 test("a report with nothing in it is still a page that says so", async () => {
   const page = parse(
-    await renderHtml({ ...undecidedReport(), findings: [], robustness: [], runs: [], limits: [], environment: [] }),
+    await renderHtml({
+      ...undecidedReport(),
+      findings: [],
+      robustness: [],
+      backdoor: null,
+      runs: [],
+      limits: [],
+      environment: [],
+    }),
   );
   expect(all(page, ".empty").map(words)).toEqual([
     "Neither attacks nor verifiers ran in this audit.",

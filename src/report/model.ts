@@ -287,7 +287,7 @@ export interface DetectorVerdict {
 
 /** A sign that names a class, from work that does not build on the other signs' work. */
 export interface TamperingSign {
-  readonly id: "noise" | "margin" | "patch";
+  readonly kind: "noise" | "margin" | "patch";
   readonly label: number;
   readonly sentence: string;
 }

@@ -40,6 +40,12 @@ test.for([
   [["robustness", 0, "examples", 0, "picture", "original", "width"], 27, "original", "fill the picture"],
   [["robustness", 0, "examples", 0, "picture", "change", "values"], "AAAA", "picture", "differ in size"],
   [["suspicions", 0, "targetClass"], 99, "suspicions[0]", "class 99"],
+  [["backdoor", "suspected"], 10, "backdoor", "class 10"],
+  [["backdoor", "detectors", 0, "pValue"], 1.5, "backdoor.detectors[0].pValue", "<=1"],
+  [["backdoor", "curves", 1, "shares"], [0.5], "backdoor.curves[1]", "one share an intensity"],
+  [["backdoor", "curves", 1, "intensities", 1], 9, "backdoor.curves[1]", "must rise"],
+  [["backdoor", "lean", "modes"], [], "backdoor.lean", "one excess a mode"],
+  [["backdoor", "trigger", "mask", "width"], 27, "backdoor.trigger.mask", "fill the picture"],
   [["runs", 0, "seconds"], null, "runs[0].seconds", "expected number"],
   [["extra"], 1, "top level", "extra"],
 ] as const)("refuses a report with a wrong %s", ([path, value, place, fact]) => {
@@ -48,6 +54,11 @@ test.for([
   expect(read).toThrow(place);
   expect(read).toThrow(fact);
   expect(read).toThrow(/^[^\n]+$/);
+});
+
+test("a report of before there was a search for backdoors is read as one without", () => {
+  const { backdoor: _, ...old } = suspiciousReport();
+  expect(parseReport(JSON.parse(JSON.stringify(old))).backdoor).toBeNull();
 });
 
 test.for([null, 1, "report", [], {}, { verdict: "ship" }])("refuses %j, which is no report", (raw) => {

@@ -257,7 +257,7 @@ const backdoor = z
       .readonly(),
     suspected: count.nullable(),
     signs: z
-      .array(z.strictObject({ id: z.enum(["noise", "margin", "patch"]), label: count, sentence: text }).readonly())
+      .array(z.strictObject({ kind: z.enum(["noise", "margin", "patch"]), label: count, sentence: text }).readonly())
       .readonly(),
     reference: z
       .strictObject({ name: text, recipe: text, clean: count, smallestP: share, unused: text.nullable() })

@@ -40,6 +40,16 @@ function strainedReport(): AuditReport {
       inputs: [{ name: long, shape: [long], type: long }],
     },
     data: { ...report.data, source: long, classNames: report.data.classNames.map(() => long) },
+    backdoor: {
+      ...report.backdoor!,
+      verdict: { ...report.backdoor!.verdict, reason: long },
+      reference: { ...report.backdoor!.reference!, name: long, recipe: long },
+      signs: report.backdoor!.signs.map((sign) => ({ ...sign, sentence: long })),
+      curves: report.backdoor!.curves.map((curve) => ({ ...curve, title: long })),
+      detectors: report.backdoor!.detectors.map((own) => ({ ...own, title: long, reason: long })),
+      nextSteps: [`\`${long}\``],
+      settings: [{ name: long, value: long }],
+    },
     runs: report.runs.map((run) => ({ ...run, method: long, seed: long, options: { [long]: long } })),
     environment: [{ name: long, value: long }],
   };

@@ -15,6 +15,7 @@ import type {
 } from "../../src/report/model.ts";
 import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
 import { proportion } from "../../src/stats/proportion.ts";
+import { backdoorScan } from "./backdoor-fixture.ts";
 
 const SIZE = { channels: 1, height: 28, width: 28 } as const;
 export const CLASS_NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
@@ -376,7 +377,7 @@ export function suspiciousReport(): AuditReport {
     },
     robustness: [robustness()],
     suspicions: [backdoor()],
-    backdoor: null,
+    backdoor: backdoorScan((label) => picture(stamp(digit(label, 2)))),
     runs: RUNS,
     environment: [
       { name: "assay", value: "0.1.0" },

@@ -7,6 +7,7 @@ import { backdoor, CLASS_NAMES, classRows, point, RUNS, suspiciousReport } from 
 export function healthyReport(): AuditReport {
   const report = suspiciousReport();
   const [linf] = report.robustness;
+  const scan = report.backdoor!;
   return {
     ...report,
     decision: {
@@ -73,6 +74,20 @@ export function healthyReport(): AuditReport {
         examples: linf!.examples.slice(0, 2),
       },
     ],
+    backdoor: {
+      ...scan,
+      verdict: {
+        ...scan.verdict,
+        flagged: false,
+        target: null,
+        pValue: 0.39,
+        reason: "Noise pulls the model no further than clean models: 15 of 40 lean as far to any class (p = 0.39).",
+      },
+      suspected: null,
+      signs: [],
+      noise: null,
+      trigger: null,
+    },
     suspicions: [
       {
         ...backdoor(),
@@ -151,6 +166,25 @@ export function undecidedReport(): AuditReport {
         examples: [],
       },
     ],
+    backdoor: {
+      ...report.backdoor!,
+      verdict: {
+        flagged: null,
+        kind: "undecided",
+        target: 3,
+        pValue: null,
+        level: null,
+        reason: "By the margins of its classes (MM-BD) three stands out, but noise does not lead there.",
+      },
+      suspected: 3,
+      signs: report.backdoor!.signs.filter(({ label }) => label === 3),
+      reference: null,
+      curves: report.backdoor!.curves.map((curve) => ({ ...curve, band: null })),
+      lean: null,
+      noise: null,
+      trigger: { ...report.backdoor!.trigger!, label: 3, size: 41.3, mask: null, pattern: null, examples: [] },
+      detectors: report.backdoor!.detectors.map((own) => ({ ...own, pValue: null })),
+    },
     suspicions: [],
     runs: RUNS.slice(1, 3),
   };

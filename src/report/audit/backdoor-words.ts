@@ -53,9 +53,8 @@ export function signSentence(
       const own = examined.find(({ detector }) => detector.id === "mm-bd")?.detection.pValue ?? null;
       if (p !== null && reference) {
         const as = Math.round(p * (reference.clean + 1)) - 1;
-        const seen =
-          as === 0 ? `in none of ${reference.clean} clean models` : `in ${as} of ${reference.clean} clean models`;
-        return `The margin of ${named(label)} can be raised above the other classes' as that of a class can ${seen} (${pText(p)}).`;
+        const seen = as === 0 ? "none" : `${as}`;
+        return `The margin of ${named(label)} can be raised far above the other classes'; ${seen} of ${reference.clean} clean models ${as > 1 ? "have" : "has"} a class that stands out as far (${pText(p)}).`;
       }
       const test = `${own === null ? "flagged" : pText(own)} by MM-BD's own test, which flags clean models too, one in three to one in ten`;
       return `The margin of ${named(label)} can be raised far above the other classes': ${test}.`;
@@ -147,7 +146,10 @@ export function backdoorFinding(scan: BackdoorScan, named: Named): Finding {
   };
   const name = suspected === null ? "" : named(suspected);
   if (isConfirmed(scan)) {
-    const [measured, patch] = [signs.filter(({ id }) => id !== "patch"), signs.some(({ id }) => id === "patch")];
+    const [measured, patch] = [
+      signs.filter(({ kind }) => kind !== "patch"),
+      signs.some(({ kind }) => kind === "patch"),
+    ];
     return {
       ...shared,
       title: `${numbers(signs.length)} signs of a backdoor lead to ${name}`,
@@ -185,10 +187,10 @@ const SIGN_NAMES = {
 
 /** Why a model with confirmed signs must not be used. */
 export function tamperedReason(scan: BackdoorScan, named: Named): string {
-  const names = agreeing(scan).map(({ id }) => SIGN_NAMES[id]);
+  const names = agreeing(scan).map(({ kind }) => SIGN_NAMES[kind]);
   if (scan.suspected === null || names.length < 2) return "";
   const listed = `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-  return `${numbers(names.length)} signs that have nothing to do with each other lead to ${named(scan.suspected)}: ${listed}. Whoever knows a planted trigger decides what the model answers.`;
+  return `${numbers(names.length)} independent signs lead to ${named(scan.suspected)}: ${listed}. Whoever knows a planted trigger decides what the model answers.`;
 }
 
 const numbers = (count: number): string => ["No", "One", "Two", "Three"][count] ?? `${count}`;

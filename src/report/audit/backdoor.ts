@@ -38,7 +38,7 @@ export function backdoorScan(
     },
     suspected: suspectedClass(decision, signs),
     signs: signs.map(({ kind, label }) => ({
-      id: kind,
+      kind,
       label,
       sentence: signSentence(result, { kind, label }, named, obeyed),
     })),

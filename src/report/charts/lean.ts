@@ -53,6 +53,7 @@ function design(
   const single = classes.flatMap(({ label, byMode }) => byMode.map((value) => ({ label, value })));
   const values = [0, threshold ?? 0, ...classes.map(({ excess }) => excess), ...single.map(({ value }) => value)];
   const [low, high] = [Math.min(...values), Math.max(...values)];
+  const ticks = narrow ? 4 : 8;
   const room = ROOM * (high - low || 1);
   const letters = Math.max(...classes.map(({ label }) => shortName(label).length));
   const ink = ({ label }: { readonly label: number }) => (label === suspected ? colour.attacked : colour.clean);
@@ -65,7 +66,7 @@ function design(
     style: { fontSize: narrow ? "12px" : "13.5px", color: colour.muted },
     x: {
       domain: [low - room, high + room],
-      ticks: narrow ? 4 : 8,
+      ticks,
       label: "further than clean models, in their spreads",
       labelAnchor: "center",
       labelArrow: "none",
@@ -73,7 +74,7 @@ function design(
     },
     y: { domain: classes.map(({ label }) => label), tickFormat: shortName, tickSize: 0, label: null, padding: 0.4 },
     marks: [
-      Plot.gridX({ stroke: colour.line, strokeOpacity: 1 }),
+      Plot.gridX({ ticks, stroke: colour.line, strokeOpacity: 1 }),
       Plot.ruleX([0], { stroke: colour.muted }),
       Plot.ruleY(classes, { x1: () => 0, x2: "excess", y: "label", stroke: ink, strokeWidth: 3 }),
       Plot.tickX(single, { x: "value", y: "label", stroke: colour.muted, strokeOpacity: 0.55, strokeWidth: 1.5 }),

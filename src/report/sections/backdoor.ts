@@ -46,7 +46,7 @@ function referenceText({ reference, verdict }: Scan): Markup {
   const level =
     verdict.level === null
       ? null
-      : html` A model is flagged at p ≤ ${verdict.level}, as are ${percent(verdict.level, 0)} of clean models.`;
+      : html` A model is flagged at p ≤ ${verdict.level}, as are ${percent(verdict.level, 0)} of clean models.`;
   return html`Compared with <strong>${plural(reference.clean, "clean model")}</strong> of ${reference.name}${recipe}; the smallest ${term("pvalue", "p-value")} they allow is ${pText(reference.smallestP)}.${level}`;
 }
 
@@ -55,12 +55,12 @@ function answer(report: AuditReport, scan: Scan): Markup {
   const severity = severityOf(scan);
   const own = signs.filter(({ label }) => label === suspected);
   // the answer itself speaks of noise
-  const listed = own.filter(({ id }) => id !== "noise");
+  const listed = own.filter(({ kind }) => kind !== "noise");
   const other = signs.filter(({ label }) => label !== suspected);
   const p =
     verdict.pValue === null
       ? null
-      : html`<div class="figure"><div class="figure-number">p = ${pText(verdict.pValue)}</div><div class="figure-label">share of clean models that would look like this, at most</div></div>`;
+      : html`<div class="figure"><div class="figure-number">p = ${pText(verdict.pValue)}</div><div class="figure-label">share of models that look at least this suspicious, among the clean ones and this</div></div>`;
   const target =
     suspected === null
       ? null
