@@ -7,6 +7,8 @@ import { bandChart } from "./band.ts";
 import { barChart } from "./bars.ts";
 import { type ChartKit, loadChartKit, NARROW, WIDE } from "./chart.ts";
 import { classChart } from "./classes.ts";
+import { leanChart, shownClasses } from "./lean.ts";
+import { responseChart, responseTop } from "./response.ts";
 
 let kit: ChartKit;
 beforeAll(async () => {
@@ -30,6 +32,12 @@ function marks(svg: string, fill: string): { x: number; y: number }[] {
       .map(Number);
     return { x: x!, y: y! };
   });
+}
+
+/** The round marks of one colour. */
+function circles(svg: string, fill: string): { x: number; y: number }[] {
+  const found = drawing(svg).querySelectorAll(`[aria-label="dot"][fill="${fill}"] circle, circle[fill="${fill}"]`);
+  return [...found].map((dot) => ({ x: Number(dot.getAttribute("cx")), y: Number(dot.getAttribute("cy")) }));
 }
 
 const texts = (svg: string): string[] => [...drawing(svg).querySelectorAll("text")].map((t) => t.textContent);
@@ -149,4 +157,52 @@ test("a hostile name stays text in every chart", () => {
     expect(wide.match(/<\/svg>/g)).toHaveLength(1);
     expect(drawing(wide).querySelector("desc")!.textContent).toContain(name);
   }
+});
+
+const scan = () => suspiciousReport().backdoor!;
+
+test("a curve of answers to noise stands where its data says, its band behind it", () => {
+  const curve = scan().curves[0]!;
+  const svg = responseChart(kit, curve, "response", 1);
+  // height 210, margins 12 and 40: 170 is 0%, 12 is 100%; a root axis 0…5 over 42…326
+  const expected = curve.intensities.map((sigma, i) => ({
+    x: expect.closeTo(42 + 284 * Math.sqrt(sigma / 5), 6),
+    y: expect.closeTo(170 - 158 * curve.shares[i]!, 6),
+  }));
+  expect(circles(svg, "var(--attacked)")).toEqual(expected);
+  expect([...drawing(svg).querySelectorAll('[aria-label="area"] path')]).toHaveLength(1);
+  expect(drawing(svg).querySelector("desc")!.textContent).toContain("at 5 62%, clean models 15% to 45%");
+  const bare = responseChart(kit, { ...curve, band: null }, "bare", 1);
+  expect([...drawing(bare).querySelectorAll('[aria-label="area"] path')]).toHaveLength(0);
+});
+
+test("charts of answers to noise share an axis that holds all curves and bands", () => {
+  const [first, ...rest] = scan().curves;
+  const low = { ...first!, shares: first!.shares.map(() => 0.1), band: null };
+  expect(responseTop([low])).toBe(0.25);
+  expect(responseTop([low, ...rest])).toBe(1);
+  expect(responseTop([])).toBe(0.25);
+});
+
+test("of the pull of noise, one class is marked and the threshold drawn", () => {
+  const { lean } = scan();
+  const nameOf = (label: number): string => `digit ${label}`;
+  const { wide } = leanChart(kit, lean!, { id: "lean", nameOf, suspected: 7 });
+  expect(texts(wide)).toEqual(expect.arrayContaining(["▶ digit 7", "digit 3", "flagged above"]));
+  expect(circles(wide, "var(--attacked)")).toHaveLength(1);
+  const clean = circles(wide, "var(--clean)");
+  expect(clean).toHaveLength(9);
+  const [marked] = circles(wide, "var(--attacked)");
+  expect(marked!.x).toBeGreaterThan(Math.max(...clean.map(({ x }) => x)));
+  expect(drawing(wide).querySelector("desc")!.textContent).toContain("digit 7: 6.80");
+  const open = leanChart(kit, { ...lean!, threshold: null }, { id: "lean", nameOf, suspected: null });
+  expect(texts(open.wide)).not.toContain("flagged above");
+  expect(circles(open.wide, "var(--attacked)")).toEqual([]);
+});
+
+test("of very many classes the pull is shown for those that lean furthest", () => {
+  const classes = Array.from({ length: 300 }, (_, label) => ({ label, excess: label % 100, byMode: [0] }));
+  const shown = shownClasses({ ...scan().lean!, classes });
+  expect(shown).toHaveLength(20);
+  expect(Math.min(...shown.map(({ excess }) => excess))).toBe(93);
 });
