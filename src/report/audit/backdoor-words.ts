@@ -4,6 +4,7 @@ import { type BackdoorResult, type Sign, signsFor } from "../../methods/audit/ta
 import { FALSE_ALARMS } from "../../methods/backdoor/decision.ts";
 import { numberText, percent, plural } from "../format.ts";
 import type { BackdoorScan, Finding, GateCondition } from "../model.ts";
+import { agreeing, isConfirmed, tamperingSeverity } from "../read.ts";
 
 /** The name of a class. */
 export type Named = (label: number) => string;
@@ -68,13 +69,6 @@ export function signSentence(
       throw new Error(`unreachable: ${kind satisfies never}`);
   }
 }
-
-/** Signs that name the suspected class together. */
-export const agreeing = ({ signs, suspected }: BackdoorScan): BackdoorScan["signs"] =>
-  signs.filter(({ label }) => label === suspected);
-
-/** Two kinds of work that name one class are more than chance; one alone is not. */
-export const isConfirmed = (scan: BackdoorScan): boolean => agreeing(scan).length >= 2;
 
 /** What a person should do next, most useful first. */
 export function nextStepsOf({ decision, reference }: BackdoorResult, signs: readonly Sign[], named: Named): string[] {
@@ -160,22 +154,23 @@ export function backdoorFinding(scan: BackdoorScan, named: Named): Finding {
     };
   }
   if (verdict.flagged === true || signs.length > 0) {
+    const severity = tamperingSeverity(scan);
     const often =
       calibrated && verdict.flagged
         ? ` Of clean models ${percent(FALSE_ALARMS, 0)} are flagged like this; no other sign agrees.`
         : " No other sign agrees.";
     return {
       ...shared,
-      title: `One sign of a backdoor, leading to ${name}`,
+      title: `One ${severity === "note" ? "weak " : ""}sign of a backdoor, leading to ${name}`,
       sentence: `${signs[0]?.sentence ?? verdict.reason}${often}`,
-      severity: "warning",
+      severity,
     };
   }
   return {
     ...shared,
     title: verdict.flagged === null ? "Whether it has a backdoor is open" : "No sign of a backdoor",
     sentence: `${verdict.reason} This does not exclude one.`,
-    severity: calibrated ? "good" : "note",
+    severity: tamperingSeverity(scan),
   };
 }
 

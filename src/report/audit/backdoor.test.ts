@@ -9,8 +9,9 @@ import type { Detection } from "../../methods/backdoor/types.ts";
 import type { Member, Population } from "../../methods/population/types.ts";
 import { proportion } from "../../stats/proportion.ts";
 import type { BackdoorScan, BandPoint } from "../model.ts";
+import { isConfirmed } from "../read.ts";
 import { backdoorScan } from "./backdoor.ts";
-import { backdoorCondition, backdoorFinding, isConfirmed, tamperedReason } from "./backdoor-words.ts";
+import { backdoorCondition, backdoorFinding, tamperedReason } from "./backdoor-words.ts";
 import { DEFAULT_GATE, decide } from "./decide.ts";
 
 const named = (label: number): string => ["zero", "one", "two"][label] ?? `class ${label}`;
@@ -155,6 +156,13 @@ test.for([
   expect(backdoorCondition(scan, named).outcome).toBe(outcome);
   expect(isConfirmed(scan)).toBe(outcome === "failed");
   expect(tamperedReason(scan, named)).toMatch(outcome === "failed" ? /independent signs lead to one/ : /^$/);
+});
+
+test("margins alone are a hint where no clean models are known", () => {
+  const scan = scanWith(null, ["margin"]);
+  const unknown: BackdoorScan = { ...scan, verdict: { ...scan.verdict, kind: "undecided", pValue: null } };
+  expect(backdoorFinding(unknown, named)).toMatchObject({ severity: "note", evidence: "heuristic" });
+  expect(backdoorCondition(unknown, named).outcome).toBe("met");
 });
 
 test("signs that name different classes do not confirm each other", () => {

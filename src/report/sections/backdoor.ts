@@ -4,9 +4,9 @@ import { leanChart, MOST_CLASSES } from "../charts/lean.ts";
 import { responseChart, responseTop } from "../charts/response.ts";
 import { numberText, percent, plural } from "../format.ts";
 import { html, type Markup, trusted } from "../markup.ts";
-import type { AnsweredPicture, AuditReport, BackdoorScan, DetectorVerdict, Severity } from "../model.ts";
+import type { AnsweredPicture, AuditReport, BackdoorScan, DetectorVerdict } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
-import { className } from "../read.ts";
+import { className, tamperingSeverity } from "../read.ts";
 import {
   type Column,
   chartFigure,
@@ -23,19 +23,22 @@ type Scan = BackdoorScan;
 
 const pText = (p: number): string => String(Number(p.toPrecision(2)));
 
-function severityOf({ verdict, signs, suspected }: Scan): Severity {
-  const agreeing = signs.filter(({ label }) => label === suspected).length;
-  if (agreeing >= 2) return "critical";
-  if (agreeing === 1 || verdict.flagged === true) return "warning";
-  return verdict.kind === "statistical" ? "good" : "note";
+function titleOf(scan: Scan): string {
+  const { verdict, suspected } = scan;
+  switch (tamperingSeverity(scan)) {
+    case "critical":
+      return "A backdoor is likely";
+    case "warning":
+      return "A backdoor is possible";
+    case "good":
+      return "No sign of a backdoor";
+    default:
+      if (suspected !== null) return "A weak sign of a backdoor";
+      return verdict.flagged === null
+        ? "Whether it has a backdoor is open"
+        : "No sign of a backdoor, by a rule of thumb";
+  }
 }
-
-const TITLES = {
-  critical: "A backdoor is likely",
-  warning: "A backdoor is possible",
-  good: "No sign of a backdoor",
-  note: "No sign of a backdoor, by a rule of thumb",
-} as const satisfies Record<Severity, string>;
 
 function referenceText({ reference, verdict }: Scan): Markup {
   if (reference === null)
@@ -52,7 +55,7 @@ function referenceText({ reference, verdict }: Scan): Markup {
 
 function answer(report: AuditReport, scan: Scan): Markup {
   const { verdict, suspected, signs } = scan;
-  const severity = severityOf(scan);
+  const severity = tamperingSeverity(scan);
   const own = signs.filter(({ label }) => label === suspected);
   // the answer itself speaks of noise
   const listed = own.filter(({ kind }) => kind !== "noise");
@@ -73,7 +76,7 @@ function answer(report: AuditReport, scan: Scan): Markup {
     other.length === 0
       ? null
       : html`<p class="fine">Other signs: ${other.map(({ label, sentence }) => html`${className(report, label)}: ${sentence} `)}</p>`;
-  return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(verdict.kind === "statistical" || severity === "critical" ? "statistical" : "heuristic")}${severityMark(severity)}</div><h3>${TITLES[severity]}</h3><p>${verdict.reason}</p>${p === null && target === null ? null : html`<div class="numbers">${p}${target}</div>`}${list}${others}<p class="fine">${referenceText(scan)}</p></article>`;
+  return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(verdict.kind === "statistical" || severity === "critical" ? "statistical" : "heuristic")}${severityMark(severity)}</div><h3>${titleOf(scan)}</h3><p>${verdict.reason}</p>${p === null && target === null ? null : html`<div class="numbers">${p}${target}</div>`}${list}${others}<p class="fine">${referenceText(scan)}</p></article>`;
 }
 
 // ---------------------------------------------------------------- curves and lean
