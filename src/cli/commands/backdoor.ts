@@ -112,7 +112,7 @@ function checkInputs({ dataset, chunk, domain }: Inputs): void {
   const count = chunk.labels.length;
   if (count < LEAST_IMAGES) {
     throw unsupportedInput(
-      `${dataset.name}: ${count} inputs, but detectors need at least ${LEAST_IMAGES}; give more, or leave it away to examine the model by itself`,
+      `${dataset.name}: ${count} ${count === 1 ? "input" : "inputs"}, but detectors need at least ${LEAST_IMAGES}; give more, or leave it away to examine the model by itself`,
     );
   }
   if (dataset.shape.length !== 3 || domain !== undefined) return;

@@ -89,7 +89,21 @@ test("too few clean models leave the question open, however far the model leans"
 
 test("a population titrated by another version gives no p-value", () => {
   const other = { ...titrated(1, 5), detector: { ...TITRATION, version: 8 } };
-  expect(decide({ detections: [other], reference: population(39) })).toMatchObject({ pValue: null, lean: null });
+  const decision = decide({ detections: [other], reference: population(39) });
+  expect(decision).toMatchObject({ pValue: null, lean: null });
+  expect(decision.reason).toContain("No titration that the reference can be compared with");
+});
+
+test("a population with a member that was titrated in other modes gives no p-value", () => {
+  const [first, ...others] = population(39).members;
+  const scan = first!.scans["titration"]!;
+  const odd = { ...first!, scans: { titration: { ...scan, evidence: { ...scan.evidence, lean: {} } } } };
+  const reference = { members: [odd, ...others] } as Population;
+  expect(decide({ detections: [titrated(1, 5)], reference })).toMatchObject({
+    kind: "undecided",
+    pValue: null,
+    lean: null,
+  });
 });
 
 test("without a reference MM-BD's test speaks, and only where noise leads to the same class", () => {
@@ -102,4 +116,6 @@ test("without a reference MM-BD's test speaks, and only where noise leads to the
   expect(judge(titrated(1), mmBd(true, 3))).toMatchObject({ flagged: null, target: 3, kind: "undecided" });
   expect(judge(titrated(1), mmBd(false, 3))).toMatchObject({ flagged: false, target: null, kind: "heuristic" });
   expect(judge(titrated(1))).toMatchObject({ flagged: null, kind: "undecided", lean: null, pValue: null });
+  expect(judge(mmBd(true, 3))).toMatchObject({ flagged: null, kind: "undecided" });
+  expect(judge(mmBd(true, 3)).reason).toContain("titration was not run");
 });

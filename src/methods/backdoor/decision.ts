@@ -10,7 +10,7 @@ import { oneSidedP } from "../population/p-values.ts";
 import { cleanScans } from "../population/reference.ts";
 import type { Population } from "../population/types.ts";
 import { digestOf, readDigest } from "./titration/digest.ts";
-import { type JudgedLean, judgeLean } from "./titration/lean.ts";
+import { commonModes, type JudgedLean, judgeLean } from "./titration/lean.ts";
 import type { TitrationCurve } from "./titration/types.ts";
 import type { Detection, Detector } from "./types.ts";
 
@@ -53,19 +53,22 @@ export function decide({ detections, reference }: Case): Decision {
   const perDetector: Record<string, number | null> = {};
   for (const { detector, detection } of detections)
     perDetector[detector.id] = reference ? againstClean(detector, detection, reference) : null;
-  if (!lean) return { ...heuristic(detections), pValue: null, threshold: null, perDetector, lean };
+  if (!lean) return { ...heuristic(detections, reference), pValue: null, threshold: null, perDetector, lean };
   perDetector[TITRATION] = lean.pValue;
   return { ...statistical(lean), perDetector, lean };
 }
 
-/** Undefined where the titration failed, or the population was not titrated by this version. */
+/** Undefined where the titration failed, or the population was not titrated by this version, or in other modes. */
 function leanAgainst({ detector, detection }: Reading, reference: Population): JudgedLean | undefined {
   const digests = cleanScans(reference, detector).flatMap(({ evidence }) => readDigest(evidence) ?? []);
   const { curves } = detection.evidence as { readonly curves?: readonly TitrationCurve[] };
-  if (digests.length === 0 || curves === undefined) return undefined;
+  if (curves === undefined) return undefined;
+  const profile = digestOf(curves).lean;
+  const leans = digests.map(({ lean }) => lean);
+  if (commonModes(profile, leans).length === 0) return undefined;
   return judgeLean({
-    profile: digestOf(curves).lean,
-    reference: digests.map(({ lean }) => lean),
+    profile,
+    reference: leans,
     classes: curves[0]!.labels.length,
     level: FALSE_ALARMS,
   });
@@ -95,11 +98,15 @@ function againstClean(detector: Reading["detector"], { score }: Detection, refer
   return score === null || clean.length === 0 ? null : oneSidedP(score, clean);
 }
 
-function heuristic(detections: readonly Reading[]): Pick<Decision, "flagged" | "target" | "kind" | "reason"> {
+function heuristic(
+  detections: readonly Reading[],
+  reference: Population | undefined,
+): Pick<Decision, "flagged" | "target" | "kind" | "reason"> {
   const of = (id: string) => detections.find(({ detector }) => detector.id === id)?.detection;
   const [mmbd, titration] = [of("mm-bd"), of(TITRATION)];
   if (mmbd?.flagged === undefined || mmbd.flagged === null) {
-    const reason = "No reference population, and no detector with a rule of its own that holds for every model.";
+    const lacking = reference ? "No titration that the reference can be compared with" : "No reference population";
+    const reason = `${lacking}, and no detector with a rule of its own that holds for every model.`;
     return { flagged: null, target: null, kind: "undecided", reason };
   }
   const agree = mmbd.target !== null && titration?.target === mmbd.target;
@@ -110,6 +117,7 @@ function heuristic(detections: readonly Reading[]): Pick<Decision, "flagged" | "
     const reason = `MM-BD flags class ${mmbd.target}, and noise leads to the same class.`;
     return { flagged: true, target: mmbd.target, kind: "heuristic", reason };
   }
-  const reason = `MM-BD flags class ${mmbd.target}, but noise does not lead there.`;
+  const noise = titration ? "but noise does not lead there" : "and titration was not run to confirm it";
+  const reason = `MM-BD flags class ${mmbd.target}, ${noise}.`;
   return { flagged: null, target: mmbd.target, kind: "undecided", reason };
 }

@@ -72,9 +72,10 @@ const NOTHING: Peak = { excess: 0, source: null };
  * @param classes K  @throws RangeError without a reference, or without a common mode
  */
 export function leanOf(profile: LeanProfile, reference: readonly LeanProfile[], classes: number): Lean {
-  const peaks = Object.fromEntries(
-    commonModes(profile, reference).map((mode) => [mode, peaksOf(profile, reference, mode, classes)]),
-  );
+  const modes = commonModes(profile, reference);
+  if (modes.length === 0)
+    throw new RangeError("a leaning is judged against reference networks titrated in the same modes; there are none.");
+  const peaks = Object.fromEntries(modes.map((mode) => [mode, peaksOf(profile, reference, mode, classes)]));
   const byClass = Array.from({ length: classes }, (_, k) =>
     Object.values(peaks)
       .map((of) => of[k]!)
@@ -92,15 +93,15 @@ export function leanOf(profile: LeanProfile, reference: readonly LeanProfile[], 
 
 const higher = (a: Peak, b: Peak): Peak => (b.excess > a.excess ? b : a);
 
-function commonModes(profile: LeanProfile, reference: readonly LeanProfile[]): string[] {
+/** In which a network can be held against all others, of the most telling kind; none where these lack it, or are none. */
+export function commonModes(profile: LeanProfile, reference: readonly LeanProfile[]): string[] {
+  if (reference.length === 0) return [];
   const common = Object.keys(profile).filter((mode) =>
     reference.every((other) => other[mode]?.length === profile[mode]!.length),
   );
-  if (reference.length === 0 || common.length === 0)
-    throw new RangeError("a leaning is judged against reference networks titrated in the same modes; there are none.");
   const byLabel = common.filter((mode) => mode.endsWith(BY_LABEL));
   const real = common.filter((mode) => mode.startsWith("real"));
-  return [byLabel, real, common].find((modes) => modes.length > 0)!;
+  return [byLabel, real, common].find((modes) => modes.length > 0) ?? [];
 }
 
 /** [K]: where each class stands out most in one mode. */
