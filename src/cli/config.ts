@@ -1,8 +1,8 @@
 /** @file Options from the command line and from the file that `--config` names. */
 
-import { readFileSync } from "node:fs";
-import { systemReason, usage } from "./errors.ts";
+import { usage } from "./errors.ts";
 import { type OptionKey, type Options, parseOptions } from "./options.ts";
+import { readJson } from "./read-json.ts";
 
 /** @throws CliError (usage) naming the file or flag and the key */
 export function readOptions<K extends OptionKey>(
@@ -12,22 +12,11 @@ export function readOptions<K extends OptionKey>(
   const stated = parseOptions(keys, raw) as Options<K | "config">;
   if (stated.config === undefined) return stated;
   const file = stated.config as string;
-  return { ...parseOptions(keys, readJson(file), `the config file ${file}`), ...stated };
+  return { ...parseOptions(keys, readObject(file), `the config file ${file}`), ...stated };
 }
 
-function readJson(path: string): Record<string, unknown> {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw usage(`the config file ${path} cannot be read: ${systemReason(error)}`, error);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw usage(`the config file ${path} is not JSON: ${(error as Error).message}`, error);
-  }
+function readObject(path: string): Record<string, unknown> {
+  const value = readJson(path, "the config file");
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw usage(`the config file ${path} must hold one object of options`);
   }

@@ -16,10 +16,11 @@ import { populationText, shortEvidence, shortNumber, shortSeconds } from "../met
 import { secondsText } from "../report/format.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import { median } from "../stats/summary.ts";
-import { systemReason, usage } from "./errors.ts";
+import { usage } from "./errors.ts";
 import type { KeptRun } from "./kept-run.ts";
 import { checkOutputFolder, writeWhole } from "./output.ts";
 import type { MemberInput, MemberRecord, MemberScanInput, ModelFile, ScanRecord } from "./population-jobs.ts";
+import { readJson } from "./read-json.ts";
 import { didYouMean } from "./suggest.ts";
 import { VERSION } from "./version.ts";
 
@@ -71,15 +72,7 @@ export async function runPopulation(recipe: PopulationRecipe, out: string, run: 
 }
 
 /** @throws CliError (usage) naming the file */
-export function readRecipe(path: string, what = "the recipe"): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    const fact =
-      error instanceof SyntaxError ? `is not JSON: ${error.message}` : `cannot be read: ${systemReason(error)}`;
-    throw usage(`${what} ${path} ${fact}`, error);
-  }
-}
+export const readRecipe = (path: string, what = "the recipe"): unknown => readJson(path, what);
 
 /** The data of all members, and what identifies it. */
 interface Task {

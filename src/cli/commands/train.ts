@@ -9,8 +9,9 @@ import { percent, secondsText, shortRateText } from "../../report/format.ts";
 import { nodeDigest } from "../../runtime/node-digest.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
-import { CliError, EXIT, systemReason, usage } from "../errors.ts";
+import { CliError, EXIT, usage } from "../errors.ts";
 import { checkOutputFile, writeWhole } from "../output.ts";
+import { readJson } from "../read-json.ts";
 import { type Io, TRAIN_OPTIONS } from "../verbs.ts";
 import { TOOL, VERSION } from "../version.ts";
 
@@ -81,16 +82,6 @@ function readPoison(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw usage(`--poison is not JSON: ${(error as Error).message}`, error);
-  }
-}
-
-function readJson(path: string, what: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    const fact =
-      error instanceof SyntaxError ? `is not JSON: ${error.message}` : `cannot be read: ${systemReason(error)}`;
-    throw usage(`${what} ${path} ${fact}`, error);
   }
 }
 
