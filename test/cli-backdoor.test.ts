@@ -28,6 +28,7 @@ import { assay, type Ended } from "./support/cli.ts";
 import { convNet } from "./support/nets.ts";
 
 const CLEAN = resolve("zoo/mnist-cnna-clean.onnx");
+const IBP = resolve("zoo/mnist-cnna-ibp.onnx");
 const BADNETS = resolve("zoo/mnist-cnna-badnets.onnx");
 const MLP = resolve("zoo/mnist-mlp.onnx");
 const TARGET = 7;
@@ -90,7 +91,9 @@ describe("results", () => {
       "verdict",
     ]);
     const { sha256 } = await loadModel(BADNETS);
-    expect(result).toMatchObject({ tool: "assay", model: { path: BADNETS, sha256 }, seed: 3, reference: null });
+    expect(result).toMatchObject({ tool: "assay", model: { path: BADNETS, sha256 }, seed: 3 });
+    // it comes with the program
+    expect(result.reference).toMatchObject({ name: "mnist-cnna", clean: 40, used: true });
     expect(result.data).toEqual({ name: "mnist:test", images: 40, labels: "data" });
     const [titration] = result.detectors;
     expect(Object.keys(titration!)).toEqual([
@@ -155,7 +158,7 @@ describe("results", () => {
     expect(lines[head + 1]).toMatch(/^titration +[a-z–]+ +[\d.]+ /);
     expect(stdout).toMatch(/^(BACKDOOR SUSPECTED|NOT FLAGGED|UNDECIDED)/m);
     expect(lines.at(-2)).toMatch(/^- /);
-    expect(stdout).toContain("No reference population");
+    expect(stdout).toContain("Compared with 40 clean models of mnist-cnna");
   });
 
   test("a model that ends in Softmax is scanned as the one that gives logits", async () => {
@@ -390,7 +393,7 @@ describe("reference populations", () => {
 
   test("of another training leave a heuristic answer, with the reason", async () => {
     const path = await saved("cnn.json", [0, 0, 0]);
-    const result = resultOf(await assay("backdoor", "zoo/mnist-cnna-ibp.onnx", ...SCAN, "--reference", path));
+    const result = resultOf(await assay("backdoor", IBP, ...SCAN, "--reference", path));
     expect(result.reference).toMatchObject({ used: false, reason: expect.stringContaining("trained otherwise") });
     expect(result.verdict.kind).not.toBe("statistical");
   });
