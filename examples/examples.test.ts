@@ -22,6 +22,11 @@ test("attack.ts prints only witnesses that the model file confirms, for most dig
   for (const [line] of printed) expect(line).toMatch(/^a (\d) taken for a (?!\1)\d, 0\.\d{3} away: holds$/);
 });
 
+test("backdoor.ts suspects the class that the bundled network's backdoor leads to", async () => {
+  await import("./backdoor.ts");
+  expect(printed.map(([answer]) => answer)).toEqual(["suspected: class 7"]);
+});
+
 test("readings.ts prints a network, its gradient, and interval bounds of that gradient", async () => {
   await import("./readings.ts");
   const [score, slope, bounds] = printed.map(([text]) => text as string);

@@ -45,8 +45,11 @@ export {
 } from "./methods/attack/types.ts";
 export { type Claim, type Original, originalOf, type Recheck, recheck } from "./methods/attack/witness.ts";
 export { type Geometry, geometryOf } from "./methods/audit/picture.ts";
+export { type Decision, decide, type Reading } from "./methods/backdoor/decision.ts";
 export { detectorOf, detectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
+export { digestOf, readDigest, type TitrationDigest } from "./methods/backdoor/titration/digest.ts";
+export { type JudgedLean, judgeLean, type LeanCase, type LeanProfile } from "./methods/backdoor/titration/lean.ts";
 export { type TitrateOptions, titrate } from "./methods/backdoor/titration/titrate.ts";
 export type {
   Mode as TitrationMode,
@@ -67,8 +70,20 @@ export {
 export { attackOf, type MethodEntry, methods, verifierOf } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
 export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
-export { architectureHash, type DataFacts, dataFacts } from "./methods/population/facts.ts";
-export { matchPopulation, PopulationError, readPopulation } from "./methods/population/reference.ts";
+export type { PoisonConfig } from "./methods/poison/config.ts";
+export { poisonKinds } from "./methods/poison/index.ts";
+export { attackSuccess, cleanAccuracy, type Planted, type Predict, predictorOf } from "./methods/poison/measure.ts";
+export { type Poisoned, poisonSamples, poisonStream, triggerOf } from "./methods/poison/poison.ts";
+export type { Pictures, PoisonKind, Surrogate, Trigger } from "./methods/poison/types.ts";
+export { architectureHash, type DataFacts, dataFacts, weightScales } from "./methods/population/facts.ts";
+export {
+  cleanScans,
+  type ModelFacts,
+  matchPopulation,
+  PopulationError,
+  type PopulationMatch,
+  readPopulation,
+} from "./methods/population/reference.ts";
 export type { Member, Population, Scan } from "./methods/population/types.ts";
 export type { Batch, Norm, Threat } from "./methods/problem.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";

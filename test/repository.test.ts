@@ -45,6 +45,15 @@ test("the package ships its licence, and the licence it names", () => {
   expect(read("LICENSE")).toContain("Apache License\n                           Version 2.0");
 });
 
+test("the package ships what its commands read: bundled models, populations, and the evaluation's configuration", () => {
+  const { files } = JSON.parse(read("package.json")) as { files: readonly string[] };
+  const { tasks } = JSON.parse(read("bench/backdoor.json")) as { tasks: readonly Record<string, string>[] };
+  const recipes = tasks.flatMap(({ reference, evaluation }) => [`bench/${reference}`, `bench/${evaluation}`]);
+  const wanted = ["zoo/populations/index.json", "bench/backdoor.json", ...recipes];
+  const shipped = (path: string) => files.some((entry) => path === entry || path.startsWith(`${entry}/`));
+  expect(wanted.filter((path) => !shipped(path))).toEqual([]);
+});
+
 test("the check of a new machine can be started, and the README's picture is not large", () => {
   expect(() => accessSync(join(root, ".ci/run"), constants.X_OK)).not.toThrow();
   expect(statSync(join(root, "docs/report.png")).size).toBeLessThan(300_000);
