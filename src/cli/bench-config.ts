@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { TITRATION } from "../methods/backdoor/evaluation/outcomes.ts";
 import { detectorUse, type PopulationRecipe, parsePopulationRecipe } from "../methods/population/config.ts";
 import { readPopulation } from "../methods/population/reference.ts";
 import type { Population } from "../methods/population/types.ts";
@@ -25,6 +26,20 @@ const schema = z.strictObject({
       }),
     )
     .min(1),
+  /** Clean models that are trained otherwise than a task's reference on purpose. */
+  controls: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/i, "letters, digits, points and hyphens: it names folders"),
+        /** As the page calls it. */
+        title: z.string().min(1),
+        /** Name of the task whose reference they are held against. */
+        task: z.string(),
+        /** A recipe of clean members. */
+        recipe: z.string().min(1),
+      }),
+    )
+    .default([]),
   /** Which detectors scan the members that are judged, instead of those in their recipes. */
   detectors: z.array(detectorUse).min(1).optional(),
   /** Rate of false alarms that thresholds aim at. */
@@ -45,8 +60,17 @@ export interface BenchTask {
   readonly evaluation: PopulationRecipe;
 }
 
+/** Clean models trained otherwise: what else moves a score. */
+export interface BenchControl {
+  readonly name: string;
+  readonly title: string;
+  readonly task: string;
+  readonly recipe: PopulationRecipe;
+}
+
 export interface BenchConfig {
   readonly tasks: readonly BenchTask[];
+  readonly controls: readonly BenchControl[];
   readonly level: number;
   readonly confidence: number;
   readonly seed: number;
@@ -59,10 +83,9 @@ export function readBenchConfig(path: string): BenchConfig {
     const { path: key, message } = parsed.error.issues[0]!;
     throw usage(`${path}: ${key.join(".") || "the whole"}: ${message}`);
   }
-  const { tasks, detectors, ...rest } = parsed.data;
-  const names = tasks.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw usage(`${path}: two tasks are called "${twice}"`);
+  const { tasks, controls, detectors, ...rest } = parsed.data;
+  refuseTwice(path, "tasks", tasks);
+  refuseTwice(path, "controls", controls);
   const at = (file: string) => resolve(dirname(path), file);
   const read = tasks.map(({ name, dataset, reference, evaluation }): BenchTask => {
     const recipe = readRecipeAt(at(evaluation));
@@ -74,7 +97,15 @@ export function readBenchConfig(path: string): BenchConfig {
     };
   });
   for (const task of read) checkTask(task, read);
-  return { ...rest, tasks: read };
+  const readControls = controls.map(({ recipe, ...control }) => ({ ...control, recipe: readRecipeAt(at(recipe)) }));
+  for (const control of readControls) checkControl(control, read);
+  return { ...rest, tasks: read, controls: readControls };
+}
+
+function refuseTwice(path: string, what: string, named: readonly { readonly name: string }[]): void {
+  const names = named.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw usage(`${path}: two ${what} are called "${twice}"`);
 }
 
 const errorOf = (file: string, error: unknown) => usage(`${file}: ${(error as Error).message}`, error);
@@ -112,6 +143,13 @@ const recipeOf = (reference: Reference): { readonly train: unknown; readonly sca
     ? reference.recipe
     : { train: reference.population.recipe, scan: reference.population.scan };
 
+/** Every key of a training recipe in which two differ, defaults filled in. */
+export function trainDifferences(theirs: unknown, ours: unknown): string[] {
+  const [a, b] = [plainOf(parseTrainConfig(theirs)), plainOf(parseTrainConfig(ours))];
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keys.filter((key) => canonicalJson(a[key] ?? null) !== canonicalJson(b[key] ?? null));
+}
+
 /** A model that set a threshold must not be judged by it, and must be like those that are judged. */
 function checkTask({ name, reference, evaluation }: BenchTask, tasks: readonly BenchTask[]): void {
   const own = new Set(recipeSeeds(evaluation));
@@ -124,9 +162,7 @@ function checkTask({ name, reference, evaluation }: BenchTask, tasks: readonly B
     );
   }
   const { train, scan } = recipeOf(reference);
-  const [theirs, ours] = [plainOf(parseTrainConfig(train)), plainOf(parseTrainConfig(evaluation.train))];
-  const keys = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])];
-  const odd = keys.find((key) => canonicalJson(theirs[key] ?? null) !== canonicalJson(ours[key] ?? null));
+  const [odd] = trainDifferences(train, evaluation.train);
   if (odd !== undefined) {
     throw usage(
       `task "${name}": reference and evaluation differ in train.${odd}; their scores would not be comparable`,
@@ -134,5 +170,31 @@ function checkTask({ name, reference, evaluation }: BenchTask, tasks: readonly B
   }
   if (canonicalJson({ ...scan }) !== canonicalJson({ ...evaluation.scan })) {
     throw usage(`task "${name}": reference and evaluation differ in scan; their scores would not be comparable`);
+  }
+}
+
+/** What a control must share with its task's models: everything but the way in which it is trained. */
+const SHARED = ["architecture", "data", "validation", "normalisation"];
+
+function checkControl({ name, task: taskName, recipe }: BenchControl, tasks: readonly BenchTask[]): void {
+  const task = tasks.find((one) => one.name === taskName);
+  if (!task) {
+    throw usage(`control "${name}": there is no task "${taskName}"; known are ${tasks.map((one) => one.name)}`);
+  }
+  if (recipe.backdoored.length > 0) {
+    throw usage(`control "${name}": it is of clean models; leave "backdoored" out of its recipe`);
+  }
+  if (!recipe.detectors.some(({ id }) => id === TITRATION)) {
+    throw usage(`control "${name}": add "${TITRATION}" to the detectors of its recipe`);
+  }
+  const { train, scan } = recipeOf(task.reference);
+  const differing = trainDifferences(train, recipe.train);
+  const odd = differing.find((key) => SHARED.includes(key));
+  if (odd !== undefined) {
+    throw usage(`control "${name}": it differs from its task's reference in train.${odd}, as no control may`);
+  }
+  if (differing.length === 0) throw usage(`control "${name}": its models are trained as those of the reference`);
+  if (canonicalJson({ ...scan }) !== canonicalJson({ ...recipe.scan })) {
+    throw usage(`control "${name}": it differs from its task's reference in scan; scores would not be comparable`);
   }
 }

@@ -4,16 +4,15 @@ import { join } from "node:path";
 import { evaluateDetectors, examinedOf, familyOf } from "../methods/backdoor/evaluation/evaluate.ts";
 import { inputRows, type PickedInputs } from "../methods/backdoor/evaluation/inputs.ts";
 import { detectorOutcomes, TITRATION, titrationOutcomes } from "../methods/backdoor/evaluation/outcomes.ts";
-import { groupedBy, spreadOf } from "../methods/backdoor/evaluation/rows.ts";
 import type { Examined } from "../methods/backdoor/evaluation/types.ts";
 import { JOINT_CLIPPED } from "../methods/backdoor/evaluation/variants.ts";
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { readDigest, type TitrationDigest } from "../methods/backdoor/titration/digest.ts";
-import { poisonSchema } from "../methods/poison/config.ts";
 import type { Member, Population } from "../methods/population/types.ts";
-import type { CurvePanel, EvaluatedTask, EvaluationFile, GroupFacts, SeedRange } from "../report/evaluation/types.ts";
-import { canonicalJson } from "../runtime/hash.ts";
-import { type BenchConfig, type BenchTask, recipeSeeds, referenceSeeds } from "./bench-config.ts";
+import type { CurvePanel, EvaluationFile } from "../report/evaluation/types.ts";
+import type { BenchConfig, BenchTask } from "./bench-config.ts";
+import { type ControlRun, controlRow, trainedOtherwise } from "./bench-controls.ts";
+import { taskFacts } from "./bench-facts.ts";
 import { INPUT_DETECTORS, type InputDetector, type InputsRecord, type MemberInputsInput } from "./bench-jobs.ts";
 import { usage } from "./errors.ts";
 import type { KeptRun } from "./kept-run.ts";
@@ -26,6 +25,8 @@ export interface TaskRun {
   readonly reference: Population;
   readonly evaluation: Population;
   readonly picked: readonly PickedInputs[];
+  /** In the order of the evaluation's members: what tells that one was trained otherwise than the reference. */
+  readonly otherwise: readonly (string | null)[];
 }
 
 /** Raised when the picks of inputs come out differently for another reason than a detector's new version. */
@@ -40,7 +41,8 @@ export async function runTask(task: BenchTask, out: string, run: KeptRun): Promi
   const evaluation = await runPopulation(task.evaluation, join(folder, "evaluation"), run);
   checkComparable(task, reference, evaluation.population);
   const picked = await pickInputs(task, evaluation, run);
-  return { task, reference, evaluation: evaluation.population, picked };
+  const otherwise = await trainedOtherwise(evaluation, reference);
+  return { task, reference, evaluation: evaluation.population, picked, otherwise };
 }
 
 /** @throws CliError (usage) where titration's scans have nothing to be compared with */
@@ -106,7 +108,17 @@ export interface About {
   readonly config: string;
 }
 
-export function evaluationFile(runs: readonly TaskRun[], config: BenchConfig, about: About): EvaluationFile {
+/** What has been run so far. */
+export interface BenchRuns {
+  readonly tasks: readonly TaskRun[];
+  readonly controls: readonly ControlRun[];
+}
+
+export function evaluationFile(
+  { tasks: runs, controls }: BenchRuns,
+  config: BenchConfig,
+  about: About,
+): EvaluationFile {
   const options = { level: config.level, confidence: config.confidence, seed: config.seed };
   const modelsOf = (outcomesOf: (member: Member, reference: Population) => Examined["outcomes"]): Examined[] =>
     runs.flatMap(({ task, reference, evaluation }) =>
@@ -122,59 +134,17 @@ export function evaluationFile(runs: readonly TaskRun[], config: BenchConfig, ab
     tool: "assay",
     version: VERSION,
     ...about,
-    tasks: runs.map(taskFacts),
+    tasks: runs.map((run) => taskFacts(run, config)),
     evaluation: evaluateDetectors(models, options),
     variants: evaluateDetectors(single, { ...options, subject: JOINT_CLIPPED }),
-    inputs: inputRows(runs.flatMap(({ picked }) => picked)),
+    inputs: inputRows(
+      runs.flatMap(({ picked }) => picked),
+      config.confidence,
+    ),
+    controls: controls.map((control) => controlRow(control, config)),
     models,
   };
 }
-
-const rangeOf = (seeds: readonly number[]): SeedRange => [Math.min(...seeds), Math.max(...seeds)];
-
-function taskFacts({ task, reference, evaluation }: TaskRun): EvaluatedTask {
-  const clean = reference.members.filter(({ group }) => group === "clean");
-  return {
-    name: task.name,
-    dataset: task.dataset,
-    architecture: evaluation.task.architectureName,
-    reference: {
-      clean: clean.length,
-      seeds: rangeOf(referenceSeeds(task.reference)),
-      detectors: Object.keys(clean[0]?.scans ?? {}),
-    },
-    seeds: rangeOf(recipeSeeds(task.evaluation)),
-    images: evaluation.scan.images,
-    groups: [...groupedBy(evaluation.members, ({ group }) => group).values()].map(groupFacts),
-  };
-}
-
-function groupFacts(members: readonly Member[]): GroupFacts {
-  const { group, poison } = members[0]!;
-  return {
-    group,
-    family: familyOf(poison),
-    poison: poison && poisonText(poison),
-    members: members.length,
-    accepted: members.filter(({ accepted }) => accepted).length,
-    accuracy: spreadOf(members.map(({ cleanAccuracy }) => cleanAccuracy))!,
-    success: spreadOf(members.flatMap(({ attackSuccess }) => attackSuccess ?? [])),
-  };
-}
-
-/** "patch: rate 0.05, size 3": what is not as the kind has it by default, but the target. */
-function poisonText(poison: NonNullable<Member["poison"]>): string {
-  const { kind, rate } = poison;
-  const usual = poisonSchema.parse({ kind, rate }) as Readonly<Record<string, unknown>>;
-  const own = Object.entries(poison).filter(
-    ([key, value]) =>
-      key === "rate" || (key !== "target" && canonicalJson(value ?? null) !== canonicalJson(usual[key] ?? null)),
-  );
-  return `${kind}: ${own.map(([key, value]) => `${key} ${valueText(value)}`).join(", ")}`;
-}
-
-const valueText = (value: unknown): string =>
-  typeof value === "number" ? String(Number(value.toPrecision(3))) : JSON.stringify(value).replaceAll('"', "");
 
 // ---------------------------------------------------------------- curves
 

@@ -2,6 +2,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EvaluationFile } from "../../report/evaluation/types.ts";
 import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
+import { type ControlRun, runControl } from "../bench-controls.ts";
 import { writePage } from "../bench-page.ts";
 import { evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
 import { readOptions } from "../config.ts";
@@ -43,14 +44,18 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
     progress,
   });
   const about = { command: io.command.replace(/ --resume\b/, ""), config: relative(process.cwd(), path) };
-  const runs: TaskRun[] = [];
-  let file = evaluationFile(runs, config, about);
+  const tasks: TaskRun[] = [];
+  const controls: ControlRun[] = [];
+  let file = evaluationFile({ tasks, controls }, config, about);
   for (const task of config.tasks) {
-    runs.push(await runTask(task, out, run));
+    const done = await runTask(task, out, run);
+    tasks.push(done);
+    for (const control of config.controls.filter((one) => one.task === task.name))
+      controls.push(await runControl(control, done, out, run));
     // after each task: hours may lie between them
-    file = evaluationFile(runs, config, about);
+    file = evaluationFile({ tasks, controls }, config, about);
     writeWhole(join(out, "evaluation.json"), jsonOf(file));
-    await writePage(page, file, runs);
+    await writePage(page, file, tasks);
   }
   progress.end();
   await io.print(options.json ? jsonOf(file) : textOf(file, page));
@@ -60,7 +65,8 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
 const jsonOf = (file: EvaluationFile): string => `${JSON.stringify(file)}\n`;
 
 /** Before hours of training. @throws CliError (usage) for a detector that there is not */
-async function checkDetectors({ tasks }: BenchConfig): Promise<void> {
+async function checkDetectors({ tasks, controls }: BenchConfig): Promise<void> {
+  for (const { recipe } of controls) await findDetectors(recipe.detectors);
   for (const { reference, evaluation } of tasks) {
     await findDetectors(evaluation.detectors);
     if (reference.kind === "recipe") await findDetectors(reference.recipe.detectors);

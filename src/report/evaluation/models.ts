@@ -39,8 +39,29 @@ ${table(["task", "reference: clean models, seeds", "judged: models, seeds", "inp
 
 A backdoored model is accepted where at least 90 % of the inputs with the trigger go where they should and its accuracy is at
 most 2 points below the median of the clean models; the others are listed at the end. In each cell: accepted models of all;
-median attack success; median accuracy. What a poison states beyond its kind's defaults is named; some triggers are stronger
-than in their papers, as networks this small do not learn the weaker ones.
+median attack success; median accuracy. What a poison states beyond its kind's defaults is named.
 
-${table(["group", "poison", ...tasks.map(taskText)], rows)}`;
+${table(["group", "poison", ...tasks.map(taskText)], rows)}${settings(all)}`;
+}
+
+/** What is not as published. */
+function settings(groups: readonly GroupFacts[]): string {
+  const found = groups.flatMap(({ family, deviations }) =>
+    deviations.map(({ key, published, used, why }) => [
+      family!,
+      key,
+      published,
+      String(Number(used.toPrecision(3))),
+      why,
+    ]),
+  );
+  const rows = unique(found.map((row) => JSON.stringify(row))).map((row) => JSON.parse(row) as string[]);
+  if (rows.length === 0) return "";
+  return `
+
+### Settings that differ from the papers
+
+What is found of these triggers says nothing of the published, weaker ones.
+
+${table(["trigger", "setting", "published", "here", "why"], rows)}`;
 }

@@ -3,10 +3,23 @@
 import { CLAIMS, type Claim, type Row, type Verdict } from "../../methods/backdoor/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { claimsSection } from "./claims.ts";
-import { areaText, countText, NOTHING, rateText, secondsSpread, shareSpread, spreadText, table } from "./markdown.ts";
+import { controlsSection } from "./controls.ts";
+import {
+  areaCell,
+  areaText,
+  countText,
+  NOTHING,
+  rateCell,
+  secondsSpread,
+  shareSpread,
+  spreadText,
+  table,
+} from "./markdown.ts";
 import { modelsSection } from "./models.ts";
+import { rivalsSection } from "./rivals.ts";
 import { detectorsOf, familiesOf, isFamily, isGroup, isOverall, isSetting, matrix, settingOf, unique } from "./rows.ts";
 import type { EvaluationFile } from "./types.ts";
+import { verdictSection } from "./verdict.ts";
 
 export interface Figure {
   /** From the page. */
@@ -27,76 +40,85 @@ export function evaluationPage(file: EvaluationFile, figures: Figures): string {
     modelsSection(file),
     claimsSection(file),
     overall(file),
+    rivalsSection(file),
     byTrigger(file, figures.areas),
     bySetting(file),
     variants(file),
     curves(figures.curves),
     inputLevel(file),
+    controlsSection(file),
     rejected(file),
     limits(file),
   ];
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-function inShort({ evaluation: { rows, subject, level, timeRatios, verdicts } }: EvaluationFile): string {
+function inShort(file: EvaluationFile): string {
+  const { rows, subject, timeRatios, verdicts } = file.evaluation;
   const row = rows.find((candidate) => isOverall(candidate) && candidate.detector === subject);
   if (!row) return "";
   const ratio = timeRatios.find(({ rival }) => rival === "neural-cleanse");
   const lines = [
-    `- Over all triggers, architectures and data sets, \`${subject}\` tells ${row.backdoored} backdoored from ${row.clean} ` +
-      `clean models with an AUC of ${areaText(row)}.`,
-    `- At its threshold (p ≤ ${level}) it raises ${rateText(row.falseAlarms.calibrated)} false alarms on clean models that ` +
-      `did not set it, and flags ${rateText(row.detected.calibrated)} of the backdoored ones.`,
-    `- It names the target class of ${rateText(row.targetHits)} of the backdoored models that have one.`,
+    ...(Object.keys(CLAIMS) as Claim[]).map((claim) => claimLine(claim, verdicts)),
     ...(ratio
       ? [
-          `- Neural Cleanse takes ${spreadText(ratio)} times as long on the same models (median, range; ` +
+          `- Neural Cleanse takes ${spreadText(ratio, timesText)} times as long as \`${subject}\` on the same models (median, range; ` +
             `${ratio.models} models, processor time).`,
         ]
       : []),
-    ...(Object.keys(CLAIMS) as Claim[]).map((claim) => claimLine(claim, verdicts)),
   ];
-  return `## In short\n\n${lines.join("\n")}`;
+  return `## In short
+
+${verdictSection(file)}
+
+### How the paper's claims fare
+
+${lines.join("\n")}`;
 }
 
 function overall({ evaluation: { rows, level, timeRatios } }: EvaluationFile): string {
-  const head = [
-    "detector",
-    "models, clean + backdoored",
-    "AUC",
-    "false alarms, own rule",
-    `false alarms, p ≤ ${level}`,
-    "found, own rule",
-    `found, p ≤ ${level}`,
-    "target named",
-    "seconds a model",
-  ];
-  const body = rows
-    .filter(isOverall)
-    .map((row) => [
-      row.detector,
-      `${row.clean} + ${row.backdoored}`,
-      areaText(row),
-      rateText(row.falseAlarms.own),
-      rateText(row.falseAlarms.calibrated),
-      rateText(row.detected.own),
-      rateText(row.detected.calibrated),
-      rateText(row.targetHits),
-      secondsSpread(row.seconds),
-    ]);
-  const times = timeRatios.map((ratio) => [ratio.rival, spreadText(ratio), String(ratio.models)]);
+  const shown = rows.filter(isOverall);
+  const found = shown.map((row) => [
+    row.detector,
+    `${row.clean} + ${row.backdoored}`,
+    areaText(row),
+    rateCell(row.detected.own),
+    rateCell(row.falseAlarms.own),
+    rateCell(row.detected.calibrated),
+    rateCell(row.falseAlarms.calibrated),
+  ]);
+  const targets = shown.map((row) => [row.detector, rateCell(row.targetHits), secondsSpread(row.seconds)]);
+  const times = timeRatios.map((ratio) => [ratio.rival, spreadText(ratio, timesText), String(ratio.models)]);
   return `## The detectors side by side
 
 Own rule: the decision of the detector's paper. p ≤ ${level}: the score against the reference's clean models, where the
 reference was scanned by the detector; titration has no other rule. AUCs compare models within a task only and are averaged
 over the tasks. The target counts as named whether or not the model is flagged.
 
-${table(head, body)}
+${table(
+  [
+    "detector",
+    "clean + backdoored",
+    "AUC",
+    "found, own rule",
+    "false alarms, own rule",
+    `found, p ≤ ${level}`,
+    `false alarms, p ≤ ${level}`,
+  ],
+  found,
+)}
 
-Seconds are processor time of one thread, median and range. How many times titration's time they are, on the same models:
+Seconds are processor time of one thread, median and range:
+
+${table(["detector", "target named", "seconds a model"], targets)}
+
+How many times titration's time that is, on the same models:
 
 ${table(["detector", "times as long as titration", "models"], times)}`;
 }
+
+/** "0.40", "12", "350" */
+const timesText = (times: number): string => (times < 10 ? times.toFixed(2) : times.toFixed(0));
 
 /** How a claim fared over the kinds of trigger. */
 function claimLine(claim: Claim, verdicts: readonly Verdict[]): string {
@@ -131,7 +153,7 @@ function byTrigger(file: EvaluationFile, areas: Figure | null): string {
 
 AUC of each detector on the models of one kind of trigger and the clean models of their tasks:
 
-${matrix(rows, families, keyOf, areaText)}
+${matrix(rows, families, keyOf, areaCell)}
 ${areas ? `\n![${areas.title}](${areas.path})\n` : ""}
 What each detector finds and what escapes it, by its own rule, or by p ≤ ${file.evaluation.level} where it has none:
 
@@ -153,7 +175,7 @@ function bySetting({ evaluation: { rows, subject } }: EvaluationFile): string {
       name,
       ...places.map((place) => {
         const found = groups.find((row) => row.group === name && settingOf(row) === place);
-        return found ? `${areaText(found)}; ${countText(found.detected.calibrated)}` : NOTHING;
+        return found ? `${areaText(found)}<br>${countText(found.detected.calibrated)} flagged` : NOTHING;
       }),
     ]),
   );
@@ -161,7 +183,7 @@ function bySetting({ evaluation: { rows, subject } }: EvaluationFile): string {
 
 AUC over all triggers:
 
-${matrix(settings, places, settingOf, areaText)}
+${matrix(settings, places, settingOf, areaCell)}
 
 False alarms at the calibrated threshold:
 
@@ -181,8 +203,8 @@ function variants(file: EvaluationFile): string {
     .map((row) => [
       row.detector,
       areaText(row),
-      rateText(row.falseAlarms.calibrated),
-      rateText(row.detected.calibrated),
+      rateCell(row.falseAlarms.calibrated),
+      rateCell(row.detected.calibrated),
     ]);
   const own = rows.filter(isFamily);
   return `## Titration's scores one by one
@@ -195,7 +217,7 @@ ${table(["score", "AUC", `false alarms, p ≤ ${level}`, `found, p ≤ ${level}`
 
 AUC by trigger:
 
-${matrix(own, families, ({ family }) => family!, areaText)}`;
+${matrix(own, families, ({ family }) => family!, areaCell)}`;
 }
 
 function curves(figures: readonly Figure[]): string {

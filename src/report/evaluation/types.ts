@@ -1,7 +1,9 @@
 /** @file An evaluation of backdoor detectors as its file keeps it, and the curves that are drawn beside it. */
 
+import type { ControlCounts } from "../../methods/backdoor/evaluation/controls.ts";
 import type { InputRow } from "../../methods/backdoor/evaluation/inputs.ts";
-import type { BackdoorEvaluation, Examined, Spread } from "../../methods/backdoor/evaluation/types.ts";
+import type { Deviation } from "../../methods/backdoor/evaluation/published.ts";
+import type { BackdoorEvaluation, Examined, Rate, Spread } from "../../methods/backdoor/evaluation/types.ts";
 
 export interface GroupFacts {
   /** `clean`, or the name of the poisoning in the recipe. */
@@ -9,6 +11,8 @@ export interface GroupFacts {
   readonly family: string | null;
   /** In words: kind and rate. */
   readonly poison: string | null;
+  /** Settings of the trigger that are not as published. */
+  readonly deviations: readonly Deviation[];
   readonly members: number;
   readonly accepted: number;
   readonly accuracy: Spread;
@@ -24,7 +28,20 @@ export interface EvaluatedTask {
   readonly reference: { readonly clean: number; readonly seeds: SeedRange; readonly detectors: readonly string[] };
   readonly seeds: SeedRange;
   readonly images: number;
+  /** Accepted models taken for models of another recipe than the reference's, which they are not. */
+  readonly otherwise: { readonly clean: Rate; readonly backdoored: Rate };
   readonly groups: readonly GroupFacts[];
+}
+
+/** Clean models trained otherwise than the reference of a task. */
+export interface ControlRow extends ControlCounts {
+  readonly name: string;
+  readonly title: string;
+  readonly dataset: string;
+  readonly architecture: string;
+  /** In words: how the recipe differs. */
+  readonly changes: string;
+  readonly seeds: SeedRange;
 }
 
 export interface EvaluationFile {
@@ -37,6 +54,7 @@ export interface EvaluationFile {
   /** Titration's scores one by one, and combined otherwise. */
   readonly variants: BackdoorEvaluation;
   readonly inputs: readonly InputRow[];
+  readonly controls: readonly ControlRow[];
   readonly models: readonly Examined[];
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { evaluateDetectors, examinedOf, familyOf } from "./evaluate.ts";
 import type { Examined, Outcome, Row } from "./types.ts";
-import { judgeSensitivity, judgeSpeed, judgeTarget } from "./verdicts.ts";
+import { aimOfArea, aimOfFalseAlarms, judgeSensitivity, judgeSpeed, judgeTarget } from "./verdicts.ts";
 
 const outcome = (score: number | null, rest: Partial<Outcome> = {}): Outcome => ({
   score,
@@ -121,6 +121,26 @@ describe("a row", () => {
   });
 });
 
+test("the summary holds all models and each data set's, with and without backdoors that have no single target", () => {
+  const everywhere = { group: "all", family: "patch, all to all", target: null };
+  const { summary } = evaluateDetectors([
+    ...MODELS,
+    model("e", "MLP", { ...everywhere, outcomes: { titration: outcome(0) } }),
+    model("f", "MLP", { dataset: "clothes", outcomes: { titration: outcome(0) } }),
+  ]);
+  expect(summary.map(({ dataset, targets, row }) => [dataset, targets, row.clean, row.backdoored])).toEqual([
+    [null, "any", 7, 6],
+    [null, "single", 7, 5],
+    ["digits", "any", 6, 6],
+    ["digits", "single", 6, 5],
+    ["clothes", "any", 1, 0],
+    ["clothes", "single", 1, 0],
+  ]);
+  // of MLPs 8 pairs in order and 4 with the lowest score of all, of CNNs 3 of 4 in order
+  expect(summary[0]!.row.area!.estimate).toBeCloseTo(11 / 16, 14);
+  expect(summary[1]!.row.area!.estimate).toBeCloseTo(11 / 12, 14);
+});
+
 test("times are compared on the same models", () => {
   // four clean models at 100, two backdoored at 200
   expect(evaluation.timeRatios).toEqual([
@@ -187,6 +207,29 @@ describe("verdicts", () => {
   ] as const)("%f times as fast, AUC difference %f to %f: %s", ([median, lower, upper, verdict]) => {
     const ratio = { rival: "r", subject: "s", median, least: 1, most: 900, models: 9 };
     expect(judgeSpeed("patch", ratio, interval(lower, upper)).verdict).toBe(verdict);
+  });
+
+  test.for([
+    [0.955, 1, "met"],
+    [0.93, 0.99, "met, but the interval reaches beyond"],
+    [0.9, 0.96, "missed, but the interval reaches it"],
+    [0.8, 0.9, "missed"],
+  ] as const)("the aim of an AUC from %f to %f is %s", ([lower, upper, aim]) => {
+    const delong = interval(lower, upper);
+    const area = { ...row.area!, estimate: delong.estimate, delong, separated: null };
+    expect(aimOfArea({ area })).toBe(aim);
+    expect(aimOfArea({ area: null })).toBeNull();
+  });
+
+  test.for([
+    [0, 0.03, "met"],
+    [0, 0.09, "met, but the interval reaches beyond"],
+    [0.01, 0.11, "missed, but the interval reaches it"],
+    [0.06, 0.2, "missed"],
+  ] as const)("the aim of false alarms from %f to %f is %s", ([lower, upper, aim]) => {
+    const calibrated = { ...interval(lower, upper), successes: 1, trials: 9 };
+    expect(aimOfFalseAlarms({ falseAlarms: { own: null, calibrated } }, 0.05)).toBe(aim);
+    expect(aimOfFalseAlarms({ falseAlarms: { own: null, calibrated: null } }, 0.05)).toBeNull();
   });
 
   test("are open where nothing was measured", () => {

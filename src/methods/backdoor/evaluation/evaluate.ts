@@ -5,7 +5,7 @@ import type { Interval } from "../../../stats/roc.ts";
 import { type PairedStratum, stratifiedDifference } from "../../../stats/stratified-auc.ts";
 import type { Member, Population } from "../../population/types.ts";
 import { groupedBy, isClean, rowOf, settingOf, spreadOf } from "./rows.ts";
-import type { BackdoorEvaluation, Examined, Outcome, Row, Scope, TimeRatio, Verdict } from "./types.ts";
+import type { BackdoorEvaluation, Examined, Outcome, Row, Scope, Summary, TimeRatio, Verdict } from "./types.ts";
 import { judgeSensitivity, judgeSpeed, judgeTarget } from "./verdicts.ts";
 
 export interface EvaluationOptions {
@@ -85,6 +85,11 @@ export function evaluateDetectors(
         return difference ? [{ family, rival: other, difference }] : [];
       }),
   );
+  const summary = summaryOf(accepted, (dataset, targets, chosen) => {
+    const scope: Scope = { ...ALL, detector: subject, dataset };
+    const key = random.split("summary").split(JSON.stringify([dataset, targets]));
+    return rowOf(chosen, scope, { confidence, level, random: key });
+  });
   const verdicts = familiesOf(accepted).flatMap((family): Verdict[] => {
     const own = rows.find((r) => r.detector === subject && isFamilyRow(r) && r.family === family);
     if (!own) return [];
@@ -94,7 +99,7 @@ export function evaluateDetectors(
     )?.difference;
     return [judgeSensitivity(family, own), judgeTarget(family, own), judgeSpeed(family, ratio, difference)];
   });
-  return { confidence, level, seed, subject, rows, timeRatios, differences, verdicts };
+  return { confidence, level, seed, subject, rows, summary, timeRatios, differences, verdicts };
 }
 
 const familiesOf = (models: readonly Examined[]): string[] => [
@@ -111,20 +116,37 @@ function withFamily(models: readonly Examined[], family: string): Examined[] {
   return models.filter((model) => model.family === family || (isClean(model) && settings.has(settingOf(model))));
 }
 
+const ALL: Omit<Scope, "detector"> = {
+  group: null,
+  family: null,
+  architecture: null,
+  dataset: null,
+  stratum: "accepted",
+};
+
+/** @param models clean ones, and those whose backdoor works */
+function summaryOf(
+  models: readonly Examined[],
+  row: (dataset: string | null, targets: Summary["targets"], chosen: readonly Examined[]) => Row,
+): Summary[] {
+  const datasets = [null, ...new Set(models.map(({ dataset }) => dataset))];
+  const leads = (targets: Summary["targets"]) => (model: Examined) =>
+    isClean(model) || targets === "any" || model.target !== null;
+  return datasets.flatMap((dataset) =>
+    (["any", "single"] as const).map((targets) => {
+      const chosen = models.filter(leads(targets)).filter((model) => dataset === null || model.dataset === dataset);
+      return { dataset, targets, row: row(dataset, targets, chosen) };
+    }),
+  );
+}
+
 /** From the finest to the coarsest: groups, all groups of a setting, families, everything; then the rejected groups. */
 function rowsOf(
   detector: string,
   models: readonly Examined[],
   row: (scope: Scope, chosen: readonly Examined[]) => Row,
 ): Row[] {
-  const all: Scope = {
-    detector,
-    group: null,
-    family: null,
-    architecture: null,
-    dataset: null,
-    stratum: "accepted",
-  };
+  const all: Scope = { ...ALL, detector };
   const settings = [...groupedBy(models, settingOf).values()];
   const groupRows = (stratum: Scope["stratum"]): Row[] =>
     settings.flatMap((setting) => {

@@ -31,6 +31,7 @@ test("a row sums up the models whose backdoor works, a detector and a trigger at
       rejected: [{ level: 0.01, median: 0.7, least: 0.5, most: 0.9, models: 2 }],
       precision: null,
       recall: null,
+      caught: null,
     },
     {
       detector: "strip",
@@ -38,6 +39,7 @@ test("a row sums up the models whose backdoor works, a detector and a trigger at
       rejected: [{ level: 0.01, median: 0.1, least: 0.1, most: 0.1, models: 1 }],
       precision: null,
       recall: null,
+      caught: null,
     },
     {
       detector: "spectral-signatures",
@@ -45,6 +47,22 @@ test("a row sums up the models whose backdoor works, a detector and a trigger at
       rejected: [],
       precision: { median: 0.5, least: 0.5, most: 0.5, models: 1 },
       recall: { median: 0.125, least: 0, most: 0.25, models: 2 },
+      // 10 of the 20 that the suspects could hold; and a model without suspects
+      caught: expect.objectContaining({ successes: 0, trials: 2 }),
     },
   ]);
+});
+
+test("inputs are caught at the level that rejects one clean input in twenty, poison by what the suspects could hold", () => {
+  const rates = (rejected: number) => ({ rates: [{ level: 0.05, rejected, triggered: 10 }] });
+  const picked = (suspects: number, poisoned: number, hits: number) => ({ picked: { suspects, poisoned, hits } });
+  const [strip, spectral] = inputRows([
+    model("strip", rates(5)),
+    model("strip", rates(4)),
+    model("spectral-signatures", picked(20, 400, 15)),
+    model("spectral-signatures", picked(20, 400, 14)),
+    model("spectral-signatures", picked(400, 20, 15)),
+  ]);
+  expect(strip!.caught).toMatchObject({ successes: 1, trials: 2 });
+  expect(spectral!.caught).toMatchObject({ successes: 2, trials: 3 });
 });

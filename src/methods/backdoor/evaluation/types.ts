@@ -97,6 +97,14 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** The subject on all models of one data set, or of all. */
+export interface Summary {
+  readonly dataset: string | null;
+  /** `single`: without backdoors that lead to many classes. */
+  readonly targets: "any" | "single";
+  readonly row: Row;
+}
+
 export interface BackdoorEvaluation {
   readonly confidence: number;
   /** Calibrated threshold: p ≤ level. */
@@ -104,6 +112,8 @@ export interface BackdoorEvaluation {
   readonly seed: number;
   readonly subject: string;
   readonly rows: readonly Row[];
+  /** All data sets first, then each. */
+  readonly summary: readonly Summary[];
   readonly timeRatios: readonly TimeRatio[];
   /** AUC of the subject minus AUC of a rival on the same models, by family. */
   readonly differences: readonly { readonly family: string; readonly rival: string; readonly difference: Interval }[];

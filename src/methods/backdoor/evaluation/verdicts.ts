@@ -9,6 +9,32 @@ export const FASTER = 10;
 /** And the AUC may be so much lower. */
 export const AS_ACCURATE = 0.05;
 
+/** What is asked of the combined verdict: an AUC of at least this, and false alarms of at most the threshold's level. */
+export const LEAST_AREA = 0.95;
+
+/** Whether an aim is met: by the whole interval, or by the estimate alone. */
+export type Aim = "met" | "met, but the interval reaches beyond" | "missed, but the interval reaches it" | "missed";
+
+const aim = (met: boolean, sure: boolean): Aim => {
+  if (met) return sure ? "met" : "met, but the interval reaches beyond";
+  return sure ? "missed" : "missed, but the interval reaches it";
+};
+
+/** `null` without scores of both kinds. */
+export function aimOfArea({ area }: Pick<Row, "area">): Aim | null {
+  if (!area) return null;
+  const { lower, upper } = intervalOf(area);
+  const met = area.estimate >= LEAST_AREA;
+  return aim(met, met ? lower >= LEAST_AREA : upper < LEAST_AREA);
+}
+
+/** At the calibrated threshold; `null` where there is none. */
+export function aimOfFalseAlarms({ falseAlarms: { calibrated } }: Pick<Row, "falseAlarms">, level: number): Aim | null {
+  if (!calibrated) return null;
+  const met = calibrated.estimate <= level;
+  return aim(met, met ? calibrated.upper <= level : calibrated.lower > level);
+}
+
 const two = (value: number): string => value.toFixed(2);
 const range = ({ lower, upper }: { readonly lower: number; readonly upper: number }) => `${two(lower)}–${two(upper)}`;
 const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;

@@ -1,0 +1,62 @@
+/** @file Whether the combined verdict does what is asked of it: first thing on the page. */
+
+import type { Summary } from "../../methods/backdoor/evaluation/types.ts";
+import { type Aim, aimOfArea, aimOfFalseAlarms, LEAST_AREA } from "../../methods/backdoor/evaluation/verdicts.ts";
+import { percent } from "../format.ts";
+import { areaText, rateCell, rateText, table } from "./markdown.ts";
+import type { EvaluationFile } from "./types.ts";
+
+const SINGLE = "without backdoors that have no single target";
+
+export function verdictSection({ evaluation: { summary, subject, level } }: EvaluationFile): string {
+  const usable = summary.filter(({ row }) => row.clean > 0);
+  const [overall] = usable;
+  if (!overall) return "";
+  // a data set without backdoors of many targets would be listed twice
+  const differs = (one: Summary) =>
+    one.targets === "any" ||
+    usable.some(
+      (other) =>
+        other.dataset === one.dataset && other.targets === "any" && other.row.backdoored !== one.row.backdoored,
+    );
+  const shown = usable.filter(differs);
+  const head = [
+    "models",
+    "clean + backdoored",
+    "AUC",
+    `false alarms, p ≤ ${level}`,
+    `found, p ≤ ${level}`,
+    "target named",
+  ];
+  const body = shown.map(({ dataset, targets, row }) => [
+    `${dataset ?? "all"}${targets === "single" ? `, ${SINGLE}` : ""}`,
+    `${row.clean} + ${row.backdoored}`,
+    areaText(row),
+    rateCell(row.falseAlarms.calibrated),
+    rateCell(row.detected.calibrated),
+    rateCell(row.targetHits),
+  ]);
+  const single = shown.find(({ dataset, targets }) => dataset === null && targets === "single");
+  const aims = [...aimLines(overall, level), ...(single ? aimLines(single, level, `${SINGLE}: `) : [])];
+  return `### Does \`${subject}\` do what is asked of it?
+
+${aims.map((line) => `- ${line}`).join("\n")}
+
+${table(head, body)}
+
+Each rate with its exact interval (Clopper and Pearson). False alarms are clean models that set no threshold and are flagged.`;
+}
+
+function aimLines({ row }: Summary, level: number, where = ""): string[] {
+  const line = (aim: Aim | null, asked: string, measured: string) =>
+    aim === null ? [] : [`${where}${asked}: **${aim}**. ${measured}`];
+  const models = `${row.backdoored} backdoored and ${row.clean} clean models`;
+  return [
+    ...line(aimOfArea(row), `an AUC of at least ${LEAST_AREA}`, `${areaText(row)}, ${models}.`),
+    ...line(
+      aimOfFalseAlarms(row, level),
+      `false alarms of at most ${percent(level, 0)}`,
+      `${rateText(row.falseAlarms.calibrated)}.`,
+    ),
+  ];
+}
