@@ -20,8 +20,16 @@ const EVALUATION = {
   seed: 100,
   backdoored: [{ name: "patch-10", count: 2, poison: { kind: "patch", rate: 0.1 } }],
 };
+const CONTROL = {
+  ...REFERENCE,
+  name: "tiny digits, fewer of them",
+  train: { ...REFERENCE.train, limit: 300 },
+  seed: 200,
+  detectors: ["titration"],
+};
 const CONFIG = {
   tasks: [{ name: "digits", dataset: "MNIST", reference: "reference.json", evaluation: "evaluation.json" }],
+  controls: [{ name: "fewer", title: "trained on 300 images", task: "digits", recipe: "control.json" }],
   detectors: ["titration", "last-layer", "spectral-signatures", { id: "strip", perGroup: 1 }],
 };
 
@@ -33,6 +41,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "assay-bench-"));
   write("reference.json", REFERENCE);
   write("evaluation.json", EVALUATION);
+  write("control.json", CONTROL);
   write("config.json", CONFIG);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -88,7 +97,33 @@ test("an evaluation interrupted and resumed ends in a file, a page and its plots
     ["spectral-signatures", "patch"],
   ]);
 
+  // two reference models cannot show 5 %: nothing is flagged, however it was trained
+  expect(file.controls).toMatchObject([
+    {
+      name: "fewer",
+      dataset: "MNIST",
+      architecture: "FCNNa",
+      changes: "limit 300 instead of 2000",
+      seeds: [200, 201],
+      recognised: { trials: 2 },
+      flagged: { successes: 0, trials: 2 },
+      alarms: { successes: 0, trials: 2 },
+    },
+  ]);
+  expect(file.controls[0]!.models.map(({ pValue }) => pValue! >= 1 / 3)).toEqual([true, true]);
+  const control = readPopulation(JSON.parse(read("out/controls/fewer/population.json")));
+  expect(control.members.map(({ seed }) => seed)).toEqual([200, 201]);
+  expect(file.evaluation.summary.map(({ dataset, row }) => [dataset, row.clean, row.backdoored])).toEqual([
+    [null, 2, accepted],
+    [null, 2, accepted],
+    ["MNIST", 2, accepted],
+    ["MNIST", 2, accepted],
+  ]);
+
   const page = read("page.md");
+  for (const title of ["Does `titration` do what is asked", "## The rivals", "## What else moves the score"])
+    expect(page).toContain(title);
+  expect(page).toContain("MNIST, FCNNa: trained on 300 images | limit 300 instead of 2000");
   const pictures = [...page.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, path]) => path!);
   expect(pictures.toSorted()).toEqual(readdirSync(join(folder, "page")).map((name) => `page/${name}`));
   for (const path of pictures) expect(statSync(join(folder, path)).size).toBeLessThan(60_000);
@@ -109,11 +144,20 @@ test.for([
   [{ config: { detectors: ["titratoin"] } }, /no detector "titratoin".*Did you mean "titration"\?/],
   [{ config: { tasks: [{ ...CONFIG.tasks[0], reference: "none.json" }] } }, /none\.json cannot be read: no such file/],
   [{ config: { tasks: [CONFIG.tasks[0], CONFIG.tasks[0]] } }, /two tasks are called "digits"/],
+  [{ config: { controls: [CONFIG.controls[0], CONFIG.controls[0]] } }, /two controls are called "fewer"/],
+  [{ config: { controls: [{ ...CONFIG.controls[0], task: "digit" }] } }, /no task "digit"; known are digits/],
+  [{ control: { backdoored: EVALUATION.backdoored } }, /control "fewer": it is of clean models/],
+  [{ control: { detectors: ["mm-bd"] } }, /control "fewer": add "titration" to the detectors/],
+  [{ control: { train: REFERENCE.train } }, /control "fewer": its models are trained as those of the reference/],
+  [{ control: { train: { ...CONTROL.train, architecture: "MLP" } } }, /differs from .* in train\.architecture/],
+  [{ control: { scan: { data: "mnist:test", images: 60 } } }, /control "fewer": it differs from .* in scan/],
 ] as const)("a configuration that cannot work is refused in one line: %j", async ([change, line]) => {
-  const { evaluation = {}, config = {} } = change as { evaluation?: object; config?: object };
+  const { evaluation = {}, config = {}, control = {} } = change as Partial<Record<string, object>>;
   write("wrong-evaluation.json", { ...EVALUATION, ...evaluation });
+  write("wrong-control.json", { ...CONTROL, ...control });
   const tasks = [{ ...CONFIG.tasks[0], evaluation: "wrong-evaluation.json" }];
-  write("wrong.json", { ...CONFIG, tasks, ...config });
+  const controls = [{ ...CONFIG.controls[0], recipe: "wrong-control.json" }];
+  write("wrong.json", { ...CONFIG, tasks, controls, ...config });
   const { code, stderr } = await assay("bench", "backdoor", join(folder, "wrong.json"), "--out", join(folder, "wrong"));
   expect(stderr).toMatch(/^assay: [^\n]*\n$/);
   expect(stderr).toMatch(line);

@@ -1,7 +1,7 @@
 /** @file Controls: clean models trained otherwise than a task's reference, held against it as if they were like it. */
 
 import { join } from "node:path";
-import { controlCounts } from "../methods/backdoor/evaluation/controls.ts";
+import { type ControlModel, controlCounts } from "../methods/backdoor/evaluation/controls.ts";
 import { detectorOutcomes, TITRATION } from "../methods/backdoor/evaluation/outcomes.ts";
 import { weightScales } from "../methods/population/facts.ts";
 import { matchPopulation } from "../methods/population/reference.ts";
@@ -56,11 +56,10 @@ export function controlRow(
   { control: { name, title }, dataset, reference, population, otherwise }: ControlRun,
   { level, confidence }: Pick<BenchConfig, "level" | "confidence">,
 ): ControlRow {
-  const models = population.members.map((member, i) => ({
-    accuracy: member.cleanAccuracy,
-    otherwise: otherwise[i]!,
-    pValue: detectorOutcomes(member, reference, level)[TITRATION]?.pValue ?? null,
-  }));
+  const models = population.members.map((member, i): ControlModel => {
+    const { score = null, pValue = null } = detectorOutcomes(member, reference, level)[TITRATION] ?? {};
+    return { accuracy: member.cleanAccuracy, otherwise: otherwise[i]!, score, pValue };
+  });
   const seeds = population.members.map(({ seed }) => seed);
   return {
     name,
@@ -69,6 +68,7 @@ export function controlRow(
     architecture: population.task.architectureName,
     changes: changesText(population.recipe, reference.recipe),
     seeds: [Math.min(...seeds), Math.max(...seeds)],
+    models,
     ...controlCounts(models, { level, confidence }),
   };
 }

@@ -70,5 +70,13 @@ function poisonText(poison: NonNullable<Member["poison"]>): string {
   return `${kind}: ${own.map(([key, value]) => `${key} ${valueText(value)}`).join(", ")}`;
 }
 
-export const valueText = (value: unknown): string =>
-  typeof value === "number" ? String(Number(value.toPrecision(3))) : JSON.stringify(value).replaceAll('"', "");
+/** "0.05", "[10,10]", "adamw weightDecay 0.5": an object's kind stands without its key. */
+export function valueText(value: unknown): string {
+  if (typeof value === "number") return String(Number(value.toPrecision(3)));
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return JSON.stringify(value).replaceAll('"', "");
+  const parts = Object.entries(value).map(([key, one]) =>
+    key === "kind" ? valueText(one) : `${key} ${valueText(one)}`,
+  );
+  return parts.join(" ");
+}

@@ -1,11 +1,12 @@
 /** @file What else moves the score: clean models trained otherwise than the reference. */
 
 import { percent } from "../format.ts";
-import { countText, NOTHING, rateCell, rateText, spreadText, table } from "./markdown.ts";
+import { countText, NOTHING, rateCell, spreadText, table } from "./markdown.ts";
+import type { Figure } from "./page.ts";
 import { isSetting } from "./rows.ts";
 import type { ControlRow, EvaluatedTask, EvaluationFile } from "./types.ts";
 
-export function controlsSection(file: EvaluationFile): string {
+export function controlsSection(file: EvaluationFile, figure: Figure | null): string {
   const { controls, tasks, evaluation } = file;
   const told = toldApart(tasks);
   if (controls.length === 0) return told === "" ? "" : `## What else moves the score\n\n${told}`;
@@ -28,7 +29,7 @@ otherwise, and gives no p-value. Flagged, if trusted: p ≤ ${level} by \`${subj
 flagged and not told apart.
 
 ${table(head, body)}
-
+${figure ? `\n![${figure.title}](${figure.path})\n` : ""}
 ${sentences(controls)}
 ${told}
 
@@ -83,7 +84,7 @@ function toldApart(tasks: readonly EvaluatedTask[]): string {
   if (known.length === 0) return "";
   const parts = known.map(
     ({ dataset, architecture, otherwise: { clean, backdoored } }) =>
-      `${dataset}, ${architecture}: ${countText(clean)} clean, ${backdoored ? rateText(backdoored) : NOTHING} backdoored`,
+      `${dataset}, ${architecture}: ${countText(clean)} clean, ${countText(backdoored)} backdoored`,
   );
   return `- Told apart by mistake, though trained by the reference's recipe: ${parts.join("; ")}. Elsewhere on this page these count as any other.`;
 }

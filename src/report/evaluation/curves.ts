@@ -65,9 +65,9 @@ function design({ plot: Plot }: ChartKit, panels: readonly CurvePanel[], { tasks
   return {
     marginLeft: 46,
     marginRight: 108,
-    marginTop: 34,
+    marginTop: 56,
     marginBottom: 42,
-    height: 76 + tasks.length * ROW_HEIGHT,
+    height: 98 + tasks.length * ROW_HEIGHT,
     style: { fontSize: "12px", color: colour.muted },
     fx: { domain: modes, label: null, padding: 0.09 },
     fy: { domain: tasks, label: null, padding: 0.12, tickFormat: (task: string) => task.replace(" ", "\n") },
@@ -91,8 +91,23 @@ function design({ plot: Plot }: ChartKit, panels: readonly CurvePanel[], { tasks
       Plot.frame({ stroke: colour.line }),
       Plot.gridY([0.25, 0.5, 0.75], { stroke: colour.line, strokeOpacity: 1 }),
       Plot.areaY(slices, { ...place, y1: "low", y2: "high", fill: colour.clean, fillOpacity: 0.28 }),
-      Plot.lineY(slices, { ...place, y: "median", stroke: colour.clean, strokeWidth: 2 }),
-      Plot.lineY(vertices, { ...place, y: "share", z: "model", stroke: colour.attacked, strokeWidth: 1.4 }),
+      Plot.lineY(vertices, {
+        ...place,
+        y: "share",
+        z: "model",
+        stroke: colour.attacked,
+        strokeWidth: 1.3,
+        strokeOpacity: 0.7,
+      }),
+      // above the others: it would be covered where nothing differs
+      Plot.lineY(slices, { ...place, y: "median", stroke: colour.ink, strokeWidth: 1.8, strokeDasharray: "4,3" }),
+      Plot.text(["grey: clean models, the middle 90 %; dashed: their median; coloured: a backdoored model each"], {
+        frameAnchor: "top-left",
+        fx: () => modes[0]!,
+        fy: () => tasks[0]!,
+        dy: -44,
+        fill: colour.ink,
+      }),
     ],
   };
 }

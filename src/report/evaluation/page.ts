@@ -17,7 +17,7 @@ import {
 } from "./markdown.ts";
 import { modelsSection } from "./models.ts";
 import { rivalsSection } from "./rivals.ts";
-import { detectorsOf, familiesOf, isFamily, isGroup, isOverall, isSetting, matrix, settingOf, unique } from "./rows.ts";
+import { familiesOf, isFamily, isGroup, isOverall, isSetting, matrix, settingOf, unique } from "./rows.ts";
 import type { EvaluationFile } from "./types.ts";
 import { verdictSection } from "./verdict.ts";
 
@@ -29,6 +29,8 @@ export interface Figure {
 
 export interface Figures {
   readonly areas: Figure | null;
+  readonly scores: Figure | null;
+  readonly controls: Figure | null;
   readonly curves: readonly Figure[];
 }
 
@@ -36,7 +38,7 @@ export function evaluationPage(file: EvaluationFile, figures: Figures): string {
   const sections = [
     "# How well backdoors are found: an evaluation",
     `Made by \`${file.command}\`; do not edit. Every number is from that run.`,
-    inShort(file),
+    inShort(file, figures.scores),
     modelsSection(file),
     claimsSection(file),
     overall(file),
@@ -46,14 +48,14 @@ export function evaluationPage(file: EvaluationFile, figures: Figures): string {
     variants(file),
     curves(figures.curves),
     inputLevel(file),
-    controlsSection(file),
+    controlsSection(file, figures.controls),
     rejected(file),
     limits(file),
   ];
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-function inShort(file: EvaluationFile): string {
+function inShort(file: EvaluationFile, scores: Figure | null): string {
   const { rows, subject, timeRatios, verdicts } = file.evaluation;
   const row = rows.find((candidate) => isOverall(candidate) && candidate.detector === subject);
   if (!row) return "";
@@ -70,7 +72,7 @@ function inShort(file: EvaluationFile): string {
   return `## In short
 
 ${verdictSection(file)}
-
+${scores ? `\n![${scores.title}](${scores.path})\n\nEvery judged model: clean ones grey, filled where flagged at p ≤ ${file.evaluation.level}.\n` : ""}
 ### How the paper's claims fare
 
 ${lines.join("\n")}`;
@@ -137,27 +139,23 @@ function byTrigger(file: EvaluationFile, areas: Figure | null): string {
   const families = familiesOf(file);
   const rows = file.evaluation.rows.filter(isFamily);
   const keyOf = ({ family }: Row) => family!;
-  const found = rows.map((row) => ({ ...row, rate: ruled(row.detected) })).filter(({ rate }) => rate !== null);
-  const lines = detectorsOf(found).map((detector) => {
-    const own = found.filter((row) => row.detector === detector);
-    const list = (chosen: typeof own) => chosen.map(({ family, rate }) => `${family} (${countText(rate)})`).join("; ");
-    const finds = list(own.filter(({ rate }) => rate!.estimate >= 0.5));
-    const misses = list(own.filter(({ rate }) => rate!.estimate < 0.5));
-    const clean = file.evaluation.rows.find((row) => isOverall(row) && row.detector === detector)!;
-    return (
-      `- \`${detector}\`: at least half flagged: ${finds || "none"}. Fewer: ${misses || "none"}. ` +
-      `Clean models flagged: ${countText(ruled(clean.falseAlarms))}.`
-    );
-  });
+  const found = file.evaluation.rows.filter((row) => isFamily(row) || isOverall(row));
+  const judged = found.filter(({ detected }) => ruled(detected) !== null);
+  const cleanKey = "clean models";
   return `## By trigger
 
 AUC of each detector on the models of one kind of trigger and the clean models of their tasks:
 
 ${matrix(rows, families, keyOf, areaCell)}
 ${areas ? `\n![${areas.title}](${areas.path})\n` : ""}
-What each detector finds and what escapes it, by its own rule, or by p ≤ ${file.evaluation.level} where it has none:
+Models flagged by the detector's own rule, or by p ≤ ${file.evaluation.level} where it has none:
 
-${lines.join("\n")}
+${matrix(
+  judged,
+  [cleanKey, ...families],
+  (row) => row.family ?? cleanKey,
+  (row) => countText(ruled(row.family === null ? row.falseAlarms : row.detected)),
+)}
 
 Target class named:
 
@@ -298,8 +296,8 @@ function limits({ tasks, evaluation: { rows, subject, level } }: EvaluationFile)
     blind === ""
       ? "Every kind of trigger tried was flagged in at least half of the models; others may not be."
       : `\`${subject}\` misses more than half of the models with: ${blind}. A clean result does not exclude them.`,
-    "Thresholds hold for models of the same architecture, data and recipe as the reference. A model trained with other noise, " +
-      "augmentation or class balance may look suspicious, or innocent, for that reason alone.",
+    "Thresholds hold for models of the same architecture, data and recipe as the reference. A model trained otherwise may " +
+      "look suspicious, or innocent, for that reason alone: see what else moves the score.",
     `With ${fewest} reference models no p-value is below ${(1 / (fewest + 1)).toFixed(3)}; a threshold at p ≤ ${level} rests on the ` +
       "one or two most extreme of them.",
     "A few models of a kind leave wide intervals; a difference between two numbers with overlapping intervals is not shown.",

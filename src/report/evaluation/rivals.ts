@@ -13,7 +13,7 @@ import {
 } from "../../methods/backdoor/evaluation/rivals.ts";
 import { detectors } from "../../methods/backdoor/index.ts";
 import { percent } from "../format.ts";
-import { areaText, NOTHING, rateCell, table } from "./markdown.ts";
+import { areaText, countText, NOTHING, rateCell, table } from "./markdown.ts";
 import type { EvaluationFile } from "./types.ts";
 
 export function rivalsSection({ evaluation: { rows, subject, level }, inputs }: EvaluationFile): string {
@@ -36,8 +36,9 @@ export function rivalsSection({ evaluation: { rows, subject, level }, inputs }: 
   return `## The rivals: their papers' result, and where they fail
 
 The papers show their detectors on a BadNets patch: \`${PATCH}\` below, from 1 % to 10 % of poison. Confirmed is what flags at
-least half of the patched models, and surely more than of the clean ones. A failure is a trigger of which less than half of
-the models are found, and shown where the whole interval lies below a half.
+least half of the patched models, and more than of the clean ones (Fisher's exact test, p ≤ 0.05); by its score where the rule
+misses that but the AUC's whole interval lies above ½. A failure is a trigger of which less than half of the models are found,
+and shown where the whole interval lies below a half or fewer are found than of the patched models (the same test).
 
 ${table(head, body)}
 
@@ -52,6 +53,7 @@ const patchOf = ({ families }: Rival): RivalOnFamily | undefined => families.fin
 
 const ON_PATCH: Readonly<Record<OnPatch, string>> = {
   confirmed: "confirmed on the patch",
+  "confirmed by its score alone": "confirmed on the patch by its score, not by its rule",
   "not confirmed": "not confirmed on the patch",
   "not decided": "not decided on the patch",
 };
@@ -59,7 +61,9 @@ const ON_PATCH: Readonly<Record<OnPatch, string>> = {
 /** One line a rival. */
 export function sentence(rival: Rival): string {
   const patch = patchOf(rival);
-  const numbers = patch ? ` (${rateCell(patch.rate)}${clean(rival)})` : " (no patched model was examined)";
+  const numbers = patch
+    ? ` (${rateCell(patch.rate)}${clean(rival)}; AUC ${areaText(patch).replace(/ \((.*)\)/, ", $1")})`
+    : " (no patched model was examined)";
   const known = detectors.find(({ id }) => id === rival.detector)?.blindTo;
   const limits = known === undefined ? "" : ` Its stated limits: ${known}.`;
   return `- \`${rival.detector}\`: **${ON_PATCH[judgePatch(rival)]}**${numbers}. ${failureText(rival)}${limits}`;
@@ -70,7 +74,7 @@ const clean = ({ falseAlarms }: Rival): string => (falseAlarms ? `; clean models
 function failureText(rival: Rival): string {
   const failures = failuresOf(rival);
   const list = (chosen: readonly Failure[]) =>
-    chosen.map(({ family, rate }) => `${family} (${rateCell(rate)})`).join("; ");
+    chosen.map(({ family, rate }) => `${family} (${countText(rate)})`).join("; ");
   const [sure, unsure] = [failures.filter((one) => one.sure), failures.filter((one) => !one.sure)];
   if (sure.length > 0) {
     const more = unsure.length === 0 ? "" : `; fewer than half, of too few models to be sure: ${list(unsure)}`;

@@ -1,6 +1,6 @@
 /** @file An evaluation of backdoor detectors as its file keeps it, and the curves that are drawn beside it. */
 
-import type { ControlCounts } from "../../methods/backdoor/evaluation/controls.ts";
+import type { ControlCounts, ControlModel } from "../../methods/backdoor/evaluation/controls.ts";
 import type { InputRow } from "../../methods/backdoor/evaluation/inputs.ts";
 import type { Deviation } from "../../methods/backdoor/evaluation/published.ts";
 import type { BackdoorEvaluation, Examined, Rate, Spread } from "../../methods/backdoor/evaluation/types.ts";
@@ -41,6 +41,7 @@ export interface ControlRow extends ControlCounts {
   readonly architecture: string;
   /** In words: how the recipe differs. */
   readonly changes: string;
+  readonly models: readonly ControlModel[];
   readonly seeds: SeedRange;
 }
 

@@ -4,11 +4,11 @@ import type { Summary } from "../../methods/backdoor/evaluation/types.ts";
 import { type Aim, aimOfArea, aimOfFalseAlarms, LEAST_AREA } from "../../methods/backdoor/evaluation/verdicts.ts";
 import { percent } from "../format.ts";
 import { areaText, rateCell, rateText, table } from "./markdown.ts";
-import type { EvaluationFile } from "./types.ts";
+import type { ControlRow, EvaluationFile } from "./types.ts";
 
 const SINGLE = "without backdoors that have no single target";
 
-export function verdictSection({ evaluation: { summary, subject, level } }: EvaluationFile): string {
+export function verdictSection({ evaluation: { summary, subject, level }, controls }: EvaluationFile): string {
   const usable = summary.filter(({ row }) => row.clean > 0);
   const [overall] = usable;
   if (!overall) return "";
@@ -37,7 +37,11 @@ export function verdictSection({ evaluation: { summary, subject, level } }: Eval
     rateCell(row.targetHits),
   ]);
   const single = shown.find(({ dataset, targets }) => dataset === null && targets === "single");
-  const aims = [...aimLines(overall, level), ...(single ? aimLines(single, level, `${SINGLE}: `) : [])];
+  const aims = [
+    ...aimLines(overall, level),
+    ...(single ? aimLines(single, level, `${SINGLE}, `) : []),
+    ...warnings(controls),
+  ];
   return `### Does \`${subject}\` do what is asked of it?
 
 ${aims.map((line) => `- ${line}`).join("\n")}
@@ -45,6 +49,17 @@ ${aims.map((line) => `- ${line}`).join("\n")}
 ${table(head, body)}
 
 Each rate with its exact interval (Clopper and Pearson). False alarms are clean models that set no threshold and are flagged.`;
+}
+
+/** What a reader of the numbers above must know. */
+function warnings(controls: readonly ControlRow[]): string[] {
+  const sum = (of: (row: ControlRow) => number) => controls.reduce((total, row) => total + of(row), 0);
+  const [alarms, models] = [sum(({ alarms: { successes } }) => successes), sum(({ alarms: { trials } }) => trials)];
+  if (alarms === 0) return [];
+  return [
+    `All this holds for models trained as the reference. Of ${models} clean models trained otherwise on purpose, ${alarms} are ` +
+      "flagged without being told apart (see what else moves the score).",
+  ];
 }
 
 function aimLines({ row }: Summary, level: number, where = ""): string[] {

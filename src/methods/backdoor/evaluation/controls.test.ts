@@ -2,7 +2,12 @@ import { expect, test } from "vitest";
 import { controlCounts } from "./controls.ts";
 
 test("models that are told to be trained otherwise raise no alarm, but count where all are trusted", () => {
-  const model = (pValue: number | null, otherwise: string | null = null) => ({ accuracy: 0.9, otherwise, pValue });
+  const model = (pValue: number | null, otherwise: string | null = null) => ({
+    accuracy: 0.9,
+    otherwise,
+    score: null,
+    pValue,
+  });
   const counts = controlCounts([model(0.05), model(0.02, "heavier"), model(0.5), model(null, "lighter")], {
     level: 0.05,
     confidence: 0.95,

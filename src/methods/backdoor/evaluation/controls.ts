@@ -9,7 +9,8 @@ export interface ControlModel {
   readonly accuracy: number;
   /** What tells that it was trained otherwise than the reference; `null` where nothing does. */
   readonly otherwise: string | null;
-  /** As if it were trained like the reference; `null` where it has no score. */
+  /** Of titration, as if it were trained like the reference; `null` where it does not apply. */
+  readonly score: number | null;
   readonly pValue: number | null;
 }
 

@@ -1,6 +1,7 @@
 /** @file Does each rival do on these models what its paper says: find the BadNets patch, and where does it fail? */
 
-import type { Area } from "../../../stats/stratified-auc.ts";
+import { fisher } from "../../../stats/fisher.ts";
+import { type Area, intervalOf } from "../../../stats/stratified-auc.ts";
 import type { InputRow } from "./inputs.ts";
 import type { Rate, Row } from "./types.ts";
 
@@ -26,7 +27,7 @@ export interface Rival {
   readonly families: readonly RivalOnFamily[];
 }
 
-export type OnPatch = "confirmed" | "not confirmed" | "not decided";
+export type OnPatch = "confirmed" | "confirmed by its score alone" | "not confirmed" | "not decided";
 
 const isFamilyRow = ({ group, family, architecture, dataset, stratum }: Row): boolean =>
   group === null && family !== null && architecture === null && dataset === null && stratum === "accepted";
@@ -56,27 +57,39 @@ export function rivalsOf(rows: readonly Row[], inputs: readonly InputRow[], subj
   });
 }
 
+/** Of Fisher's exact test, one-sided. */
+const SURE = 0.05;
+
 /**
- * Confirmed: at least half of the patched models are flagged, and the rate's whole interval lies above the share of clean
- * models that are. Not confirmed: the whole interval lies below a half or the rate is no higher than that share.
+ * Confirmed: at least half of the patched models are found, and more of them than of the clean ones beyond chance; where
+ * inputs are picked, the rate's whole interval lies above that level. By its score alone: else, where the whole interval of
+ * the AUC lies above ½. Not confirmed: else, where the rate's whole interval lies below a half, or no more are found than
+ * of the clean ones.
  */
 export function judgePatch({ families, falseAlarms }: Rival): OnPatch {
   const patch = families.find(({ family }) => family === PATCH);
   if (!patch) return "not decided";
-  const usual = falseAlarms?.estimate ?? 0;
-  const { estimate, lower, upper } = patch.rate;
-  if (estimate >= 0.5 && lower > usual) return "confirmed";
-  return upper < 0.5 || estimate <= usual ? "not confirmed" : "not decided";
+  const { estimate, lower, upper, successes, trials } = patch.rate;
+  const sure = falseAlarms
+    ? fisher([successes, trials], [falseAlarms.successes, falseAlarms.trials]) <= SURE
+    : lower > SURE;
+  if (estimate >= 0.5 && sure) return "confirmed";
+  if (patch.area && intervalOf(patch.area).lower > 0.5) return "confirmed by its score alone";
+  return upper < 0.5 || estimate <= (falseAlarms?.estimate ?? 0) ? "not confirmed" : "not decided";
 }
 
 export interface Failure extends RivalOnFamily {
-  /** The rate's whole interval lies below a half. */
+  /** The rate's whole interval lies below a half, or fewer are found than of the patched models beyond chance. */
   readonly sure: boolean;
 }
 
 /** Kinds of trigger of which less than half of the models are found, fewest first. */
-export const failuresOf = ({ families }: Rival): Failure[] =>
-  families
+export function failuresOf({ families }: Rival): Failure[] {
+  const patch = families.find(({ family }) => family === PATCH)?.rate;
+  const fewer = ({ successes, trials }: Failure["rate"]) =>
+    patch !== undefined && fisher([patch.successes, patch.trials], [successes, trials]) <= SURE;
+  return families
     .filter(({ family, rate }) => family !== PATCH && rate.estimate < 0.5)
-    .map((one) => ({ ...one, sure: one.rate.upper < 0.5 }))
+    .map((one) => ({ ...one, sure: one.rate.upper < 0.5 || fewer(one.rate) }))
     .toSorted((a, b) => a.rate.estimate - b.rate.estimate || a.rate.upper - b.rate.upper);
+}
