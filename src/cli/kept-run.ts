@@ -6,15 +6,10 @@ import type { Pool } from "../runtime/node-pool.ts";
 import { recordsOf } from "./engine.ts";
 import { CliError, EXIT } from "./errors.ts";
 import { tableUrl } from "./jobs.ts";
+import type { Options } from "./options.ts";
 import type { Progress } from "./progress.ts";
-
-export interface KeptRunOptions {
-  readonly workers?: number | undefined;
-  readonly resume: boolean;
-  readonly storeDirectory: string;
-  readonly signal: AbortSignal;
-  readonly progress: Progress;
-}
+import { STORE } from "./session.ts";
+import type { Io } from "./verbs.ts";
 
 export interface EachOptions<I, R> {
   /** Whether a stored record still holds; by default it does. */
@@ -48,18 +43,16 @@ function naming(label: string, outcome: Outcome): readonly PlainRecord[] {
 /** Units of the progress bar that a job is worth. */
 const UNITS = 100;
 
-export async function createKeptRun({
-  workers,
-  resume,
-  storeDirectory,
-  signal,
-  progress,
-}: KeptRunOptions): Promise<KeptRun> {
+export async function createKeptRun(
+  { jobs: workers, resume = false }: Options<"jobs" | "resume">,
+  { signal }: Pick<Io, "signal">,
+  progress: Progress,
+): Promise<KeptRun> {
   const { createPool } = await import("../runtime/node-pool.ts");
   const { openStore } = await import("../runtime/node-store.ts");
   const { runJobs } = await import("../runtime/node-run.ts");
   const pool: Pool = createPool({ table: tableUrl, ...(workers !== undefined && { workers }) });
-  const store = await openStore({ directory: storeDirectory, warn: progress.say });
+  const store = await openStore({ directory: STORE, warn: progress.say });
 
   async function each<I, R extends PlainRecord>(
     what: string,

@@ -11,7 +11,6 @@ import { createKeptRun } from "../kept-run.ts";
 import { checkOutputFile, checkOutputFolder, writeWhole } from "../output.ts";
 import { findDetectors } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
-import { STORE } from "../session.ts";
 import { didYouMean } from "../suggest.ts";
 import { BENCH_OPTIONS, type Io } from "../verbs.ts";
 
@@ -36,13 +35,7 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
   checkOutputFolder(out);
   checkOutputFile(page);
   const progress = await createProgress(io.stderr, false);
-  await using run = await createKeptRun({
-    workers: options.jobs,
-    resume: options.resume ?? false,
-    storeDirectory: STORE,
-    signal: io.signal,
-    progress,
-  });
+  await using run = await createKeptRun(options, io, progress);
   const about = { command: io.command.replace(/ --resume\b/, ""), config: relative(process.cwd(), path) };
   const tasks: TaskRun[] = [];
   const controls: ControlRun[] = [];

@@ -7,7 +7,6 @@ import { EXIT } from "../errors.ts";
 import { createKeptRun } from "../kept-run.ts";
 import { readRecipe, runPopulation } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
-import { STORE } from "../session.ts";
 import { type Io, POPULATION_OPTIONS } from "../verbs.ts";
 import { TOOL, VERSION } from "../version.ts";
 
@@ -16,13 +15,7 @@ export async function population(path: string, raw: Readonly<Record<string, unkn
   const recipe = parsePopulationRecipe(readRecipe(path));
   const out = options.out ?? basename(path).replace(/\.json$/, "");
   const progress = await createProgress(io.stderr, false);
-  await using run = await createKeptRun({
-    workers: options.jobs,
-    resume: options.resume ?? false,
-    storeDirectory: STORE,
-    signal: io.signal,
-    progress,
-  });
+  await using run = await createKeptRun(options, io, progress);
   const { population: result, path: file } = await runPopulation(recipe, out, run);
   progress.end();
   await io.print(options.json ? `${JSON.stringify(summaryOf(result, file))}\n` : textOf(result, file));
