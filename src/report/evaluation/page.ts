@@ -294,7 +294,7 @@ function limits({ tasks, evaluation: { rows, subject, level } }: EvaluationFile)
   const lines = [
     "These are small networks on 28 × 28 grey pictures. Nothing here says how the detectors do on large networks or colour.",
     blind === ""
-      ? "Every kind of trigger tried was flagged in at least half of the models; others may not be."
+      ? "Every kind of trigger that took was flagged in at least half of the models; others may not be."
       : `\`${subject}\` misses more than half of the models with: ${blind}. A clean result does not exclude them.`,
     "Thresholds hold for models of the same architecture, data and recipe as the reference. A model trained otherwise may " +
       "look suspicious, or innocent, for that reason alone: see what else moves the score.",

@@ -109,6 +109,7 @@ test("the verdict says of each aim whether it is met, of all models and of those
   expect(text).toMatch(/\| all \| 10 \+ 25 \|.*\| 25\/25, 86–100% \| 20\/20, 83–100% \|/);
   expect(text).toContain("| digits, without backdoors that have no single target | 10 + 20 |");
   expect(verdictSection(fileOf(MODELS.slice(0, 20)))).not.toContain("single target");
+  expect(text).toContain("1 of 25 backdoored models have weights as if they were trained otherwise");
   expect(verdictSection(fileOf([]))).toBe("");
 });
 

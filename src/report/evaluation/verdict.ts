@@ -4,11 +4,11 @@ import type { Summary } from "../../methods/backdoor/evaluation/types.ts";
 import { type Aim, aimOfArea, aimOfFalseAlarms, LEAST_AREA } from "../../methods/backdoor/evaluation/verdicts.ts";
 import { percent } from "../format.ts";
 import { areaText, rateCell, rateText, table } from "./markdown.ts";
-import type { ControlRow, EvaluationFile } from "./types.ts";
+import type { ControlRow, EvaluatedTask, EvaluationFile } from "./types.ts";
 
 const SINGLE = "without backdoors that have no single target";
 
-export function verdictSection({ evaluation: { summary, subject, level }, controls }: EvaluationFile): string {
+export function verdictSection({ evaluation: { summary, subject, level }, controls, tasks }: EvaluationFile): string {
   const usable = summary.filter(({ row }) => row.clean > 0);
   const [overall] = usable;
   if (!overall) return "";
@@ -40,7 +40,7 @@ export function verdictSection({ evaluation: { summary, subject, level }, contro
   const aims = [
     ...aimLines(overall, level),
     ...(single ? aimLines(single, level, `${SINGLE}, `) : []),
-    ...warnings(controls),
+    ...warnings(controls, tasks),
   ];
   return `### Does \`${subject}\` do what is asked of it?
 
@@ -52,13 +52,25 @@ Each rate with its exact interval (Clopper and Pearson). False alarms are clean 
 }
 
 /** What a reader of the numbers above must know. */
-function warnings(controls: readonly ControlRow[]): string[] {
-  const sum = (of: (row: ControlRow) => number) => controls.reduce((total, row) => total + of(row), 0);
-  const [alarms, models] = [sum(({ alarms: { successes } }) => successes), sum(({ alarms: { trials } }) => trials)];
-  if (alarms === 0) return [];
+function warnings(controls: readonly ControlRow[], tasks: readonly EvaluatedTask[]): string[] {
+  const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+  const alarms = total(controls.map((row) => row.alarms.successes));
+  const models = total(controls.map((row) => row.alarms.trials));
+  const told = tasks.flatMap(({ otherwise }) => otherwise.backdoored ?? []);
+  const mistaken = total(told.map(({ successes }) => successes));
   return [
-    `All this holds for models trained as the reference. Of ${models} clean models trained otherwise on purpose, ${alarms} are ` +
-      "flagged without being told apart (see what else moves the score).",
+    ...(alarms > 0
+      ? [
+          `All this holds for models trained as the reference. Of ${models} clean models trained otherwise on purpose, ${alarms} are ` +
+            "flagged without being told apart (see what else moves the score).",
+        ]
+      : []),
+    ...(mistaken > 0
+      ? [
+          `${mistaken} of ${total(told.map(({ trials }) => trials))} backdoored models have weights as if they were trained otherwise: ` +
+            "`assay backdoor` gives these no p-value, whatever is counted here.",
+        ]
+      : []),
   ];
 }
 
