@@ -83,14 +83,17 @@ function overall({ evaluation: { rows, level, timeRatios } }: EvaluationFile): s
   const found = shown.map((row) => [
     row.detector,
     `${row.clean} + ${row.backdoored}`,
-    areaText(row),
+    areaCell(row),
     rateCell(row.detected.own),
     rateCell(row.falseAlarms.own),
     rateCell(row.detected.calibrated),
     rateCell(row.falseAlarms.calibrated),
   ]);
-  const targets = shown.map((row) => [row.detector, rateCell(row.targetHits), secondsSpread(row.seconds)]);
-  const times = timeRatios.map((ratio) => [ratio.rival, spreadText(ratio, timesText), String(ratio.models)]);
+  const costs = shown.map((row) => {
+    const ratio = timeRatios.find(({ rival }) => rival === row.detector);
+    const times = ratio ? spreadText(ratio, timesText) : NOTHING;
+    return [row.detector, rateCell(row.targetHits), secondsSpread(row.seconds), times];
+  });
   return `## The detectors side by side
 
 Own rule: the decision of the detector's paper. p ≤ ${level}: the score against the reference's clean models, where the
@@ -110,17 +113,16 @@ ${table(
   found,
 )}
 
-Seconds are processor time of one thread, median and range:
+Seconds are processor time of one thread; how many times titration's they are is of the same models. Median and range:
 
-${table(["detector", "target named", "seconds a model"], targets)}
-
-How many times titration's time that is, on the same models:
-
-${table(["detector", "times as long as titration", "models"], times)}`;
+${table(["detector", "target named", "seconds a model", "times titration's time"], costs)}`;
 }
 
 /** "0.40", "12", "350" */
-const timesText = (times: number): string => (times < 10 ? times.toFixed(2) : times.toFixed(0));
+const timesText = (times: number): string => {
+  if (times < 0.01) return "<0.01";
+  return times < 10 ? times.toFixed(2) : times.toFixed(0);
+};
 
 /** How a claim fared over the kinds of trigger. */
 function claimLine(claim: Claim, verdicts: readonly Verdict[]): string {

@@ -39,7 +39,7 @@ export function verdictSection({ evaluation: { summary, subject, level }, contro
   const single = shown.find(({ dataset, targets }) => dataset === null && targets === "single");
   const aims = [
     ...aimLines(overall, level),
-    ...(single ? aimLines(single, level, `${SINGLE}, `) : []),
+    ...(single ? aimLines(single, level, ` ${SINGLE}`) : []),
     ...warnings(controls, tasks),
   ];
   return `### Does \`${subject}\` do what is asked of it?
@@ -76,13 +76,13 @@ function warnings(controls: readonly ControlRow[], tasks: readonly EvaluatedTask
 
 function aimLines({ row }: Summary, level: number, where = ""): string[] {
   const line = (aim: Aim | null, asked: string, measured: string) =>
-    aim === null ? [] : [`${where}${asked}: **${aim}**. ${measured}`];
+    aim === null ? [] : [`${asked}${where}: **${aim}**. ${measured}`];
   const models = `${row.backdoored} backdoored and ${row.clean} clean models`;
   return [
-    ...line(aimOfArea(row), `an AUC of at least ${LEAST_AREA}`, `${areaText(row)}, ${models}.`),
+    ...line(aimOfArea(row), `AUC of at least ${LEAST_AREA}`, `${areaText(row)}, ${models}.`),
     ...line(
       aimOfFalseAlarms(row, level),
-      `false alarms of at most ${percent(level, 0)}`,
+      `False alarms of at most ${percent(level, 0)}`,
       `${rateText(row.falseAlarms.calibrated)}.`,
     ),
   ];
