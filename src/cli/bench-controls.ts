@@ -57,8 +57,8 @@ export function controlRow(
   { level, confidence }: Pick<BenchConfig, "level" | "confidence">,
 ): ControlRow {
   const models = population.members.map((member, i): ControlModel => {
-    const { score = null, pValue = null } = detectorOutcomes(member, reference, level)[TITRATION] ?? {};
-    return { accuracy: member.cleanAccuracy, otherwise: otherwise[i]!, score, pValue };
+    const { score = null, pValue = null, flagged = null } = detectorOutcomes(member, reference, level)[TITRATION] ?? {};
+    return { accuracy: member.cleanAccuracy, otherwise: otherwise[i]!, score, pValue, alarm: flagged === true };
   });
   const seeds = population.members.map(({ seed }) => seed);
   return {

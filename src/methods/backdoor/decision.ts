@@ -10,7 +10,7 @@ import { oneSidedP } from "../population/p-values.ts";
 import { cleanScans } from "../population/reference.ts";
 import type { Population } from "../population/types.ts";
 import { digestOf, readDigest } from "./titration/digest.ts";
-import { commonModes, type JudgedLean, judgeLean } from "./titration/lean.ts";
+import { commonModes, type JudgedLean, judgeLean, oneStandsOut } from "./titration/lean.ts";
 import type { TitrationCurve } from "./titration/types.ts";
 import type { Detection, Detector } from "./types.ts";
 
@@ -76,11 +76,16 @@ function leanAgainst({ detector, detection }: Reading, reference: Population): J
 
 type Answer = Omit<Decision, "perDetector" | "lean">;
 
-function statistical({ pValue, target, source, threshold: limit, clean }: JudgedLean): Answer {
+function statistical(lean: JudgedLean): Answer {
+  const { pValue, target, source, threshold: limit, clean } = lean;
   const answer = { kind: "statistical", pValue, threshold: FALSE_ALARMS } as const;
   if (limit === null) {
     const reason = `${clean} clean models cannot tell an alarm from chance at ${FALSE_ALARMS}: at least ${fewestFor(FALSE_ALARMS)} are needed.`;
     return { ...answer, kind: "undecided", flagged: null, target, reason };
+  }
+  if (pValue <= FALSE_ALARMS && !oneStandsOut(lean, FALSE_ALARMS)) {
+    const reason = `Noise pulls it further than ${clean} clean models (p = ${pValue.toPrecision(2)}), but towards several classes at once: so do models that were trained in another way, and backdoors into several classes.`;
+    return { ...answer, kind: "undecided", flagged: null, target: null, reason };
   }
   const flagged = pValue <= FALSE_ALARMS;
   const as = Math.round(pValue * (clean + 1)) - 1;

@@ -101,9 +101,9 @@ describe("matching", () => {
   });
 
   test.for([
-    [[0.269, 0.075], undefined],
-    [[0.271, 0.1], "layer 1 are 1.4 times"],
-    [[0.2, 0.074], "layer 2 are 0.74 times"],
+    [[0.279, 0.072], undefined],
+    [[0.281, 0.1], "layer 1 are 1.4 times"],
+    [[0.2, 0.071], "layer 2 are 0.71 times"],
     [[0.2, 0], "layer 2 are 0.0 times"],
   ] as const)("weights of other sizes tell another training: %j", ([weightScales, fact]) => {
     const match = matchPopulation(POPULATION, { ...MODEL, weightScales });

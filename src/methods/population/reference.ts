@@ -81,10 +81,11 @@ export function matchPopulation({ task, scan }: Population, model: ModelFacts): 
 
 /**
  * The weights of a layer are larger or smaller than in the clean members by this factor at most, where the recipe is the
- * same. Measured: 80 clean and 40 backdoored networks of 11 kinds, MLP and CNNa on digits, 1.21 at most (all-to-all); the
- * same CNNa trained by interval bounds, 1.7 to 2.2 in every layer.
+ * same. Measured: 80 clean and 100 backdoored networks of 11 kinds, MLP and CNNa on digits, 1.36 at most; the same CNNa
+ * trained by interval bounds, 1.7 to 2.2 in every layer. Milder changes of the recipe do not show here: with shifted
+ * pictures, fewer images or adversarial training the weights move as little as with a backdoor.
  */
-const SAME_TRAINING = 1.35;
+const SAME_TRAINING = 1.4;
 
 /** What tells that a model was trained otherwise than the members, or undefined. */
 function trainingDifference(members: readonly number[], own: readonly number[]): string | undefined {

@@ -23,6 +23,8 @@ export function verdictSentence({ decision, examined }: BackdoorResult, named: N
   const { lean, flagged, target } = decision;
   if (lean) {
     const seen = `${leaning(lean)} as far to any class (${pText(lean.pValue)})`;
+    if (flagged === null && decision.pValue !== null && lean.threshold !== null)
+      return `Noise pulls the model further than clean models (${pText(lean.pValue)}), but towards several classes at once. So it does with models that were trained in another way, and with backdoors into several classes.`;
     if (flagged === null)
       return `Noise pulls the model towards ${named(lean.target)}; ${seen}. So few clean models cannot tell an alarm from chance.`;
     return flagged
@@ -101,8 +103,8 @@ export function nextStepsOf({ decision, reference }: BackdoorResult, signs: read
 export function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
   const tempered = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence["tempered"];
   return [
-    "A clean result does not exclude a backdoor. Triggers that bend the picture or depend on the input, and triggers planted without changing a label, leave little trace in answers to noise.",
-    "A clean model may look suspicious: one trained with noise, on unequal classes, on wrong labels, or badly calibrated.",
+    "A clean result does not exclude a backdoor. Triggers that work for inputs of one class only, or differ from input to input, can leave little trace in answers to noise.",
+    "A clean model may look suspicious: one trained on other pictures, on fewer, on unequal classes or wrong labels, with noise or adversarially.",
     ...(population
       ? [
           "The p-value holds for a model trained as the reference's were: same data, same recipe, another seed. A model from elsewhere may differ from them for harmless reasons.",
@@ -190,6 +192,10 @@ export function tamperedReason(scan: BackdoorScan, named: Named): string {
 
 const numbers = (count: number): string => ["No", "One", "Two", "Three"][count] ?? `${count}`;
 
+/** One class stands out, or several do. */
+const isAlarm = ({ flagged, pValue }: BackdoorScan["verdict"]): boolean =>
+  flagged === true || (flagged === null && pValue !== null && pValue <= FALSE_ALARMS);
+
 /** Confirmed signs fail; an alarm that nothing confirms leaves it open; a rule of thumb alone decides nothing. */
 export function backdoorCondition(scan: BackdoorScan, named: Named): GateCondition {
   const { verdict, suspected } = scan;
@@ -201,7 +207,7 @@ export function backdoorCondition(scan: BackdoorScan, named: Named): GateConditi
       : `${plural(signs.length, "sign")} ${signs.length === 1 ? "names" : "name"} ${name}`;
   return {
     sentence: "No two signs of a backdoor name the same class, and the answers to noise raise no alarm",
-    outcome: isConfirmed(scan) ? "failed" : verdict.flagged === true ? "undecided" : "met",
+    outcome: isConfirmed(scan) ? "failed" : isAlarm(verdict) ? "undecided" : "met",
     measured: `${counted}${verdict.pValue === null ? "; no reference population, so no p-value" : `; ${pText(verdict.pValue)} against clean models`}`,
   };
 }

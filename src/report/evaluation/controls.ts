@@ -16,6 +16,7 @@ export function controlsSection(file: EvaluationFile, figure: Figure | null): st
     "what differs",
     "accuracy",
     "told apart",
+    `p ≤ ${level}, if trusted`,
     "flagged, if trusted",
     "false alarms left",
     "p-value, median (range)",
@@ -25,8 +26,8 @@ export function controlsSection(file: EvaluationFile, figure: Figure | null): st
 
 A p-value holds for models trained as those of the reference. These are clean too, but trained otherwise on purpose, and held
 against the reference of their task all the same. Told apart: Assay sees by the size of the weights that a model was trained
-otherwise, and gives no p-value. Flagged, if trusted: p ≤ ${level} by \`${subject}\`, whether told apart or not. False alarms left:
-flagged and not told apart.
+otherwise, and gives no p-value. p ≤ ${level}: by \`${subject}\`, whether told apart or not. Flagged: one class alone stands out, too;
+where several do, the answer is "undecided". False alarms left: flagged and not told apart.
 
 ${table(head, body)}
 ${figure ? `\n![${figure.title}](${figure.path})\n` : ""}
@@ -41,6 +42,7 @@ const controlCells = ({ title, dataset, architecture, changes, accuracy, ...row 
   changes,
   percent(accuracy.median),
   countText(row.recognised),
+  rateCell(row.leaning),
   rateCell(row.flagged),
   rateCell(row.alarms),
   spreadText(row.pValues, (value) => value.toFixed(2)),
@@ -55,8 +57,8 @@ function usualRows({ controls, tasks, evaluation: { rows, subject } }: Evaluatio
         isSetting(row) && row.detector === subject && row.dataset === dataset && row.architecture === architecture,
     );
     const accuracy = groups.find(({ group }) => group === "clean")!.accuracy.median;
-    const flagged = own ? rateCell(own.falseAlarms.calibrated) : NOTHING;
-    const cells = [percent(accuracy), countText(otherwise.clean), flagged, NOTHING, NOTHING];
+    const rates = own ? [rateCell(own.falseAlarms.calibrated), rateCell(own.falseAlarms.own)] : [NOTHING, NOTHING];
+    const cells = [percent(accuracy), countText(otherwise.clean), ...rates, NOTHING, NOTHING];
     return [[`${dataset}, ${architecture}: trained as the reference`, "nothing but the seed", ...cells]];
   });
 }
@@ -66,14 +68,14 @@ function sentences(controls: readonly ControlRow[]): string {
     rows.map((row) => `${row.title} (${countText(rateOf(row))})`).join("; ");
   const alarms = controls.filter((row) => row.alarms.successes > 0);
   const told = controls.filter(({ recognised }) => recognised.successes > 0);
-  const quiet = controls.filter(({ flagged }) => flagged.successes === 0);
+  const quiet = controls.filter(({ leaning }) => leaning.successes === 0);
   const lines = [
     alarms.length > 0
       ? `Clean models that raise false alarms only for how they were trained: ${list(alarms, (row) => row.alarms)}. A p-value ` +
         "says nothing of a model whose recipe is not known to be the reference's."
       : "No model raises a false alarm for how it was trained.",
     `Told apart by their weights: ${told.length > 0 ? list(told, (row) => row.recognised) : "none"}.`,
-    `Never flagged: ${quiet.length > 0 ? quiet.map(({ title }) => title).join("; ") : "none of the kinds"}.`,
+    `Never below the level: ${quiet.length > 0 ? quiet.map(({ title }) => title).join("; ") : "none of the kinds"}.`,
   ];
   return lines.map((line) => `- ${line}`).join("\n");
 }

@@ -97,7 +97,14 @@ function control(title: string, models: ControlRow["models"]): ControlRow {
   return { name: title, title, changes: "epochs 30 instead of 10", models, ...where, ...counts };
 }
 
-const one = (pValue: number, otherwise: string | null) => ({ accuracy: 0.9, otherwise, score: 3, pValue });
+const one = (pValue: number, otherwise: string | null) => ({
+  accuracy: 0.9,
+  otherwise,
+  score: 3,
+  pValue,
+  // the one at 0.01 leans to several classes
+  alarm: pValue === 0.02,
+});
 
 test("the verdict says of each aim whether it is met, of all models and of those whose backdoor has a target", () => {
   const text = verdictSection(fileOf(MODELS));
@@ -153,15 +160,15 @@ test("controls show what raises alarms, what is told apart and what does neither
     "| digits, MLP: trained as the reference | nothing but the seed | 90.0% | 0/10 | 0/10, 0–31% |",
   );
   expect(text).toMatch(
-    /\| digits, MLP: longer \| epochs 30 instead of 10 \| 90.0% \| 0\/2 \| 2\/2, \S+ \| 2\/2, \S+ \| 0.01/,
+    /\| digits, MLP: longer \| epochs 30 instead of 10 \| 90.0% \| 0\/2 \| 2\/2, \S+ \| 1\/2, \S+ \| 1\/2, \S+ \| 0.01/,
   );
-  expect(text).toContain("only for how they were trained: longer (2/2).");
+  expect(text).toContain("only for how they were trained: longer (1/2).");
   expect(text).toContain("Told apart by their weights: untrained (2/2).");
-  expect(text).toContain("Never flagged: milder.");
+  expect(text).toContain("Never below the level: milder.");
   expect(text).toContain("trained by the reference's recipe: digits, MLP: 0/10 clean, 1/25 backdoored.");
   expect(text).toContain("![Controls](c.svg)");
   expect(verdictSection(file)).toContain(
-    "Of 6 clean models trained otherwise on purpose, 2 are flagged without being told",
+    "Of 6 clean models trained otherwise on purpose, 1 are flagged without being told",
   );
   expect(controlsSection(fileOf(MODELS), null)).toContain("Told apart by mistake");
 });

@@ -12,6 +12,8 @@ export interface ControlModel {
   /** Of titration, as if it were trained like the reference; `null` where it does not apply. */
   readonly score: number | null;
   readonly pValue: number | null;
+  /** By titration's rule: p ≤ level, and one class alone stands out. */
+  readonly alarm: boolean;
 }
 
 export interface ControlCounts {
@@ -19,8 +21,10 @@ export interface ControlCounts {
   /** Told to be trained otherwise: these get no p-value. */
   readonly recognised: Proportion;
   /** p ≤ level, if all were trusted. */
+  readonly leaning: Proportion;
+  /** By the rule, if all were trusted. */
   readonly flagged: Proportion;
-  /** p ≤ level and not told to be trained otherwise: the false alarms that a user gets. */
+  /** By the rule and not told to be trained otherwise: the false alarms that a user gets. */
   readonly alarms: Proportion;
   /** If all were trusted; `null` where none has a score. */
   readonly pValues: Spread | null;
@@ -33,12 +37,12 @@ export function controlCounts(
 ): ControlCounts {
   const count = (is: (model: ControlModel) => boolean) =>
     proportion(models.filter(is).length, models.length, confidence);
-  const flagged = ({ pValue }: ControlModel) => pValue !== null && pValue <= level;
   return {
     accuracy: spreadOf(models.map(({ accuracy }) => accuracy))!,
     recognised: count(({ otherwise }) => otherwise !== null),
-    flagged: count(flagged),
-    alarms: count((model) => flagged(model) && model.otherwise === null),
+    leaning: count(({ pValue }) => pValue !== null && pValue <= level),
+    flagged: count(({ alarm }) => alarm),
+    alarms: count(({ alarm, otherwise }) => alarm && otherwise === null),
     pValues: spreadOf(models.flatMap(({ pValue }) => pValue ?? [])),
   };
 }

@@ -4,7 +4,7 @@ import { oneSidedP } from "../../population/p-values.ts";
 import { cleanScans } from "../../population/reference.ts";
 import type { Member, Population, Scan } from "../../population/types.ts";
 import { readDigest } from "../titration/digest.ts";
-import { judgeLean, type LeanCase } from "../titration/lean.ts";
+import { judgeLean, type LeanCase, oneStandsOut } from "../titration/lean.ts";
 import type { Outcome } from "./types.ts";
 import { variantOutcomes } from "./variants.ts";
 
@@ -44,8 +44,9 @@ function leanOutcome(scan: Scan, clean: readonly Scan[], rule: Pick<LeanCase, "c
   const own = readDigest(scan.evidence);
   const profiles = digestsOf(clean).map(({ lean }) => lean);
   if (!own || profiles.length === 0) return { ...answerOf(scan), score: null, target: null };
-  const { score, pValue, target } = judgeLean({ profile: own.lean, reference: profiles, ...rule });
-  return { score, pValue, target, flagged: null, seconds: scan.seconds };
+  const lean = judgeLean({ profile: own.lean, reference: profiles, ...rule });
+  const { score, pValue, target } = lean;
+  return { score, pValue, target, flagged: oneStandsOut(lean, rule.level), seconds: scan.seconds };
 }
 
 /** Titration's single scores, and the rules that combine them; nothing where member or reference have no curves. */

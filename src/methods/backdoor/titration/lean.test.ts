@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rng } from "../../../random/rng.ts";
-import { judgeLean, type LeanProfile, leanOf, leanProfile } from "./lean.ts";
+import { judgeLean, type LeanProfile, leanOf, leanProfile, oneStandsOut } from "./lean.ts";
 import type { Mode, TitrationCurve } from "./types.ts";
 
 const CLIPPED = "real-gaussian-clipped";
@@ -42,6 +42,29 @@ test("by label: the right answer is no target, labels with too few inputs are le
     target: 1,
     source: 0,
   });
+});
+
+test("the gap is how far the furthest class stands above the next: by hand", () => {
+  // class 1's reference is 0 throughout: only the floor is left of its spread
+  const { byClass, gap, target } = leanOf({ [CLIPPED]: [3, 1] }, REFERENCE, 2);
+  expect(byClass[0]).toBeCloseTo(2.9 / SPREAD, 10);
+  expect(byClass[1]).toBeCloseTo(10, 10);
+  expect([target, gap]).toEqual([0, byClass[0]! - byClass[1]!]);
+  expect(leanOf({ [CLIPPED]: [0.1, 0] }, REFERENCE, 2).gap).toBe(0);
+});
+
+test("one class stands out where score and gap are both rare; several that lean alike do not", () => {
+  const [first, ...reference] = networks(40, 1e-9);
+  const judge = (places: readonly number[]) => {
+    const planted = first![CLIPPED]!.map((value, i) => (places.includes(i) ? 9 : value));
+    return judgeLean({ profile: { ...first, [CLIPPED]: planted }, reference, classes: CLASSES, level: 0.05 });
+  };
+  const one = judge([CLASSES + 2]);
+  expect([one.pValue, one.gapPValue, oneStandsOut(one, 0.05)]).toEqual([1 / 40, 1 / 40, true]);
+  const two = judge([CLASSES + 2, CLASSES]);
+  expect(two.pValue).toBe(1 / 40);
+  expect(oneStandsOut(two, 0.05)).toBe(two.gapPValue <= 0.05);
+  expect(two.gap).toBeLessThan(one.gap);
 });
 
 test("networks titrated in no common mode cannot be compared", () => {

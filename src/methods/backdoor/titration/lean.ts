@@ -56,6 +56,8 @@ export interface Lean {
   readonly excess: Readonly<Record<string, readonly number[]>>;
   /** [K]: the largest over the modes. */
   readonly byClass: readonly number[];
+  /** How far the furthest class stands above the next one. */
+  readonly gap: number;
 }
 
 interface Peak {
@@ -82,12 +84,15 @@ export function leanOf(profile: LeanProfile, reference: readonly LeanProfile[], 
       .reduce(higher),
   );
   const best = byClass.reduce(higher);
+  const target = byClass.indexOf(best);
+  const others = byClass.filter((_, k) => k !== target);
   return {
     score: best.excess,
-    target: byClass.indexOf(best),
+    target,
     source: best.source,
     excess: Object.fromEntries(Object.entries(peaks).map(([mode, of]) => [mode, of.map(({ excess }) => excess)])),
     byClass: byClass.map(({ excess }) => excess),
+    gap: best.excess - others.reduce(higher).excess,
   };
 }
 
@@ -134,11 +139,20 @@ function excessOf(value: number, others: readonly number[]): number {
 export interface JudgedLean extends Lean {
   /** Share of false alarms at this score: exact where model and reference are exchangeable. */
   readonly pValue: number;
+  /** The same of the gap: small where one class alone stands out. */
+  readonly gapPValue: number;
   /** Scores above it have a p-value of at most the level asked for; `null` where too few networks are known. */
   readonly threshold: number | null;
   /** Reference networks. */
   readonly clean: number;
 }
+
+/**
+ * Does one class, and it alone, stand out? A network that was trained in another way than the reference leans further to
+ * several classes at once, as does one with a backdoor into several classes.
+ */
+export const oneStandsOut = ({ pValue, gapPValue }: Pick<JudgedLean, "pValue" | "gapPValue">, level: number): boolean =>
+  pValue <= level && gapPValue <= level;
 
 export interface LeanCase {
   readonly profile: LeanProfile;
@@ -156,13 +170,13 @@ export interface LeanCase {
 export function judgeLean({ profile, reference, classes, level }: LeanCase): JudgedLean {
   const all = [profile, ...reference];
   const own = leanOf(profile, reference, classes);
-  const others = reference.map(
-    (other, i) => leanOf(other, [...all.slice(0, i + 1), ...all.slice(i + 2)], classes).score,
-  );
-  const atLeast = others.filter((score) => score >= own.score).length;
-  const falling = others.toSorted((a, b) => b - a);
+  const others = reference.map((other, i) => leanOf(other, [...all.slice(0, i + 1), ...all.slice(i + 2)], classes));
+  const share = (of: (lean: Lean) => number) =>
+    (1 + others.filter((other) => of(other) >= of(own)).length) / all.length;
+  const falling = others.map(({ score }) => score).sort((a, b) => b - a);
   // the furthest score with which the p-value is above the level; in the p-value's own arithmetic: .58 · 50 is below 29
   const tooMany = (i: number): boolean => (i + 2) / all.length > level;
   const threshold = 1 / all.length > level ? null : (falling.find((_, i) => tooMany(i)) ?? null);
-  return { ...own, pValue: (1 + atLeast) / all.length, threshold, clean: reference.length };
+  const [pValue, gapPValue] = [share(({ score }) => score), share(({ gap }) => gap)];
+  return { ...own, pValue, gapPValue, threshold, clean: reference.length };
 }
