@@ -25,7 +25,9 @@ export function verdictSection({ evaluation: { summary, subject, level }, contro
     "clean + backdoored",
     "AUC",
     `false alarms, p ≤ ${level}`,
+    "false alarms, flagged",
     `found, p ≤ ${level}`,
+    "found, flagged",
     "target named",
   ];
   const body = shown.map(({ dataset, targets, row }) => [
@@ -33,7 +35,9 @@ export function verdictSection({ evaluation: { summary, subject, level }, contro
     `${row.clean} + ${row.backdoored}`,
     areaText(row),
     rateCell(row.falseAlarms.calibrated),
+    rateCell(row.falseAlarms.own),
     rateCell(row.detected.calibrated),
+    rateCell(row.detected.own),
     rateCell(row.targetHits),
   ]);
   const single = shown.find(({ dataset, targets }) => dataset === null && targets === "single");
@@ -48,7 +52,8 @@ ${aims.map((line) => `- ${line}`).join("\n")}
 
 ${table(head, body)}
 
-Each rate with its exact interval (Clopper and Pearson). False alarms are clean models that set no threshold and are flagged.`;
+Each rate with its exact interval (Clopper and Pearson). False alarms are of clean models that set no threshold. Flagged is what
+\`assay backdoor\` flags: p ≤ ${level}, and one class stands out alone; where several do its answer is "undecided".`;
 }
 
 /** What a reader of the numbers above must know. */
@@ -78,11 +83,19 @@ function aimLines({ row }: Summary, level: number, where = ""): string[] {
   const line = (aim: Aim | null, asked: string, measured: string) =>
     aim === null ? [] : [`${asked}${where}: **${aim}**. ${measured}`];
   const models = `${row.backdoored} backdoored and ${row.clean} clean models`;
+  const area = line(aimOfArea(row), `AUC of at least ${LEAST_AREA}`, `${areaText(row)}, ${models}.`);
+  // false alarms do not depend on which backdoors are counted
+  if (where !== "") return area;
   return [
-    ...line(aimOfArea(row), `AUC of at least ${LEAST_AREA}`, `${areaText(row)}, ${models}.`),
+    ...area,
     ...line(
-      aimOfFalseAlarms(row, level),
-      `False alarms of at most ${percent(level, 0)}`,
+      aimOfFalseAlarms(row.falseAlarms.own, level),
+      `False alarms of at most ${percent(level, 0)}, flagged`,
+      `${rateText(row.falseAlarms.own)}.`,
+    ),
+    ...line(
+      aimOfFalseAlarms(row.falseAlarms.calibrated, level),
+      `False alarms of at most ${percent(level, 0)}, p ≤ ${level}`,
       `${rateText(row.falseAlarms.calibrated)}.`,
     ),
   ];

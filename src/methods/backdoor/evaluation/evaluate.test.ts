@@ -228,8 +228,8 @@ describe("verdicts", () => {
     [0.06, 0.2, "missed"],
   ] as const)("the aim of false alarms from %f to %f is %s", ([lower, upper, aim]) => {
     const calibrated = { ...interval(lower, upper), successes: 1, trials: 9 };
-    expect(aimOfFalseAlarms({ falseAlarms: { own: null, calibrated } }, 0.05)).toBe(aim);
-    expect(aimOfFalseAlarms({ falseAlarms: { own: null, calibrated: null } }, 0.05)).toBeNull();
+    expect(aimOfFalseAlarms(calibrated, 0.05)).toBe(aim);
+    expect(aimOfFalseAlarms(null, 0.05)).toBeNull();
   });
 
   test("are open where nothing was measured", () => {

@@ -2,7 +2,7 @@
 
 import type { Interval } from "../../../stats/roc.ts";
 import { intervalOf } from "../../../stats/stratified-auc.ts";
-import type { Row, TimeRatio, Verdict } from "./types.ts";
+import type { Rate, Row, TimeRatio, Verdict } from "./types.ts";
 
 /** The rival must take so many times as long. */
 export const FASTER = 10;
@@ -29,10 +29,10 @@ export function aimOfArea({ area }: Pick<Row, "area">): Aim | null {
 }
 
 /** At the calibrated threshold; `null` where there is none. */
-export function aimOfFalseAlarms({ falseAlarms: { calibrated } }: Pick<Row, "falseAlarms">, level: number): Aim | null {
-  if (!calibrated) return null;
-  const met = calibrated.estimate <= level;
-  return aim(met, met ? calibrated.upper <= level : calibrated.lower > level);
+export function aimOfFalseAlarms(rate: Rate, level: number): Aim | null {
+  if (!rate) return null;
+  const met = rate.estimate <= level;
+  return aim(met, met ? rate.upper <= level : rate.lower > level);
 }
 
 const two = (value: number): string => value.toFixed(2);

@@ -75,7 +75,8 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
     "Adds noise of rising intensity to inputs and counts sure, wrong answers: seconds, and no training data needed.",
   source: "Erichson, Taylor, Wu, Mahoney 2021, arXiv:2008.00123 (scores from the authors' published detector)",
   needs: "nothing",
-  blindTo: "triggers that noise does not resemble: warping, clean-label, input-aware, source-specific, all-to-all",
+  blindTo:
+    "some triggers for inputs of one class only; input-aware ones were not tried; backdoors into several classes stay undecided",
   parts: () => [{}],
   examine,
   conclude,
