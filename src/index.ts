@@ -48,6 +48,7 @@ export { type Geometry, geometryOf } from "./methods/audit/picture.ts";
 export { type Decision, decide, type Reading } from "./methods/backdoor/decision.ts";
 export { detectorOf, detectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
+export { damaged } from "./methods/backdoor/titration/damage.ts";
 export { digestOf, readDigest, type TitrationDigest } from "./methods/backdoor/titration/digest.ts";
 export { type JudgedLean, judgeLean, type LeanCase, type LeanProfile } from "./methods/backdoor/titration/lean.ts";
 export { type TitrateOptions, titrate } from "./methods/backdoor/titration/titrate.ts";
