@@ -2,7 +2,7 @@
 
 import { isBatched, ShapeError } from "../../graph/dims.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Dim, Graph, InputValue, Shape, Tensor } from "../../graph/types.ts";
+import type { Dim, Graph, InputValue, Shape, Tensor, Value } from "../../graph/types.ts";
 import { converters } from "./convert/index.ts";
 import { Emitter } from "./emitter.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
@@ -26,6 +26,16 @@ export interface ImportOptions {
   readonly batch?: "symbolic" | "as-declared";
   /** For messages. */
   readonly fileName?: string;
+  /** Keep what every tensor of the file was read as: for finding where a reading goes astray. */
+  readonly trace?: boolean;
+}
+
+/** A tensor that a node of the file computes, and what it was read as. */
+export interface TraceStep {
+  readonly tensor: string;
+  /** Of the node: `Conv "conv1"`. */
+  readonly place: string;
+  readonly value: Value;
 }
 
 export interface OnnxModel {
@@ -39,6 +49,8 @@ export interface OnnxModel {
   /** Of the file's nodes that the outputs need, in order. */
   readonly nodeNames: readonly string[];
   readonly warnings: readonly string[];
+  /** In the file's order; only where it was asked for. */
+  readonly trace?: readonly TraceStep[];
 }
 
 /**
@@ -47,7 +59,7 @@ export interface OnnxModel {
  */
 export function importOnnx(
   bytes: Uint8Array,
-  { readExternal, bind = new Map(), batch = "symbolic", fileName }: ImportOptions = {},
+  { readExternal, bind = new Map(), batch = "symbolic", fileName, trace = false }: ImportOptions = {},
 ): OnnxModel {
   try {
     const source = readModel(bytes);
@@ -56,9 +68,11 @@ export function importOnnx(
     const external = readExternal && externalData(readExternal);
     for (const [name, proto] of source.initializers)
       if (source.needed.has(name)) tensors.set(name, readTensor(proto, name, external));
-    const { graph, warnings } = convert(source, tensors, batch);
+    const { graph, warnings, steps } = convert(source, tensors, batch);
     const { opset, irVersion, producer, inputs, outputs, nodes } = source;
-    return { graph, opset, irVersion, producer, inputs, outputs, nodeNames: nodes.map(({ name }) => name), warnings };
+    const nodeNames = nodes.map(({ name }) => name);
+    const model = { graph, opset, irVersion, producer, inputs, outputs, nodeNames, warnings };
+    return trace ? { ...model, trace: steps } : model;
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const Kind = error instanceof UnsupportedError ? UnsupportedError : OnnxError;
@@ -101,14 +115,14 @@ function convert(
   source: ModelSource,
   tensors: ReadonlyMap<string, Tensor>,
   batch: "symbolic" | "as-declared",
-): { graph: Graph; warnings: string[] } {
+): { graph: Graph; steps: readonly TraceStep[]; warnings: string[] } {
   const declared = declaredShapes(source, tensors);
   const read = (shapes: ReadonlyMap<string, Shape>, generalised: boolean, samplesAlone: boolean) =>
     build(source, tensors, { shapes, generalised, samplesAlone });
   const warnings = declaresDouble(source)
     ? ["the file computes in double; float32 results differ from its own in their last digits"]
     : [];
-  if (batch === "as-declared") return { graph: read(declared, false, false), warnings };
+  if (batch === "as-declared") return { ...read(declared, false, false), warnings };
   const open = [...declared.values()].some(isBatched);
   checkBatchFirst(declared);
   const shapes = open ? declared : replaceFirst(declared, 1, "N");
@@ -116,14 +130,14 @@ function convert(
   const remark = open ? "it is read for one sample at a time" : "the batch size is fixed as the file declares it";
   if (![...shapes.values()].some(isBatched)) {
     if (declared.size > 0) warnings.push(`no input begins with a batch axis of size 1: ${remark}`);
-    return { graph: read(fixed, false, false), warnings };
+    return { ...read(fixed, false, false), warnings };
   }
   try {
-    return { graph: read(shapes, !open, true), warnings };
+    return { ...read(shapes, !open, true), warnings };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     warnings.push(`not every sample is treated alone (${error.message}): ${remark}`);
-    return { graph: readOr(() => read(fixed, false, false), open ? error : undefined), warnings };
+    return { ...readOr(() => read(fixed, false, false), open ? error : undefined), warnings };
   }
 }
 
@@ -177,7 +191,12 @@ function declaredShapes({ inputs }: ModelSource, tensors: ReadonlyMap<string, Te
 
 // ---------------------------------------------------------------- conversion
 
-function build(source: ModelSource, tensors: ReadonlyMap<string, Tensor>, reading: Reading): Graph {
+interface Built {
+  readonly graph: Graph;
+  readonly steps: readonly TraceStep[];
+}
+
+function build(source: ModelSource, tensors: ReadonlyMap<string, Tensor>, reading: Reading): Built {
   let stored = 0;
   for (const tensor of tensors.values()) stored += tensor.data.length;
   const emitter = new Emitter({ ...reading, stored });
@@ -199,7 +218,13 @@ function build(source: ModelSource, tensors: ReadonlyMap<string, Tensor>, readin
       throw new UnsupportedError(`its output "${name}" is the batch size itself, which is not supported`);
     return { name, value: emitter.ints(operand.entries as number[], operand.shape) };
   });
-  return makeGraph(inputs, outputs);
+  const steps = source.nodes.flatMap(({ place, outputs: names }) =>
+    names.flatMap((tensor): TraceStep[] => {
+      const operand = operands.get(tensor);
+      return operand && operand.kind !== "dims" ? [{ tensor, place, value: operand }] : [];
+    }),
+  );
+  return { graph: makeGraph(inputs, outputs), steps };
 }
 
 function convertNode(source: ModelSource, node: NodeSource, operands: Map<string, Operand>, emitter: Emitter): void {
