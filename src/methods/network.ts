@@ -1,8 +1,9 @@
 import { fixed } from "../graph/dims.ts";
 import { makeGraph, outputOf, rewriteGraph } from "../graph/traverse.ts";
-import type { Graph, InputValue, Value } from "../graph/types.ts";
+import type { Graph, InputValue, NodeValue, Value } from "../graph/types.ts";
 import { builder } from "../ops/index.ts";
 import { reemit } from "../ops/rules.ts";
+import { keepsOrder, leastMargin } from "./removed.ts";
 
 /** A classifier as every method sees it: pixels in, logits out, normalisation inside. */
 export interface Network {
@@ -12,6 +13,8 @@ export interface Network {
   /** [N, classes], before any final softmax. */
   readonly logits: Value;
   readonly classes: number;
+  /** What the margin of two scores must exceed, so that what follows them in the file cannot round it to a tie; ≥ 0. */
+  readonly leastMargin: number;
   /** Identifies the model file and the preprocessing: the key of everything computed from it. */
   readonly hash: string;
 }
@@ -28,9 +31,6 @@ export class NetworkError extends Error {
   override readonly name = "NetworkError";
 }
 
-/** Order-preserving ops at the end: what they do not change, they need not be bounded for. */
-const ORDER_PRESERVING: ReadonlySet<string> = new Set(["Softmax", "LogSoftmax"]);
-
 /**
  * The classifier in a graph with one float input and one [N, K] output.
  * @throws NetworkError when it is something else
@@ -40,14 +40,25 @@ export function networkOf(graph: Graph, hash: string, normalisation?: Normalisat
   if (!input || more.length > 0)
     throw new NetworkError(`a classifier has one input; this model has ${graph.inputs.length}`);
   let logits = outputOf(graph);
-  while (logits.kind === "node" && ORDER_PRESERVING.has(logits.op)) logits = logits.inputs[0]!;
+  const removed: NodeValue[] = [];
+  while (keepsOrder(logits)) {
+    removed.push(logits);
+    logits = logits.inputs[0]!;
+  }
   if (logits.shape.length !== 2 || logits.shape[0] !== input.shape[0])
     throw new NetworkError(`a classifier's output is [N, classes]; this model's is [${logits.shape}]`);
   const classes = fixed(logits.shape[1], "the number of classes");
   if (classes < 2) throw new NetworkError(`a classifier has at least two classes; this model has ${classes}`);
   const plain = makeGraph([input], [{ name: "logits", value: logits }]);
   const whole = normalisation ? normalised(plain, normalisation) : plain;
-  return { graph: whole, input: whole.inputs[0]!, logits: outputOf(whole), classes, hash };
+  return {
+    graph: whole,
+    input: whole.inputs[0]!,
+    logits: outputOf(whole),
+    classes,
+    leastMargin: leastMargin(removed, classes),
+    hash,
+  };
 }
 
 /** The graph behind a normalisation of its input. */

@@ -15,7 +15,7 @@ const staged =
     return {
       bounds: async (batch) => {
         const { margins } = await crown.bounds(batch);
-        return { lower: Float64Array.from(margins), classes: network.classes };
+        return { lower: Float64Array.from(margins), classes: network.classes, least: network.leastMargin };
       },
       [Symbol.asyncDispose]: () => crown.dispose(),
     };

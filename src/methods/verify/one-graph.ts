@@ -48,7 +48,7 @@ export async function prepareGraph(
         );
         lower.set(margins!.data, from * (network.classes - 1));
       }
-      return { lower, classes: network.classes };
+      return { lower, classes: network.classes, least: network.leastMargin };
     },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };

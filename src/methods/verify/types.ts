@@ -29,6 +29,8 @@ export interface VerifyOptions {
 export interface MarginBounds {
   readonly lower: Float64Array;
   readonly classes: number;
+  /** What a bound must exceed to decide: the network's `leastMargin`. */
+  readonly least: number;
 }
 
 /** A verifier compiled for one network and set: bounds batch after batch. */

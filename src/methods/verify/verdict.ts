@@ -1,16 +1,16 @@
 import type { MarginBounds, Verdict } from "./types.ts";
 
 /**
- * The verdict on image i by its bounds alone: verified when every margin's lower bound is above zero.
- * A bound that is not a number proves nothing.
+ * The verdict on image i by its bounds alone: verified when every margin's lower bound is above
+ * what later rounding could make a tie of it (zero, where nothing follows). A bound that is not a number proves nothing.
  */
-export function verdictOf({ lower, classes }: MarginBounds, i: number): Verdict {
+export function verdictOf({ lower, classes, least }: MarginBounds, i: number): Verdict {
   const rows = lower.subarray(i * (classes - 1), (i + 1) * (classes - 1));
   const margin = rows.reduce(
     (least, bound) => (bound < least || Number.isNaN(bound) ? bound : least),
     Number.POSITIVE_INFINITY,
   );
-  if (margin > 0 && margin < Number.POSITIVE_INFINITY) return { kind: "verified", margin };
+  if (margin > least && margin < Number.POSITIVE_INFINITY) return { kind: "verified", margin };
   if (Number.isNaN(margin) || !Number.isFinite(margin))
     return {
       kind: "unknown",
@@ -18,5 +18,7 @@ export function verdictOf({ lower, classes }: MarginBounds, i: number): Verdict 
       margin: Number.NEGATIVE_INFINITY,
       detail: "a bound is not a finite number",
     };
+  if (margin > 0)
+    return { kind: "unknown", reason: "numerical", margin, detail: "the file's last operator may round it to a tie" };
   return { kind: "unknown", reason: "relaxation-too-loose", margin };
 }

@@ -20,7 +20,8 @@ afterAll(() => runtime[Symbol.asyncDispose]());
 const BOX: Threat = { norm: "linf", epsilon: 0, domain: undefined };
 
 describe("verdicts", () => {
-  const verdict = (...lower: number[]) => verdictOf({ lower: Float64Array.from(lower), classes: lower.length + 1 }, 0);
+  const verdict = (...lower: number[]) =>
+    verdictOf({ lower: Float64Array.from(lower), classes: lower.length + 1, least: 0 }, 0);
 
   test("are verified by the least margin", () => {
     expect(verdict(0.5, 0.25)).toEqual({ kind: "verified", margin: 0.25 });
@@ -37,7 +38,7 @@ describe("verdicts", () => {
     expect(verdict(Number.POSITIVE_INFINITY)).toMatchObject({ kind: "unknown", reason: "numerical" });
   });
   test("read the image's own rows", () => {
-    const bounds = { lower: Float64Array.of(-1, 1, 2, 3), classes: 3 };
+    const bounds = { lower: Float64Array.of(-1, 1, 2, 3), classes: 3, least: 0 };
     expect(verdictOf(bounds, 0).kind).toBe("unknown");
     expect(verdictOf(bounds, 1)).toEqual({ kind: "verified", margin: 2 });
   });

@@ -1,0 +1,49 @@
+/**
+ * @file The last operators of a classifier that keep the order of its scores, and so need not be bounded: in float32 they
+ * keep it only up to rounding, and two scores that differ may come out equal.
+ */
+
+import type { OpName } from "../graph/signatures.ts";
+import type { NodeValue, Value } from "../graph/types.ts";
+import { KERNEL } from "../ops/kernel-errors.ts";
+import { UNIT_ROUNDOFF } from "../transforms/rounding.ts";
+
+/** Pays for the roundings of this computation itself. */
+const SLACK = 1.05;
+
+/** The operand's margin above which the result's margin exceeds `wanted`, for so many classes. */
+type Needs = (wanted: number, classes: number) => number;
+
+const { Softmax: softmax, LogSoftmax: logSoftmax } = KERNEL;
+
+const NEEDS: { readonly [K in OpName]?: Needs } = {
+  /*
+   * p_c − p_j = p_c·(1 − e⁻ᵐ), and the winner's p_c is at least 1/K. Computed, each p errs by at most ulps·u·p + absolute·u,
+   * and p_j < p_c, so that m must make up for twice that.
+   */
+  Softmax: (wanted, classes) => {
+    const lost = 2 * (softmax.ulps + softmax.absolute * classes) * UNIT_ROUNDOFF;
+    const share = SLACK * (lost + classes * wanted);
+    return share < 1 ? -Math.log1p(-share) : Number.POSITIVE_INFINITY;
+  },
+  /* The margin stays what it is, less twice the error ulps·u·|y| + absolute·u; |y_c| ≤ ln K and |y_j| ≤ ln K + m. */
+  LogSoftmax: (wanted, classes) => {
+    const relative = logSoftmax.ulps * UNIT_ROUNDOFF;
+    const lost = 2 * (relative * Math.log(classes) + logSoftmax.absolute * UNIT_ROUNDOFF);
+    return (SLACK * (wanted + lost)) / (1 - relative);
+  },
+};
+
+/** Does this value only reorder nothing among the classes of its operand, [N, classes]? */
+export const keepsOrder = (value: Value): value is NodeValue =>
+  value.kind === "node" &&
+  NEEDS[value.op] !== undefined &&
+  value.shape.length === 2 &&
+  (value as NodeValue<"Softmax">).attrs.axis === 1;
+
+/**
+ * The margin that scores must exceed for the file's own output to have the same winner without a tie.
+ * @param removed operators after the scores, the last first
+ */
+export const leastMargin = (removed: readonly NodeValue[], classes: number): number =>
+  removed.reduce((wanted, { op }) => NEEDS[op]!(wanted, classes), 0);
