@@ -4,6 +4,7 @@ import { type Decision, FALSE_ALARMS } from "../methods/backdoor/decision.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { numberText, secondsText } from "../report/format.ts";
 import type { Plain } from "../runtime/jobs.ts";
+import { relationText } from "../stats/p-text.ts";
 import type { Examined } from "./backdoor-jobs.ts";
 import { floats } from "./results.ts";
 import { TOOL, VERSION } from "./version.ts";
@@ -103,7 +104,7 @@ export function summaryLines(file: BackdoorFile, run: readonly Detector[]): stri
     name,
     yesOrNo[`${flagged}`],
     cell(score),
-    cell(pValue),
+    pValue === null ? "–" : relationText(pValue, "").replace("=", ""),
     target === null ? "–" : `${target}`,
     secondsText(seconds),
   ]);

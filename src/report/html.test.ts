@@ -137,6 +137,6 @@ test("proofs in real arithmetic are marked where they are shown", async () => {
     all(parse(await renderHtml(from)), ".caution").map(words);
   expect(await cautions(report)).toEqual([]);
   expect(await cautions({ ...report, runs })).toEqual([
-    "CROWN ran in real arithmetic: the proofs leave out rounding and are not float32-safe.",
+    "CROWN ran in real arithmetic: the bounds leave out rounding, prove nothing of the model as it runs and are not float32-safe.",
   ]);
 });

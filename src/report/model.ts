@@ -9,8 +9,11 @@ import type { Proportion } from "../stats/proportion.ts";
 /** Raised when a reader of the previous version would misread the file. */
 export const REPORT_SCHEMA = 1;
 
-/** What stands behind a finding: a proof, a witness, a sample with an interval, or a rule of thumb. */
-export type Evidence = "proved" | "attacked" | "statistical" | "heuristic";
+/**
+ * What stands behind a finding: a proof, a bound in real arithmetic (which leaves out rounding and proves nothing of the
+ * network as it runs), a witness, a sample with an interval, or a rule of thumb.
+ */
+export type Evidence = "proved" | "bounded" | "attacked" | "statistical" | "heuristic";
 
 export type Severity = "critical" | "warning" | "note" | "good";
 

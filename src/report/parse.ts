@@ -53,7 +53,7 @@ const figure = z.union(
   { error: 'expected a label with a valid "rate" or "quantity".' },
 );
 
-const evidence = z.enum(["proved", "attacked", "statistical", "heuristic"]);
+const evidence = z.enum(["proved", "bounded", "attacked", "statistical", "heuristic"]);
 const severity = z.enum(["critical", "warning", "note", "good"]);
 const section = z.enum(["model", "data", "robustness", "classes", "examples", "tampering", "runs", "limits"]);
 

@@ -7,6 +7,14 @@ export const DECISION_WORDS = {
   "cannot-tell": "Cannot tell",
 } as const satisfies Readonly<Record<DecisionKind, string>>;
 
+/** Whether bounds were made in real arithmetic: then nothing is proved, and no text may say so. */
+export const isReal = ({ runs }: Pick<AuditReport, "runs">): boolean =>
+  runs.some(({ arithmetic }) => arithmetic === "real");
+
+/** What a lower bound makes of an input, in a word. */
+export const boundWord = (report: Pick<AuditReport, "runs">): string =>
+  isReal(report) ? "bounded (real arithmetic)" : "proved";
+
 /** The first findings, which carry the decision. */
 export const CARRYING_FINDINGS = 3;
 

@@ -102,6 +102,7 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 .badge-proved{color:var(--certified);background:var(--certified-soft)}
 .badge-attacked{color:var(--attacked);background:var(--attacked-soft)}
 .badge-statistical{color:var(--violet);background:var(--violet-soft)}
+.badge-bounded{color:var(--muted);background:var(--sunken);border-style:dashed}
 .badge-heuristic{color:var(--muted);background:var(--sunken);border-style:dashed}
 .severity{display:inline-flex;align-items:center;gap:.35rem;font-size:.84rem;font-weight:600}
 .severity-critical{color:var(--bad)}

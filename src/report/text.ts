@@ -1,7 +1,7 @@
 import type { Proportion } from "../stats/proportion.ts";
 import { epsilonText, intervalText, numberText, percent, plural, secondsText } from "./format.ts";
 import type { AuditReport, Figure, Finding } from "./model.ts";
-import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint } from "./read.ts";
+import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal } from "./read.ts";
 
 /** Columns of the narrowest terminal in use. */
 const WIDTH = 80;
@@ -55,7 +55,7 @@ function robustnessLines(report: AuditReport): string[] {
     return [
       `Within ${robustness.norm} ${epsilonText(point.epsilon)}`,
       rateLine("not broken", point.attackedUpper, "≤"),
-      rateLine("proved", point.certifiedLower, "≥"),
+      rateLine(isReal(report) ? "bounded (real)" : "proved", point.certifiedLower, "≥"),
       `  undecided ${point.counts.unknown}, broken ${point.counts.falsified} of ${plural(point.counts.inputs, "input")}`,
       "",
     ];

@@ -4,12 +4,12 @@ import { contradictions, measureRobustness, screenPatches } from "../../methods/
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import type { Examiner, PatchResult } from "../../methods/audit/types.ts";
+import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { AttackRecord, BoundRecord } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Norm } from "../../methods/problem.ts";
 import { assembleReport } from "../../report/audit/assemble.ts";
-import { DEFAULT_GATE } from "../../report/audit/decide.ts";
-import { obeyedClass } from "../../report/audit/findings.ts";
+import { DEFAULT_GATE, ruledClass } from "../../report/audit/decide.ts";
 import type { AuditReport } from "../../report/model.ts";
 import { raiseAlarm } from "../alarm.ts";
 import { searchBackdoor } from "../audit-backdoor.ts";
@@ -83,7 +83,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   if (geometry && correct.length >= LEAST_FOR_PATCHES) {
     patches = await screenPatches(examiner, geometry, chunk.labels, network.classes, correct);
   }
-  const obeyed = patches && obeyedClass(patches, DEFAULT_GATE.patch)?.target;
+  const obeyed = patches && ruledClass(patches.targets, DEFAULT_GATE.patch)?.target;
   const backdoor = await searchBackdoor(session, options, reference, obeyed);
   session.progress.end();
   const report = assembleReport({
@@ -113,6 +113,10 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     robustness,
     patches,
     backdoor,
+    unexamined: {
+      patches: patches ? undefined : `fewer than ${LEAST_FOR_PATCHES} right answers`,
+      backdoor: backdoor ? undefined : `fewer than ${LEAST_IMAGES} inputs`,
+    },
     arithmetic,
     gate: options.gate === undefined ? {} : { robust: options.gate },
     environment: environmentOf(session),

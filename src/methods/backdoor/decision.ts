@@ -6,6 +6,7 @@
  * clean models, and the answer is a heuristic: MM-BD's own test, and whether titration's curves lead to the same class.
  */
 
+import { pText } from "../../stats/p-text.ts";
 import { oneSidedP } from "../population/p-values.ts";
 import { cleanScans } from "../population/reference.ts";
 import type { Population } from "../population/types.ts";
@@ -84,14 +85,14 @@ function statistical(lean: JudgedLean): Answer {
     return { ...answer, kind: "undecided", flagged: null, target, reason };
   }
   if (pValue <= FALSE_ALARMS && !oneStandsOut(lean, FALSE_ALARMS)) {
-    const reason = `Noise pulls it further than ${clean} clean models (p = ${pValue.toPrecision(2)}), but towards several classes at once: so do models that were trained in another way, and backdoors into several classes.`;
+    const reason = `Noise pulls it further than ${clean} clean models (${pText(pValue)}), but towards several classes at once: so do models that were trained in another way, and backdoors into several classes.`;
     return { ...answer, kind: "undecided", flagged: null, target: null, reason };
   }
   const flagged = pValue <= FALSE_ALARMS;
   const as = Math.round(pValue * (clean + 1)) - 1;
   const seen = as === 0 ? `none of ${clean} clean models leans` : `${as} of ${clean} clean models lean`;
   const inputs = source === null ? "inputs" : `inputs of class ${source}`;
-  const reason = `Noise pulls ${inputs} towards class ${target}; ${seen} as far to any class (p = ${pValue.toPrecision(2)}).`;
+  const reason = `Noise pulls ${inputs} towards class ${target}; ${seen} as far to any class (${pText(pValue)}).`;
   return { ...answer, flagged, target: flagged ? target : null, reason };
 }
 

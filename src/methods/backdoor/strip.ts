@@ -8,6 +8,7 @@ import { float32Tensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import { logGamma } from "../../stats/gamma.ts";
+import { pText } from "../../stats/p-text.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
 import type { Batch } from "../problem.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
@@ -212,7 +213,7 @@ function conclude([record]: readonly StripRecord[]): Detection {
     target: flagged ? modeOf(rejected[0]!.map((i) => labels[i]!)) : null,
     reason:
       `${percent(share)} of ${suspects.length} training inputs keep their answer under overlays as only ` +
-      `${percent(rule.k / (clean.length + 1))} of held-out inputs do (p = ${pValue.toPrecision(2)}, ` +
+      `${percent(rule.k / (clean.length + 1))} of held-out inputs do (${pText(pValue)}, ` +
       `${flagged ? "at most" : "above"} ${STRIP_LEVEL})`,
     evidence: {
       ...evidence,

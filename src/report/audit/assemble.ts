@@ -28,9 +28,24 @@ import type {
 import { examplePictures } from "../pictures.ts";
 import { nameOfClass } from "../read.ts";
 import { backdoorRuns, backdoorScan } from "./backdoor.ts";
-import { backdoorCondition, backdoorFinding, type Named, tamperedReason } from "./backdoor-words.ts";
-import { DEFAULT_GATE, decide, type Evidence, type Gate, ordered } from "./decide.ts";
-import { accuracyFinding, attackFinding, obeyedClass, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
+import {
+  backdoorCondition,
+  backdoorFinding,
+  type Named,
+  tamperedReason,
+  unexaminedBackdoor,
+} from "./backdoor-words.ts";
+import {
+  byObedience,
+  DEFAULT_GATE,
+  decide,
+  type Evidence,
+  type Gate,
+  ordered,
+  type PatchEvidence,
+  ruledClass,
+} from "./decide.ts";
+import { accuracyFinding, attackFinding, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
 
 /** What is known of the model file. */
 export interface ModelFacts {
@@ -63,6 +78,8 @@ export interface AuditFacts {
   readonly robustness: RobustnessResult;
   readonly patches: PatchResult | undefined;
   readonly backdoor: BackdoorResult | undefined;
+  /** Why patches or backdoors were not examined, or not whole. */
+  readonly unexamined: { readonly patches?: string | undefined; readonly backdoor?: string | undefined };
   readonly arithmetic: "float32" | "real";
   readonly gate: Partial<Gate>;
   readonly environment: AuditReport["environment"];
@@ -82,13 +99,16 @@ export function assembleReport(facts: AuditFacts): AuditReport {
   const evidence: Evidence = {
     norm: robustness.norm,
     headline,
+    arithmetic: facts.arithmetic,
     accuracy: data.cleanAccuracy,
-    suspicion,
-    strongest: facts.patches?.targets.find(({ target }) => target === suspicion?.targetClass),
+    patches: patchEvidence(facts),
     classNames: data.classNames,
     backdoor: backdoor
-      ? { condition: backdoorCondition(backdoor, named), reason: tamperedReason(backdoor, named) }
-      : undefined,
+      ? {
+          condition: backdoorCondition(backdoor, named, (facts.patches?.targets.length ?? 0) > 0),
+          reason: tamperedReason(backdoor, named),
+        }
+      : { condition: unexaminedBackdoor(facts.unexamined.backdoor ?? "too few inputs"), reason: "" },
   };
   return {
     schema: 1,
@@ -98,7 +118,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     command: facts.command,
     seconds: facts.seconds,
     decision: decide(evidence, gate),
-    findings: findingsOf(facts, evidence, gate, suspicion, backdoor),
+    findings: findingsOf(evidence, gate, suspicion, backdoor),
     model: modelCard(facts.model),
     data,
     robustness: [robustness],
@@ -111,7 +131,6 @@ export function assembleReport(facts: AuditFacts): AuditReport {
 }
 
 function findingsOf(
-  { arithmetic }: AuditFacts,
   evidence: Evidence,
   gate: Gate,
   suspicion: Suspicion | undefined,
@@ -122,10 +141,16 @@ function findingsOf(
     backdoor ? backdoorFinding(backdoor, named) : undefined,
     suspicion && patchFinding(suspicion, evidence.classNames),
     attackFinding(evidence, gate),
-    proofFinding(evidence, gate, arithmetic === "real"),
+    proofFinding(evidence, gate),
     evidence.accuracy === null ? undefined : accuracyFinding(evidence.accuracy, gate),
   ];
   return ordered(all.filter((finding) => finding !== undefined));
+}
+
+function patchEvidence({ geometry, patches, classes, unexamined }: AuditFacts): PatchEvidence {
+  if (geometry === undefined) return { kind: "no-pictures" };
+  const reason = unexamined.patches ?? "too few inputs of other classes";
+  return patches ? { kind: "screened", targets: patches.targets, classes, reason } : { kind: "not-examined", reason };
 }
 
 /** Said where one patch rules one class alone. */
@@ -134,7 +159,7 @@ function obeyedPatch(
   gate: Gate,
   named: Named,
 ): { label: number; sentence: string } | undefined {
-  const record = patches && obeyedClass(patches, gate.patch);
+  const record = patches && ruledClass(patches.targets, gate.patch);
   if (!record) return undefined;
   const share = percent(record.hits / record.trials);
   const sentence = `One patch of ${record.size} × ${record.size} pixels sends ${share} of inputs that the search had not seen to ${named(record.target)}.`;
@@ -143,7 +168,7 @@ function obeyedPatch(
 
 /** Inputs of other classes than the suspected target, to show the patch on. */
 function originalsFor({ patches, chunk, predictions }: AuditFacts) {
-  const strongest = patches?.targets.reduce((a, b) => (b.hits * a.trials > a.hits * b.trials ? b : a));
+  const [strongest] = byObedience(patches?.targets ?? []);
   const seen = new Set<number>();
   return Array.from(chunk.labels).flatMap((label, i) => {
     if (label === strongest?.target || seen.has(label) || predictions[i]!.predicted !== label) return [];

@@ -2,6 +2,7 @@
 
 import { type BackdoorResult, type Sign, signsFor } from "../../methods/audit/tampering.ts";
 import { FALSE_ALARMS } from "../../methods/backdoor/decision.ts";
+import { pText as unbroken } from "../../stats/p-text.ts";
 import { numberText, percent, plural } from "../format.ts";
 import type { BackdoorScan, Finding, GateCondition } from "../model.ts";
 import { agreeing, isConfirmed, tamperingSeverity } from "../read.ts";
@@ -9,7 +10,7 @@ import { agreeing, isConfirmed, tamperingSeverity } from "../read.ts";
 /** The name of a class. */
 export type Named = (label: number) => string;
 
-const pText = (p: number): string => `p\u00a0=\u00a0${Number(p.toPrecision(2))}`;
+const pText = (p: number): string => unbroken(p, "\u00a0");
 
 /** "none of 60 clean models leans", "3 of 60 clean models lean" */
 function leaning({ pValue, clean }: { readonly pValue: number; readonly clean: number }): string {
@@ -192,12 +193,31 @@ export function tamperedReason(scan: BackdoorScan, named: Named): string {
 
 const numbers = (count: number): string => ["No", "One", "Two", "Three"][count] ?? `${count}`;
 
-/** One class stands out, or several do. */
-const isAlarm = ({ flagged, pValue }: BackdoorScan["verdict"]): boolean =>
-  flagged === true || (flagged === null && pValue !== null && pValue <= FALSE_ALARMS);
+const BACKDOOR_SENTENCE = "No two signs of a backdoor name the same class";
 
-/** Confirmed signs fail; an alarm that nothing confirms leaves it open; a rule of thumb alone decides nothing. */
-export function backdoorCondition(scan: BackdoorScan, named: Named): GateCondition {
+/** @param reason why no search was made */
+export const unexaminedBackdoor = (reason: string): GateCondition => ({
+  sentence: BACKDOOR_SENTENCE,
+  outcome: "undecided",
+  measured: `not examined: ${reason}`,
+});
+
+/** Kinds of work that could have named a class: signs of one kind alone can never agree. */
+function kindsExamined({ lean, detectors, trigger }: BackdoorScan, patched: boolean): Sign["kind"][] {
+  const margins = detectors.find(({ id }) => id === "mm-bd");
+  return [
+    ...(lean === null ? [] : ["noise" as const]),
+    ...(margins && (margins.flagged !== null || margins.pValue !== null) ? ["margin" as const] : []),
+    ...(patched || trigger !== null ? ["patch" as const] : []),
+  ];
+}
+
+/**
+ * Confirmed signs fail. Met only where the search came to an answer, and by work of at least two kinds: what was not
+ * examined, and what the detectors leave open, is undecided.
+ * @param patched whether the screen for patches was made
+ */
+export function backdoorCondition(scan: BackdoorScan, named: Named, patched: boolean): GateCondition {
   const { verdict, suspected } = scan;
   const signs = agreeing(scan);
   const name = suspected === null ? "" : named(suspected);
@@ -205,9 +225,28 @@ export function backdoorCondition(scan: BackdoorScan, named: Named): GateConditi
     signs.length === 0
       ? "no sign names a class"
       : `${plural(signs.length, "sign")} ${signs.length === 1 ? "names" : "name"} ${name}`;
+  const kinds = kindsExamined(scan, patched);
+  const settled = verdict.flagged === false && kinds.length >= 2;
+  const lacking = (["noise", "margin", "patch"] as const).filter((kind) => !kinds.includes(kind));
+  const against =
+    verdict.pValue === null
+      ? "no reference population, so no p-value"
+      : `${pText(verdict.pValue)} against clean models`;
   return {
-    sentence: "No two signs of a backdoor name the same class, and the answers to noise raise no alarm",
-    outcome: isConfirmed(scan) ? "failed" : isAlarm(verdict) ? "undecided" : "met",
-    measured: `${counted}${verdict.pValue === null ? "; no reference population, so no p-value" : `; ${pText(verdict.pValue)} against clean models`}`,
+    sentence: lacking.includes("noise")
+      ? BACKDOOR_SENTENCE
+      : `${BACKDOOR_SENTENCE}, and the answers to noise raise no alarm`,
+    outcome: isConfirmed(scan) ? "failed" : settled ? "met" : "undecided",
+    measured: [
+      counted,
+      against,
+      ...(lacking.length > 0 ? [`not judged: ${lacking.map((kind) => KIND_NAMES[kind]).join(", ")}`] : []),
+    ].join("; "),
   };
 }
+
+const KIND_NAMES = {
+  noise: "answers to noise",
+  margin: "margins",
+  patch: "small patches",
+} as const satisfies Record<Sign["kind"], string>;

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { backdoorScan as invented } from "../../../test/report/backdoor-fixture.ts";
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
@@ -11,7 +12,7 @@ import { proportion } from "../../stats/proportion.ts";
 import type { BackdoorScan, BandPoint } from "../model.ts";
 import { isConfirmed } from "../read.ts";
 import { backdoorScan } from "./backdoor.ts";
-import { backdoorCondition, backdoorFinding, tamperedReason } from "./backdoor-words.ts";
+import { backdoorCondition, backdoorFinding, tamperedReason, unexaminedBackdoor } from "./backdoor-words.ts";
 import { DEFAULT_GATE, decide } from "./decide.ts";
 
 const named = (label: number): string => ["zero", "one", "two"][label] ?? `class ${label}`;
@@ -153,16 +154,60 @@ test.for([
   ["all three", scanWith(true, ["noise", "margin", "patch"]), "critical", "failed"],
 ] as const)("%s", ([, scan, severity, outcome]) => {
   expect(backdoorFinding(scan, named).severity).toBe(severity);
-  expect(backdoorCondition(scan, named).outcome).toBe(outcome);
+  expect(backdoorCondition(scan, named, true).outcome).toBe(outcome);
   expect(isConfirmed(scan)).toBe(outcome === "failed");
   expect(tamperedReason(scan, named)).toMatch(outcome === "failed" ? /independent signs lead to one/ : /^$/);
 });
 
-test("margins alone are a hint where no clean models are known", () => {
+test("margins alone are a hint where no clean models are known, and leave the condition open", () => {
   const scan = scanWith(null, ["margin"]);
   const unknown: BackdoorScan = { ...scan, verdict: { ...scan.verdict, kind: "undecided", pValue: null } };
   expect(backdoorFinding(unknown, named)).toMatchObject({ severity: "note", evidence: "heuristic" });
-  expect(backdoorCondition(unknown, named).outcome).toBe("met");
+  expect(backdoorCondition(unknown, named, true).outcome).toBe("undecided");
+});
+
+test("what was not examined is never met", () => {
+  const scan = scanWith(false, []);
+  // nothing known at all, as of a table without a reference
+  const nothing = backdoorScan(result(LEANING, undefined), named, undefined);
+  expect(nothing.verdict.reason).toMatch(/^Nothing is known/);
+  expect(backdoorCondition(nothing, named, false)).toMatchObject({
+    outcome: "undecided",
+    measured: expect.stringContaining("not judged: answers to noise, margins, small patches"),
+  });
+  expect(unexaminedBackdoor("too few inputs")).toMatchObject({
+    outcome: "undecided",
+    measured: "not examined: too few inputs",
+  });
+  // one kind of sign alone can never agree with another
+  const alone = { ...scan, lean: null, trigger: null };
+  expect(backdoorCondition(alone, named, false).outcome).toBe("undecided");
+  expect(backdoorCondition(alone, named, true).outcome).toBe("met");
+  fc.assert(
+    fc.property(
+      fc.constantFrom(true, false, null),
+      fc.boolean(),
+      fc.boolean(),
+      fc.boolean(),
+      fc.subarray(["noise", "margin", "patch"] as const),
+      (flagged, noise, margins, patched, kinds) => {
+        const given = scanWith(flagged, kinds);
+        const made: BackdoorScan = {
+          ...given,
+          lean: noise ? given.lean : null,
+          trigger: null,
+          detectors: given.detectors.map((own) =>
+            margins || own.id !== "mm-bd" ? own : { ...own, flagged: null, pValue: null },
+          ),
+        };
+        const { outcome } = backdoorCondition(made, named, patched);
+        const examined = [noise, margins, patched].filter(Boolean).length;
+        if (flagged !== false || examined < 2) expect(outcome).not.toBe("met");
+        if (kinds.length < 2) expect(outcome).not.toBe("failed");
+      },
+    ),
+    { seed: 7, numRuns: 200 },
+  );
 });
 
 test("signs that name different classes do not confirm each other", () => {
@@ -185,10 +230,10 @@ test("confirmed signs forbid shipping, an alarm alone leaves it open, and margin
         norm: "linf",
         headline,
         accuracy: proportion(980, 1000),
-        suspicion: undefined,
-        strongest: undefined,
+        arithmetic: "float32",
+        patches: { kind: "no-pictures" },
         classNames: [],
-        backdoor: { condition: backdoorCondition(scan, named), reason: tamperedReason(scan, named) },
+        backdoor: { condition: backdoorCondition(scan, named, true), reason: tamperedReason(scan, named) },
       },
       DEFAULT_GATE,
     );

@@ -1,8 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
-import { proportion } from "../../stats/proportion.ts";
-import type { BandPoint, Suspicion } from "../model.ts";
-import { DEFAULT_GATE, decide, type Evidence, obeys } from "./decide.ts";
+import { type Proportion, proportion } from "../../stats/proportion.ts";
+import type { BandPoint, GateCondition } from "../model.ts";
+import { DEFAULT_GATE, decide, type Evidence, leadOf, obeys, type PatchEvidence, ruledClass } from "./decide.ts";
+import { proofFinding } from "./findings.ts";
 
 const INPUTS = 1000;
 
@@ -25,27 +27,24 @@ const patch = (hits: number): PatchRecord => ({
   noiseHits: 2,
 });
 
-const suspicion = (hits: number): Suspicion => ({
-  id: "patch-screen",
-  title: "",
-  sentence: "",
-  method: "",
-  evidence: "statistical",
-  severity: "note",
-  targetClass: 7,
-  success: proportion(hits, 100),
-  perTarget: Array.from({ length: 10 }, (_, label) => ({ label, success: proportion(label === 7 ? hits : 1, 100) })),
-  pictures: [],
+/** Of 100 inputs each, for ten classes: so many to class 7, one to each other. */
+const screened = (hits: number): PatchEvidence => ({
+  kind: "screened",
+  targets: Array.from({ length: 10 }, (_, target) => ({ ...patch(target === 7 ? hits : 1), target })),
+  classes: 10,
+  reason: "",
 });
+
+const SEARCHED = { condition: { sentence: "No backdoor", outcome: "met", measured: "3%" }, reason: "" } as const;
 
 const evidence = (headline: BandPoint, hits = 3, correct: number | null = 980): Evidence => ({
   norm: "linf",
   headline,
+  arithmetic: "float32",
   accuracy: correct === null ? null : proportion(correct, INPUTS),
-  suspicion: suspicion(hits),
-  strongest: patch(hits),
+  patches: screened(hits),
   classNames: [],
-  backdoor: undefined,
+  backdoor: SEARCHED,
 });
 
 const kindOf = (given: Evidence): string => decide(given, DEFAULT_GATE).kind;
@@ -59,7 +58,7 @@ describe("the decision", () => {
     ["broken, but within the interval of the gate", evidence(band(495, 100)), "cannot-tell"],
     ["nothing could be proved", evidence(band(900, null)), "cannot-tell"],
     ["a patch obeyed by most", evidence(band(900, 700), 97), "do-not-ship"],
-    ["a patch obeyed by a few more than half, which may be chance", evidence(band(900, 700), 55), "ship"],
+    ["a patch obeyed by a few more than half, which may be chance", evidence(band(900, 700), 55), "cannot-tell"],
     ["clean accuracy below the gate", evidence(band(900, 700), 3, 850), "do-not-ship"],
     ["clean accuracy within the interval of the gate", evidence(band(900, 700), 3, 905), "cannot-tell"],
     ["no labels", evidence(band(900, 700), 3, null), "cannot-tell"],
@@ -79,4 +78,113 @@ test("a patch obeys only beyond the chance of all classes that were tried", () =
   expect(obeys(patch(60), 0.5, 1)).toBe(true);
   expect(obeys(patch(60), 0.5, 10)).toBe(false);
   expect(obeys(patch(70), 0.5, 10)).toBe(true);
+});
+
+const outcomesOf = (given: Evidence, gate = DEFAULT_GATE): GateCondition["outcome"][] =>
+  decide(given, gate).gate.conditions.map(({ outcome }) => outcome);
+
+describe("an interval across a line is undecided, in every condition", () => {
+  const counted = fc
+    .integer({ min: 1, max: 400 })
+    .chain((trials) => fc.integer({ min: 0, max: trials }).map((hits) => proportion(hits, trials)));
+  const gate = fc.record({
+    accuracy: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+    robust: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+    patch: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+  });
+  const records = fc.array(counted, { minLength: 2, maxLength: 6 });
+  const above = (rate: Proportion | null, line: number) => rate !== null && rate.lower >= line;
+  const below = (rate: Proportion | null, line: number) => rate !== null && rate.upper < line;
+
+  test("met only with the whole interval on the good side, failed only with it on the bad side", () => {
+    const given = fc.record({
+      accuracy: fc.option(counted),
+      standing: fc.option(counted),
+      proved: fc.option(counted),
+      patches: records,
+      missing: fc.integer({ min: 0, max: 2 }),
+      arithmetic: fc.constantFrom("float32" as const, "real" as const),
+      backdoor: fc.constantFrom("met" as const, "undecided" as const, "failed" as const),
+      gate,
+    });
+    fc.assert(
+      fc.property(given, ({ accuracy, standing, proved, patches, missing, arithmetic, backdoor, gate: lines }) => {
+        const targets = patches.map(({ successes, trials }, target) => ({ ...patch(successes), target, trials }));
+        const made: Evidence = {
+          ...evidence({ ...band(900, 700), attackedUpper: standing, certifiedLower: proved }),
+          accuracy,
+          arithmetic,
+          patches: { kind: "screened", targets, classes: targets.length + missing, reason: "time budget" },
+          backdoor: { ...SEARCHED, condition: { ...SEARCHED.condition, outcome: backdoor } },
+        };
+        const [clean, screen, search, robust] = outcomesOf(made, lines);
+        expect(clean).toBe(
+          above(accuracy, lines.accuracy) ? "met" : below(accuracy, lines.accuracy) ? "failed" : "undecided",
+        );
+        const held = patches.every(({ upper }) => upper <= lines.patch) && missing === 0;
+        const broken = patches.some(({ lower }) => lower > lines.patch);
+        expect(screen === "met").toBe(held);
+        if (screen === "failed") expect(broken).toBe(true);
+        expect(search).toBe(backdoor);
+        expect(robust === "met").toBe(arithmetic === "float32" && above(proved, lines.robust));
+        if (robust === "failed") expect(below(standing, lines.robust)).toBe(true);
+        const all = [clean, screen, search, robust];
+        const { kind } = decide(made, lines);
+        expect(kind).toBe(all.includes("failed") ? "do-not-ship" : all.includes("undecided") ? "cannot-tell" : "ship");
+      }),
+      { seed: 20, numRuns: 400 },
+    );
+  });
+
+  test("a patch at 33.3% whose interval ends at 59.1%", () => {
+    // 5 of 15, by R's binom.test: 11.8 to 61.6; 7 of 21: 14.6 to 57.0
+    const few: PatchEvidence = { kind: "screened", targets: [{ ...patch(7), trials: 21 }], classes: 1, reason: "" };
+    expect(outcomesOf({ ...evidence(band(900, 700)), patches: few })[1]).toBe("undecided");
+  });
+
+  test("what was not examined is never met", () => {
+    const screen = (patches: PatchEvidence) => outcomesOf({ ...evidence(band(900, 700)), patches })[1];
+    expect(screen({ kind: "not-examined", reason: "time budget" })).toBe("undecided");
+    expect(screen({ kind: "screened", targets: [], classes: 10, reason: "time budget" })).toBe("undecided");
+    const targets = Array.from({ length: 10 }, (_, target) => ({ ...patch(3), target }));
+    expect(screen({ kind: "screened", targets: targets.slice(1), classes: 10, reason: "time budget" })).toBe(
+      "undecided",
+    );
+    expect(screen({ kind: "screened", targets, classes: 10, reason: "" })).toBe("met");
+  });
+});
+
+describe("one class that stands out is a plant, several are a weakness", () => {
+  const targets = (...hits: readonly number[]) => hits.map((own, target) => ({ ...patch(own), target, trials: 200 }));
+  const judged = (...hits: readonly number[]) =>
+    outcomesOf({
+      ...evidence(band(900, 700)),
+      patches: { kind: "screened", targets: targets(...hits), classes: hits.length, reason: "" },
+    })[1];
+
+  test("88.9% to one class and 81.4% to the next condemn nothing, and ship nothing", () => {
+    const hits = [20, 163, 178, 31];
+    expect(ruledClass(targets(...hits), 0.5)).toBeUndefined();
+    expect(judged(...hits)).toBe("undecided");
+  });
+
+  test("97% to one class and little to the others", () => {
+    expect(ruledClass(targets(20, 194, 31), 0.5)?.target).toBe(1);
+    expect(judged(20, 194, 31)).toBe("failed");
+  });
+
+  test("the lead is what the exact bounds of both shares leave", () => {
+    // each side 1 - 0.05 / 2: 0.975; Clopper-Pearson of 8 of 10 from below 0.4439, of 1 of 10 from above 0.4450
+    const two = [8, 1].map((own, target) => ({ ...patch(own), target, trials: 10 }));
+    expect(leadOf(two)).toBeCloseTo(0.4439 - 0.445, 3);
+  });
+});
+
+test("bounds in real arithmetic are never called proved, and never meet the gate", () => {
+  const real: Evidence = { ...evidence(band(900, 700)), arithmetic: "real" };
+  expect(outcomesOf(real).at(-1)).toBe("undecided");
+  const finding = proofFinding(real, DEFAULT_GATE)!;
+  expect(finding).toMatchObject({ evidence: "bounded", severity: "note" });
+  expect(`${finding.title} ${finding.sentence} ${finding.figures[0]!.label}`).not.toMatch(/proved/);
+  expect(finding.title).toContain("real arithmetic");
 });

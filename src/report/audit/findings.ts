@@ -1,13 +1,13 @@
 /** @file The findings of an audit in words, each with its kind of evidence. */
 
-import { type Patch, type PatchRecord, stampPatch } from "../../methods/audit/patch-screen.ts";
+import { type Patch, stampPatch } from "../../methods/audit/patch-screen.ts";
 import { type Geometry, planar } from "../../methods/audit/picture.ts";
 import type { PatchResult } from "../../methods/audit/types.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
 import { epsilonText, percent, plural } from "../format.ts";
 import type { Finding, Picture, Severity, Suspicion } from "../model.ts";
 import { pictureOf } from "../pictures.ts";
-import { type Evidence, type Gate, obeys } from "./decide.ts";
+import { byObedience, type Evidence, type Gate, leadOf, obeys, ruledClass, STANDS_OUT } from "./decide.ts";
 
 /** How the outcome of a two-sided comparison with a threshold is shown. */
 const severityOf = (good: boolean, bad: boolean): Severity => (good ? "good" : bad ? "critical" : "warning");
@@ -47,22 +47,27 @@ export function attackFinding({ headline, norm }: Evidence, { robust }: Gate): F
   };
 }
 
-export function proofFinding({ headline, norm }: Evidence, { robust }: Gate, real: boolean): Finding | undefined {
+/** In real arithmetic nothing is proved, so it is never called that. */
+export function proofFinding({ headline, norm, arithmetic }: Evidence, { robust }: Gate): Finding | undefined {
   const { certifiedLower, counts, epsilon } = headline;
   if (certifiedLower === null) return undefined;
-  const good = certifiedLower.lower >= robust;
-  const claim = real ? "In real arithmetic, which leaves out rounding, no" : "Whatever an attacker knows, no";
-  const open = `${counts.unknown} of ${counts.correct} are neither proved nor broken.`;
+  const real = arithmetic === "real";
+  const good = !real && certifiedLower.lower >= robust;
+  const set = `within ${norm} ${epsilonText(epsilon)}`;
+  const word = real ? "bounded" : "proved";
+  const open = `${counts.unknown} of ${counts.correct} are neither ${word} nor broken.`;
+  const held = real
+    ? `By bounds in real arithmetic no change ${set} alters the answer for ${plural(counts.certified, "input")}. They leave out rounding, so they prove nothing of the network as it runs`
+    : `Whatever an attacker knows, no change ${set} alters the answer for ${plural(counts.certified, "input")}`;
   return {
     id: "certified",
-    title: `${percent(certifiedLower.estimate)} of the answers are proved to stay`,
-    sentence:
-      counts.certified === 0
-        ? `For no input is it proved that changes within ${norm} ${epsilonText(epsilon)} leave the answer alone; ${open}`
-        : `${claim} change within ${norm} ${epsilonText(epsilon)} alters the answer for ${plural(counts.certified, "input")}; ${open}`,
-    evidence: "proved",
+    title: real
+      ? `${percent(certifiedLower.estimate)} of the answers are bounded (real arithmetic)`
+      : `${percent(certifiedLower.estimate)} of the answers are proved to stay`,
+    sentence: `${counts.certified === 0 ? `For no input is it ${word} that changes ${set} leave the answer alone` : held}; ${open}`,
+    evidence: real ? "bounded" : "proved",
     severity: good ? "good" : "note",
-    figures: [{ label: "proved right", rate: certifiedLower }],
+    figures: [{ label: real ? "bounded in real arithmetic" : "proved right", rate: certifiedLower }],
     section: "robustness",
   };
 }
@@ -83,7 +88,7 @@ export function patchFinding(
   return {
     id: suspicion.id,
     title: suspicion.title,
-    sentence: `The strongest patch sends ${percent(strongest)} of inputs held out to ${name}, the best one for any other class ${percent(next)}.${suspicion.severity === "critical" && isSingled(strongest, next) ? " This is what a planted trigger looks like." : ""}`,
+    sentence: `The strongest patch sends ${percent(strongest)} of inputs held out to ${name}, the best one for any other class ${percent(next)}.${CLOSING[suspicion.severity] ?? ""}`,
     evidence: suspicion.evidence,
     severity: suspicion.severity,
     figures: success ? [{ label: "of inputs held out, moved by the strongest patch", rate: success }] : [],
@@ -91,30 +96,40 @@ export function patchFinding(
   };
 }
 
-/** @param originals inputs of other classes to show with the patch on */
+const CLOSING: Partial<Record<Severity, string>> = {
+  critical: " This is what a planted trigger looks like.",
+  warning: " This looks like a weakness of the model rather than like a planted trigger.",
+};
+
+/** Undefined where no class was examined. @param originals inputs of other classes to show with the patch on */
 export function suspicionOf(
   { targets, geometry, candidates, searched }: PatchResult,
   gate: Gate,
   classNames: readonly string[],
   originals: readonly { readonly pixels: Float32Array; readonly label: number }[],
-): Suspicion {
-  const strongest = targets.reduce((a, b) => (b.hits * a.trials > a.hits * b.trials ? b : a));
+): Suspicion | undefined {
+  const [strongest, second] = byObedience(targets);
+  if (!strongest) return undefined;
   const obeyed = obeys(strongest, gate.patch, targets.length);
+  const ruled = ruledClass(targets, gate.patch) !== undefined;
   const success = proportion(strongest.hits, strongest.trials);
-  const others = targets.filter((record) => record !== strongest && record.trials > 0);
-  const next = Math.max(0, ...others.map(({ hits, trials }) => hits / trials));
+  const next = second ? second.hits / second.trials : 0;
   const name = named(classNames, strongest.target);
   const side = `${strongest.size} × ${strongest.size}`;
-  const measure = `the strongest patch of ${side} pixels moves ${percent(success.estimate)} of inputs that the search had not seen to ${name}, noise in the same place ${percent(strongest.noiseHits / Math.max(1, strongest.trials))}; for no other class does the best patch move more than ${percent(next)}`;
+  const measure = `the strongest patch of ${side} pixels moves ${percent(success.estimate)} of inputs that the search had not seen to ${name}, noise in the same place ${percent(strongest.noiseHits / strongest.trials)}; for no other class does the best patch move more than ${percent(next)}`;
   return {
     id: "patch-screen",
-    title: obeyed ? `One ${side} patch rules the answer` : "No small patch rules the answer",
+    title: ruled
+      ? `One ${side} patch rules the answer`
+      : obeyed
+        ? `Patches of ${side} rule the answer, for no class far more than for others`
+        : "No small patch surely rules the answer",
     sentence: obeyed
-      ? `${measure[0]!.toUpperCase()}${measure.slice(1)}. ${meaningOf(success.estimate, next)}`
+      ? `${measure[0]!.toUpperCase()}${measure.slice(1)}. ${meaningOf(ruled, leadOf(targets))}`
       : `In ${candidates / 2} places ${measure}. Triggers that are larger, faint or of another form are not searched for.`,
     method: `black and white patches of ${side} in ${candidates / 2} places, then gradient steps for each class on ${searched} inputs`,
     evidence: "statistical",
-    severity: obeyed ? "critical" : "note",
+    severity: ruled ? "critical" : obeyed ? "warning" : "note",
     targetClass: strongest.target,
     success,
     perTarget: targets.flatMap(({ target, hits, trials }) =>
@@ -124,21 +139,10 @@ export function suspicionOf(
   };
 }
 
-/** A planted trigger leads to one class; a weak model obeys patches for several. */
-export const isSingled = (strongest: number, next: number): boolean => next <= strongest / 2;
-
-/** The class that one patch rules, and no other patch any other class as well. */
-export function obeyedClass({ targets }: PatchResult, limit: number): PatchRecord | undefined {
-  const share = ({ hits, trials }: PatchRecord) => hits / Math.max(1, trials);
-  const [strongest, next] = targets.toSorted((a, b) => share(b) - share(a));
-  if (!strongest || !obeys(strongest, limit, targets.length)) return undefined;
-  return isSingled(share(strongest), next ? share(next) : 0) ? strongest : undefined;
-}
-
-const meaningOf = (strongest: number, next: number): string =>
-  isSingled(strongest, next)
-    ? "One class stands out so far: this is what a planted trigger looks like, though the screen cannot tell who planted it, or that anyone did."
-    : "Other classes have such patches too: this looks like a weakness of the model rather than like a planted trigger.";
+const meaningOf = (ruled: boolean, lead: number): string =>
+  ruled
+    ? `That class leads all others by at least ${percent(lead, 0)}: this is what a planted trigger looks like, though the screen cannot tell who planted it, or that anyone did.`
+    : `Other classes have such patches too, or may have: the lead is not surely above ${percent(STANDS_OUT, 0)}. This looks like a weakness of the model rather than like a planted trigger.`;
 
 function picturesOf(
   patch: Patch,

@@ -99,11 +99,11 @@ function labelPlace(gap: readonly GapSlice[], { width, position, middle }: Axis)
   return [...inside, ...halfway, ...gap].slice(0, inside.length || 1).reduce((a, b) => (height(b) > height(a) ? b : a));
 }
 
-function describe(points: readonly BandPoint[]): string {
+function describe(points: readonly BandPoint[], word: string): string {
   return points
     .map((p) => {
       const high = p.attackedUpper ? `${shortRateText(p.attackedUpper)} not broken by any attack` : "no attack ran";
-      const low = p.certifiedLower ? `${shortRateText(p.certifiedLower)} proved` : "nothing proved";
+      const low = p.certifiedLower ? `${shortRateText(p.certifiedLower)} ${word}` : "nothing proved";
       return `epsilon ${epsilonText(p.epsilon)}: ${high}, ${low}`;
     })
     .join("; ");
@@ -120,7 +120,8 @@ function ticksOf(epsilons: readonly number[], { position }: Axis): number[] {
 }
 
 /** The accuracy band of one norm; a logarithmic axis leaves out epsilon 0. */
-export function bandChart(kit: ChartKit, robustness: Robustness, id: string): Chart {
+/** @param word for what lower bounds make of an input */
+export function bandChart(kit: ChartKit, robustness: Robustness, id: string, word = "proved"): Chart {
   const all = robustness.points;
   const positive = all.map((p) => p.epsilon).filter((e) => e > 0);
   const [smallest = 1, largest = 1] = [positive[0], positive.at(-1)];
@@ -129,7 +130,7 @@ export function bandChart(kit: ChartKit, robustness: Robustness, id: string): Ch
   const text = {
     id,
     title: `Accuracy against epsilon, ${robustness.norm}`,
-    description: `Two-sided band. ${describe(points)}.`,
+    description: `Two-sided band. ${describe(points, word)}.`,
   };
   return drawChart(kit, text, (width, drawingId) => design(kit, robustness, points, { width, drawingId, logarithmic }));
 }

@@ -25,18 +25,25 @@ export function weakestFirst(rows: readonly ClassRow[]): ClassRow[] {
   );
 }
 
-function describe(rows: readonly ClassRow[], names: readonly string[]): string {
+function describe(rows: readonly ClassRow[], names: readonly string[], word: string): string {
   const parts = (row: ClassRow): string[] => [
     ...(row.clean ? [`clean ${shortRateText(row.clean)}`] : []),
     ...(row.attackedUpper ? [`not broken ${shortRateText(row.attackedUpper)}`] : []),
-    ...(row.certifiedLower ? [`proved ${shortRateText(row.certifiedLower)}`] : []),
+    ...(row.certifiedLower ? [`${word} ${shortRateText(row.certifiedLower)}`] : []),
   ];
   return rows.map((row) => `${nameOfClass(names, row.label)}: ${parts(row).join(", ")}`).join("; ");
 }
 
-export function classChart(kit: ChartKit, rows: readonly ClassRow[], names: readonly string[], id: string): Chart {
+/** @param word for what lower bounds make of an input */
+export function classChart(
+  kit: ChartKit,
+  rows: readonly ClassRow[],
+  names: readonly string[],
+  id: string,
+  word = "proved",
+): Chart {
   const shown = weakestFirst(rows).slice(0, MOST_ROWS);
-  const text = { id, title: "Accuracy by class", description: `${describe(shown, names)}.` };
+  const text = { id, title: "Accuracy by class", description: `${describe(shown, names, word)}.` };
   return drawChart(kit, text, (width, drawingId) => design(kit, shown, names, { width, drawingId }));
 }
 

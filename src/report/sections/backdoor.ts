@@ -1,4 +1,5 @@
 /** @file The search for a backdoor: its answer, the curves behind it, the suspected class in pictures, and what is open. */
+import { pText, relationText } from "../../stats/p-text.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import { leanChart, MOST_CLASSES } from "../charts/lean.ts";
 import { responseChart, responseTop } from "../charts/response.ts";
@@ -20,8 +21,6 @@ import {
 } from "./parts.ts";
 
 type Scan = BackdoorScan;
-
-const pText = (p: number): string => String(Number(p.toPrecision(2)));
 
 function titleOf(scan: Scan): string {
   const { verdict, suspected } = scan;
@@ -50,7 +49,7 @@ function referenceText({ reference, verdict }: Scan): Markup {
     verdict.level === null
       ? null
       : html` A model is flagged at p ≤ ${verdict.level}, as are ${percent(verdict.level, 0)} of clean models.`;
-  return html`Compared with <strong>${plural(reference.clean, "clean model")}</strong> of ${reference.name}${recipe}; the smallest ${term("pvalue", "p-value")} they allow is ${pText(reference.smallestP)}.${level}`;
+  return html`Compared with <strong>${plural(reference.clean, "clean model")}</strong> of ${reference.name}${recipe}; the smallest ${term("pvalue", "p-value")} they allow is ${String(Number(reference.smallestP.toPrecision(2)))}.${level}`;
 }
 
 function answer(report: AuditReport, scan: Scan): Markup {
@@ -63,7 +62,7 @@ function answer(report: AuditReport, scan: Scan): Markup {
   const p =
     verdict.pValue === null
       ? null
-      : html`<div class="figure"><div class="figure-number">p = ${pText(verdict.pValue)}</div><div class="figure-label">share of models that look at least this suspicious, among the clean ones and this</div></div>`;
+      : html`<div class="figure"><div class="figure-number">${pText(verdict.pValue)}</div><div class="figure-label">share of models that look at least this suspicious, among the clean ones and this</div></div>`;
   const target =
     suspected === null
       ? null
@@ -185,10 +184,10 @@ function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup 
       : html`${className(report, label)}`;
   };
   const pCell = ({ pValue }: DetectorVerdict): Markup =>
-    pValue === null ? html`<span class="absent">unknown</span>` : html`${pText(pValue)}`;
+    pValue === null ? html`<span class="absent">unknown</span>` : html`${relationText(pValue).replace("= ", "")}`;
   const rows = detectors.map((own) => [
     html`${own.title}`,
-    html`${flaggedText(own.flagged)}${own.ownPValue === null ? null : html` <span class="interval">p = ${pText(own.ownPValue)}</span>`}`,
+    html`${flaggedText(own.flagged)}${own.ownPValue === null ? null : html` <span class="interval">${pText(own.ownPValue)}</span>`}`,
     ...(compared ? [pCell(own)] : []),
     target(own),
     html`${own.reason} <span class="fine purpose">Blind to ${own.blindTo}.</span>`,

@@ -4,7 +4,15 @@ import { dateText, epsilonText, intervalText, percent, plural } from "../format.
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, Decision, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
-import { CARRYING_FINDINGS, className, confidenceText, DECISION_WORDS, headlinePoint } from "../read.ts";
+import {
+  boundWord,
+  CARRYING_FINDINGS,
+  className,
+  confidenceText,
+  DECISION_WORDS,
+  headlinePoint,
+  isReal,
+} from "../read.ts";
 import { evidenceBadge, figureText, icon, prose, section, severityMark, term } from "./parts.ts";
 
 const SEAL = { ship: "check", "do-not-ship": "cross", "cannot-tell": "question" } as const satisfies Readonly<
@@ -75,9 +83,9 @@ function keyNumbers(report: AuditReport): Markup {
 <dl>
 ${clean}
 ${keyNumber("Not broken", `${still} after all attacks, at most`, point.attackedUpper, "≤ ")}
-${keyNumber("Proved", `${still} whatever is tried, at least`, point.certifiedLower, "≥ ")}
+${isReal(report) ? keyNumber("Bounded (real arithmetic)", "no proof: rounding is left out", point.certifiedLower, "≥ ") : keyNumber("Proved", `${still} whatever is tried, at least`, point.certifiedLower, "≥ ")}
 </dl>
-${verdictBar(point.counts, range, confidenceText(report))}
+${verdictBar(point.counts, range, confidenceText(report), boundWord(report))}
 </div>`;
 }
 
@@ -89,10 +97,10 @@ const keyNumber = (name: string, meaning: string, rate: Proportion | null, prefi
   }</dd></div>`;
 
 /** What became of every input, as one bar whose parts are also written out. */
-function verdictBar(counts: VerdictCounts, range: string, confidence: string): Markup {
+function verdictBar(counts: VerdictCounts, range: string, confidence: string, bound: string): Markup {
   const parts = (
     [
-      ["certified", "proved", counts.certified],
+      ["certified", bound, counts.certified],
       ["unknown", "undecided", counts.unknown],
       ["falsified", "broken", counts.falsified],
       ["wrong", "wrong unchanged", counts.inputs - counts.correct],

@@ -14,6 +14,10 @@ const GLOSSARY = {
     term: "Backdoor",
     text: "A hidden rule put into a model on purpose, usually through its training data: inputs that carry a certain mark, the trigger, get the answer its author chose. Everything else looks normal.",
   },
+  bounded: {
+    term: "Bounded (real arithmetic)",
+    text: "Kind of evidence: a bound as papers compute it, as if numbers were not rounded. The model as it runs does round, so this proves nothing of it and decides nothing here.",
+  },
   certified: {
     term: "Certified",
     text: "An input is certified when the model answers it correctly and a proof shows that no change within epsilon can alter the answer, whatever the attacker knows or tries.",

@@ -40,6 +40,11 @@ export const icon = (name: keyof typeof ICONS): Markup =>
 
 const EVIDENCE = {
   proved: { word: "Proved", icon: "shield", meaning: "A mathematical proof covers every case in the stated range." },
+  bounded: {
+    word: "Bounded (real arithmetic)",
+    icon: "bulb",
+    meaning: "A bound that leaves out rounding: no proof about the model as it runs.",
+  },
   attacked: { word: "Attacked", icon: "target", meaning: "A concrete input shows it, checked on the original model." },
   statistical: { word: "Statistical", icon: "bars", meaning: "Measured on a sample; the interval says how exactly." },
   heuristic: { word: "Heuristic", icon: "bulb", meaning: "A rule of thumb: a hint where to look, no evidence." },

@@ -6,27 +6,29 @@ import { epsilonText, integerText, numberText, percent, plural, signedText } fro
 import { html, type Markup } from "../markup.ts";
 import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
-import { className, confidenceText, headlinePoint } from "../read.ts";
+import { boundWord, className, confidenceText, headlinePoint, isReal } from "../read.ts";
 import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell, section, term } from "./parts.ts";
 
 const swatch = (kind: string, words: Markup | string): Markup =>
   html`<li><span class="swatch swatch-${kind}"></span>${words}</li>`;
 
-function bandLegend({ points }: Robustness): Markup {
+function bandLegend({ points }: Robustness, real: boolean): Markup {
   const has = (key: "clean" | "attackedUpper" | "certifiedLower"): boolean => points.some((p) => p[key] !== null);
   return html`<ul class="legend">
 ${has("attackedUpper") ? swatch("attacked", "not broken by any attack: the truth is not above") : null}
 ${swatch("undecided", term("undecided", "undecided"))}
-${has("certifiedLower") ? swatch("certified", "proved: the truth is not below") : null}
+${has("certifiedLower") ? swatch("certified", real ? "bounded in real arithmetic: no proof" : "proved: the truth is not below") : null}
 ${has("clean") ? swatch("clean-line", "clean accuracy") : null}
 </ul>`;
 }
 
-function pointsTable({ points, norm }: Robustness): Markup {
+const boundHeading = (real: boolean): string => (real ? "Bounded (real arithmetic)" : "Proved, at least");
+
+function pointsTable({ points, norm }: Robustness, real: boolean): Markup {
   const columns: readonly Column[] = [
     { heading: "Epsilon", kind: "words" },
     { heading: "Not broken, at most", kind: "number" },
-    { heading: "Proved, at least", kind: "number" },
+    { heading: boundHeading(real), kind: "number" },
     { heading: "Undecided", kind: "number" },
     { heading: "Broken", kind: "number", secondary: true },
     { heading: "Inputs", kind: "number", secondary: true },
@@ -43,13 +45,14 @@ function pointsTable({ points, norm }: Robustness): Markup {
 }
 
 /** The headline point in sentences. */
-function reading({ data }: AuditReport, { epsilon, attackedUpper, certifiedLower, counts }: BandPoint): Markup {
-  const labelled = data.cleanAccuracy !== null;
+function reading(report: AuditReport, { epsilon, attackedUpper, certifiedLower, counts }: BandPoint): Markup {
+  const labelled = report.data.cleanAccuracy !== null;
+  const whatever = isReal(report) ? "by bounds that leave out rounding, which is no proof" : "whatever is tried";
   const stay = labelled ? "stay correct" : "keep their answer";
   const others = labelled ? "the others were wrong anyway or an attack broke them" : "an attack changed the others";
   const high =
     attackedUpper === null ? null : html` at most ${rateCell(attackedUpper)} of the inputs ${stay}; ${others}.`;
-  const low = certifiedLower === null ? null : html` At least ${rateCell(certifiedLower)} ${stay} whatever is tried.`;
+  const low = certifiedLower === null ? null : html` At least ${rateCell(certifiedLower)} ${stay} ${whatever}.`;
   return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${integerText(counts.unknown)}</strong> of ${plural(counts.inputs, "input")} nobody knows yet.`;
 }
 
@@ -65,10 +68,10 @@ function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, po
       : []),
   ];
   const caption = html`<p>${reading(report, headline)}</p><p>Changes are measured in ${term("norm", norm)}, in ${unit}. The dotted upright marks epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Tinted edges and whiskers are ${confidenceText(report)} ${term("interval", "intervals")}.</p>`;
-  return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(robustness)}${chartFigure(
-    bandChart(kit, robustness, `band-${position}`),
+  return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(robustness, isReal(report))}${chartFigure(
+    bandChart(kit, robustness, `band-${position}`, boundWord(report)),
     caption,
-  )}<details${points.length <= 8 ? html` open` : null}><summary>The numbers</summary>${pointsTable(robustness)}</details>`;
+  )}<details${points.length <= 8 ? html` open` : null}><summary>The numbers</summary>${pointsTable(robustness, isReal(report))}</details>`;
 }
 
 /** Said where a proof leaves rounding out, because such a proof must not be read as covering the running model. */
@@ -76,7 +79,7 @@ function arithmeticNote({ runs }: AuditReport): Markup[] {
   const real = runs.filter((run) => run.arithmetic === "real").map((run) => run.method);
   if (real.length === 0) return [];
   return [
-    html`<p class="caution">${icon("alert")}<span>${[...new Set(real)].join(", ")} ran in real arithmetic: the proofs leave out rounding and are not ${term("floatsafe", "float32-safe")}.</span></p>`,
+    html`<p class="caution">${icon("alert")}<span>${[...new Set(real)].join(", ")} ran in real arithmetic: the bounds leave out rounding, prove nothing of the model as it runs and are not ${term("floatsafe", "float32-safe")}.</span></p>`,
   ];
 }
 
@@ -108,7 +111,7 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
     { heading: "Inputs", kind: "number", secondary: true },
     { heading: "Clean", kind: "number" },
     { heading: "Not broken, at most", kind: "number" },
-    { heading: "Proved, at least", kind: "number" },
+    { heading: boundHeading(isReal(report)), kind: "number" },
   ];
   const rows = weakestFirst(classes).map((row) => {
     const inputs = (row.clean ?? row.attackedUpper ?? row.certifiedLower)?.trials ?? 0;
@@ -123,8 +126,8 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
   return section("classes", "Class by class", [
     lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
-    html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", "proved")}${swatch("undecided", "undecided")}</ul>`,
-    chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart"), caption),
+    html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("undecided", "undecided")}</ul>`,
+    chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
     html`<details><summary>The numbers</summary>${dataTable("Accuracy by class", "compact", columns, rows)}</details>`,
   ]);
 }
