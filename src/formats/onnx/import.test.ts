@@ -115,6 +115,13 @@ const cases: Case[] = [
     ),
     initializer: [weights("b", [5, 4]), weights("c", [5])],
   },
+  ...["Sum", "Mean", "Max", "Min", "L1", "L2", "SumSquare", "LogSum", "LogSumExp"].map((op): Case => {
+    const reduce = node(`Reduce${op}`, ["p"], ["y"], [attributeInt("noop_with_empty_axes", 1)]);
+    const shifted = node("Add", ["x", "c"], ["p"]);
+    // the logarithm needs numbers above 0, the absolute value and the square some below
+    const initializer = [floats("c", [], [op === "LogSum" ? 5 : 0])];
+    return { name: `Reduce${op} over no axis`, shape: [2, 5], nodes: [shifted, reduce], initializer, opset: 18 };
+  }),
   {
     name: "products with vectors",
     shape: [3, 4],

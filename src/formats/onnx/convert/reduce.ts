@@ -18,11 +18,14 @@ interface Reduction {
   readonly keepdims: boolean;
 }
 
-/** Axes are an attribute in older opsets (ReduceSum before 13, the others before 18), an input since. */
-function reduction(n: OnnxNode): Reduction | undefined {
+/**
+ * Axes are an attribute in older opsets (ReduceSum before 13, the others before 18), an input since. None at all with
+ * noop_with_empty_axes: every element is a sum of its own, and what is done before and after the sum is done to it.
+ */
+function reduction(n: OnnxNode): Reduction {
   const x = n.value(0);
   const listed = n.listAt(1, "axes") ?? [];
-  if (listed.length === 0 && n.int("noop_with_empty_axes", 0) === 1) return undefined;
+  if (listed.length === 0 && n.int("noop_with_empty_axes", 0) !== 0) return { x, axes: [], keepdims: true };
   const axes = listed.length === 0 ? x.shape.map((_, axis) => axis) : n.axes(listed, x.shape.length);
   return { x, axes, keepdims: n.int("keepdims", 1) !== 0 };
 }
@@ -35,19 +38,21 @@ function count(n: OnnxNode, { x, axes }: Reduction): number {
 }
 
 const reduce = (n: OnnxNode, op: "ReduceSum" | "ReduceMax", { x, axes, keepdims }: Reduction): Value =>
-  n.b.emit(op, [x], { axes, keepdims });
+  axes.length === 0 ? x : n.b.emit(op, [x], { axes, keepdims });
 
-const mean = (n: OnnxNode, r: Reduction): Value => scale(n.b, reduce(n, "ReduceSum", r), 1 / count(n, r));
+function mean(n: OnnxNode, r: Reduction): Value {
+  const terms = count(n, r);
+  return terms === 1 ? reduce(n, "ReduceSum", r) : scale(n.b, reduce(n, "ReduceSum", r), 1 / terms);
+}
 
 const reducing =
   (build: (n: OnnxNode, r: Reduction) => Value): Converter =>
-  (n) => {
-    const r = reduction(n);
-    return r ? build(n, r) : n.operand(0);
-  };
+  (n) =>
+    build(n, reduction(n));
 
 /** log Σ eˣ, with the largest x taken out. */
 function logSumExp(n: OnnxNode, r: Reduction): Value {
+  if (r.axes.length === 0) return r.x;
   const largest = reduce(n, "ReduceMax", { ...r, keepdims: true });
   const sum = reduce(n, "ReduceSum", { ...r, x: n.b.emit("Exp", [sub(n.b, r.x, largest)]) });
   return add(n.b, n.b.emit("Log", [sum]), reshape(n.b, largest, sum.shape));
