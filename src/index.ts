@@ -43,7 +43,7 @@ export {
   type Attempt,
   type PreparedAttack,
 } from "./methods/attack/types.ts";
-export { type Claim, type Original, originalOf, type Recheck, recheck } from "./methods/attack/witness.ts";
+export { type Claim, type Recheck, recheck } from "./methods/attack/witness.ts";
 export { type Geometry, geometryOf } from "./methods/audit/picture.ts";
 export { type Decision, decide, type Reading } from "./methods/backdoor/decision.ts";
 export { detectorOf, detectors } from "./methods/backdoor/index.ts";
@@ -71,6 +71,7 @@ export {
 export { attackOf, type MethodEntry, methods, verifierOf } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
 export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
+export { type FileInterface, type Original, originalOf, runOriginal } from "./methods/original.ts";
 export type { PoisonConfig } from "./methods/poison/config.ts";
 export { poisonKinds } from "./methods/poison/index.ts";
 export { attackSuccess, cleanAccuracy, type Planted, type Predict, predictorOf } from "./methods/poison/measure.ts";

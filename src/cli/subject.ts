@@ -116,7 +116,7 @@ export function normalisationOf(
 /** The subject on this thread. @throws OnnxError when the file is no longer the one that was hashed */
 export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Promise<Subject> {
   const { openModel } = await import("../runtime/node.ts");
-  const { originalOf } = await import("../methods/attack/witness.ts");
+  const { originalOf } = await import("../methods/original.ts");
   const { OnnxError } = await import("../formats/onnx/error.ts");
   const { folderReader, loadModel } = await import("../runtime/node-model.ts");
   const model = loaded ?? (await loadModel(spec.path));

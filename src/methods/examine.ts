@@ -7,8 +7,9 @@ import type { Tensor } from "../graph/types.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
 import { marginOf, predictedOf } from "./attack/search.ts";
 import type { PreparedAttack } from "./attack/types.ts";
-import { type Original, recheck, runOriginal } from "./attack/witness.ts";
+import { recheck } from "./attack/witness.ts";
 import type { Network } from "./network.ts";
+import { type Original, runOriginal } from "./original.ts";
 import type { Threat } from "./problem.ts";
 import type { PreparedVerifier, UnknownReason } from "./verify/types.ts";
 import { verdictOf } from "./verify/verdict.ts";
@@ -102,7 +103,7 @@ export async function attackChunk(
       target: targets?.[i],
     })),
   );
-  return attempts.map(({ success, margin, queries, adversarial }, i) => {
+  return attempts.map(({ success, margin, queries }, i) => {
     const check = success ? checks[successes.indexOf(i)]! : undefined;
     const falsified = check?.holds ?? false;
     return {
@@ -113,7 +114,7 @@ export async function attackChunk(
       distance: falsified ? check!.distance : 0,
       confidence: falsified ? check!.confidence : 0,
       queries,
-      witness: falsified ? adversarial : undefined,
+      witness: falsified ? check!.point : undefined,
     };
   });
 }

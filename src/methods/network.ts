@@ -1,18 +1,22 @@
-import { fixed } from "../graph/dims.ts";
-import { makeGraph, outputOf, rewriteGraph } from "../graph/traverse.ts";
-import type { Graph, InputValue, NodeValue, Value } from "../graph/types.ts";
+import { ShapeError } from "../graph/dims.ts";
+import { makeGraph, outputOf, rewriteGraph, topological } from "../graph/traverse.ts";
+import type { Graph, InputValue, Output, Value } from "../graph/types.ts";
 import { builder } from "../ops/index.ts";
-import { reemit } from "../ops/rules.ts";
-import { keepsOrder, leastMargin } from "./removed.ts";
+import { reemit, reshape } from "../ops/rules.ts";
+import { type AnswerForm, answerOf, batchOf, scoresOf } from "./answer.ts";
+import { leastMargin } from "./removed.ts";
 
 /** A classifier as every method sees it: pixels in, logits out, normalisation inside. */
 export interface Network {
   readonly graph: Graph;
-  /** [N, …]; N may be 1 where the model has a fixed batch. */
+  /** [N, …]; N may be 1 where the model has a fixed batch, or none. */
   readonly input: InputValue;
-  /** [N, classes], before any final softmax. */
+  /** [N, classes], before any final softmax; 0 and z where the file has one logit z for two classes. */
   readonly logits: Value;
   readonly classes: number;
+  /** The file's name of the output that holds the answer, and how that is read. */
+  readonly output: string;
+  readonly answer: AnswerForm;
   /** What the margin of two scores must exceed, so that what follows them in the file cannot round it to a tie; ≥ 0. */
   readonly leastMargin: number;
   /** Identifies the model file and the preprocessing: the key of everything computed from it. */
@@ -32,33 +36,69 @@ export class NetworkError extends Error {
 }
 
 /**
- * The classifier in a graph with one float input and one [N, K] output.
+ * The classifier in a graph with one float input and one output of class scores: [N, K], the same with axes of size 1
+ * (K may be 1: two classes), or without the batch axis that the input has not either.
+ *
  * @throws NetworkError when it is something else
  */
 export function networkOf(graph: Graph, hash: string, normalisation?: Normalisation): Network {
-  const [input, ...more] = graph.inputs;
-  if (!input || more.length > 0)
-    throw new NetworkError(`a classifier has one input; this model has ${graph.inputs.length}`);
-  let logits = outputOf(graph);
-  const removed: NodeValue[] = [];
-  while (keepsOrder(logits)) {
-    removed.push(logits);
-    logits = logits.inputs[0]!;
-  }
-  if (logits.shape.length !== 2 || logits.shape[0] !== input.shape[0])
-    throw new NetworkError(`a classifier's output is [N, classes]; this model's is [${logits.shape}]`);
-  const classes = fixed(logits.shape[1], "the number of classes");
-  if (classes < 2) throw new NetworkError(`a classifier has at least two classes; this model has ${classes}`);
+  const [output] = graph.outputs;
+  if (graph.outputs.length !== 1 || !output)
+    throw new NetworkError(
+      `has ${graph.outputs.length} outputs (${list(graph.outputs)}); name the class scores with --output`,
+    );
+  const input = inputOf(graph, output.value);
+  const batch = orRefused(() => batchOf(input.shape, output.value.shape));
+  const answer = answerOf(output.value, batch);
+  if (!answer) throw new NetworkError(`a classifier's output is [N, classes]; this model's is [${output.value.shape}]`);
+  const b = builder();
+  const logits = scoresOf(b, answer, batch ?? 1);
   const plain = makeGraph([input], [{ name: "logits", value: logits }]);
-  const whole = normalisation ? normalised(plain, normalisation) : plain;
+  const batched = batch === undefined ? withBatchAxis(plain) : plain;
+  const whole = normalisation ? normalised(batched, normalisation) : batched;
   return {
     graph: whole,
     input: whole.inputs[0]!,
     logits: outputOf(whole),
-    classes,
-    leastMargin: leastMargin(removed, classes),
+    classes: answer.classes,
+    output: output.name,
+    answer: answer.form,
+    leastMargin: leastMargin(answer.removed, answer.classes),
     hash,
   };
+}
+
+const list = (outputs: readonly Output[]): string =>
+  outputs.map(({ name, value }) => `"${name}" [${value.shape}] ${value.dtype}`).join(", ");
+
+/** The input that the output depends on. */
+function inputOf({ inputs }: Graph, output: Value): InputValue {
+  const read = new Set<Value>(topological([output]));
+  const needed = inputs.length === 1 ? inputs : inputs.filter((input) => read.has(input));
+  const [input, ...more] = needed;
+  if (!input || more.length > 0) throw new NetworkError(`a classifier has one input; this model has ${needed.length}`);
+  if (input.dtype !== "float")
+    throw new NetworkError(
+      `its input "${input.name}" holds ${input.dtype} values that it does not compute with as with measured numbers, such as words; such inputs cannot be changed a little`,
+    );
+  return input;
+}
+
+function orRefused<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new NetworkError(error.message, { cause: error });
+  }
+}
+
+/** A graph of one sample without a batch axis, as one of a batch of 1. */
+function withBatchAxis(graph: Graph): Graph {
+  const b = builder();
+  const input = graph.inputs[0]!;
+  const sample = b.input(input.name, [1, ...input.shape]);
+  return substitute(graph, new Map<Value, Value>([[input, reshape(b, sample, input.shape)]]), [sample]);
 }
 
 /** The graph behind a normalisation of its input. */

@@ -14,7 +14,7 @@ const SLACK = 1.05;
 /** The operand's margin above which the result's margin exceeds `wanted`, for so many classes. */
 type Needs = (wanted: number, classes: number) => number;
 
-const { Softmax: softmax, LogSoftmax: logSoftmax } = KERNEL;
+const { Sigmoid: sigmoid, Softmax: softmax, LogSoftmax: logSoftmax } = KERNEL;
 
 const NEEDS: { readonly [K in OpName]?: Needs } = {
   /*
@@ -32,14 +32,20 @@ const NEEDS: { readonly [K in OpName]?: Needs } = {
     const lost = 2 * (relative * Math.log(classes) + logSoftmax.absolute * UNIT_ROUNDOFF);
     return (SLACK * (wanted + lost)) / (1 - relative);
   },
+  /* Of one logit z: the shares 1 − p and p are 2σ(m) − 1 = tanh(m/2) apart at |z| = m, and computed each errs as above. */
+  Sigmoid: (wanted) => {
+    const share = SLACK * (wanted + 2 * (sigmoid.ulps + sigmoid.absolute) * UNIT_ROUNDOFF);
+    return share < 1 ? SLACK * 2 * Math.atanh(share) : Number.POSITIVE_INFINITY;
+  },
 };
 
-/** Does this value only reorder nothing among the classes of its operand, [N, classes]? */
-export const keepsOrder = (value: Value): value is NodeValue =>
-  value.kind === "node" &&
-  NEEDS[value.op] !== undefined &&
-  value.shape.length === 2 &&
-  (value as NodeValue<"Softmax">).attrs.axis === 1;
+/** Does this value reorder nothing among the classes of its operand: a softmax over the one axis that they lie along? */
+export function keepsOrder(value: Value, classes: number): value is NodeValue {
+  if (value.kind !== "node" || (value.op !== "Softmax" && value.op !== "LogSoftmax")) return false;
+  const { axis } = (value as NodeValue<"Softmax">).attrs;
+  // beside the classes there is only the batch, first, if at all
+  return value.shape[axis] === classes && value.shape.every((dim, i) => i === 0 || i === axis || dim === 1);
+}
 
 /**
  * The margin that scores must exceed for the file's own output to have the same winner without a tie.

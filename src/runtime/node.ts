@@ -5,6 +5,7 @@
  */
 
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { fromHalf, toHalf } from "../formats/float16.ts";
 import { exportOnnx } from "../formats/onnx/export.ts";
 import type { DType, Graph, Tensor } from "../graph/types.ts";
 import { createCache, type Weighed } from "./cache.ts";
@@ -17,6 +18,7 @@ import {
   type CompileOptions,
   checkFeeds,
   type Device,
+  type Element,
   type Feeds,
   type OpenOptions,
   outputPorts,
@@ -36,12 +38,12 @@ export interface NodeRuntimeOptions {
 }
 
 type Ort = typeof import("onnxruntime-node");
-type Element = OrtTensor.Type;
 type OrtTensors = Record<string, OrtTensor>;
 
-const elementTypes: Partial<Record<Element, DType>> = {
+const elementTypes: Record<Element, DType> = {
   float32: "float",
   float64: "float",
+  float16: "float",
   int64: "int",
   int32: "int",
   int16: "int",
@@ -196,12 +198,12 @@ const graphElement = (dtype: DType, float: CompileOptions["float"]): Element =>
   dtype === "float" ? float : dtype === "int" ? "int64" : "bool";
 
 function fileport(meta: InferenceSession.ValueMetadata, place: string): TypedPort {
-  const dtype = meta.isTensor ? elementTypes[meta.type] : undefined;
+  const dtype = meta.isTensor ? elementTypes[meta.type as Element] : undefined;
   if (!meta.isTensor || !dtype) {
     const type = meta.isTensor ? meta.type : "not a tensor";
-    throw new RunError(`${place} "${meta.name}" is ${type}; convert the model to float32, float64, int or bool`);
+    throw new RunError(`${place} "${meta.name}" is ${type}; convert the model to float32`);
   }
-  return { name: meta.name, dtype, shape: meta.shape, element: meta.type };
+  return { name: meta.name, dtype, shape: meta.shape, element: meta.type as Element };
 }
 
 interface Native {
@@ -253,6 +255,8 @@ function store(data: Tensor["data"], element: Element): OrtTensor["data"] {
       return own instanceof Float32Array ? own : Float32Array.from(own);
     case "float64":
       return own instanceof Float64Array ? own : Float64Array.from(own);
+    case "float16":
+      return Uint16Array.from(own, toHalf);
     case "int64":
       return BigInt64Array.from(own as Int32Array, BigInt);
     case "int32":
@@ -273,6 +277,10 @@ const INT32_LIMIT = 2n ** 31n;
 function fromOrt({ data, dims }: OrtTensor, port: TypedPort, name: string): Tensor {
   const shape = [...dims];
   if (data instanceof Float32Array || data instanceof Float64Array) return { dtype: "float", shape, data };
+  // arrays of half precision exist in newer versions of the language only; before, their bits come
+  if (port.element === "float16" && data instanceof Uint16Array)
+    return { dtype: "float", shape, data: Float32Array.from(data, fromHalf) };
+  if (port.dtype === "float") return { dtype: "float", shape, data: Float32Array.from(data as unknown as number[]) };
   if (port.dtype === "bool") return { dtype: "bool", shape, data: data as Uint8Array };
   if (!(data instanceof BigInt64Array)) return { dtype: "int", shape, data: Int32Array.from(data as Int32Array) };
   const wide = data.find((value) => value >= INT32_LIMIT || value < -INT32_LIMIT);

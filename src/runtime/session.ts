@@ -21,11 +21,26 @@ export interface CompileOptions {
   readonly memory?: "keep" | "return";
 }
 
+/** What a model file's tensors are made of. Half precision is given and comes back as float. */
+export type Element =
+  | "float32"
+  | "float64"
+  | "float16"
+  | "int64"
+  | "int32"
+  | "int16"
+  | "int8"
+  | "uint8"
+  | "uint16"
+  | "bool";
+
 /** An input or output. A size that is a string is symbolic: "N" and "9N" are batch sizes, other names bind to any size. */
 export interface Port {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly (number | string)[];
+  /** Of a model file's own; what graphs are compiled for says theirs. */
+  readonly element?: Element;
 }
 
 export type Feeds = Readonly<Record<string, Tensor>>;

@@ -11,13 +11,14 @@ import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import { type Network, type Normalisation, networkOf } from "../network.ts";
+import { originalOf } from "../original.ts";
 import type { Norm, Threat } from "../problem.ts";
 import { distances } from "./ball.ts";
 import { attacks } from "./index.ts";
 import { pgd } from "./pgd.ts";
 import { marginOf } from "./search.ts";
 import type { Attack, AttackBatch, AttackOptions, Attempt } from "./types.ts";
-import { originalOf, recheck } from "./witness.ts";
+import { recheck } from "./witness.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

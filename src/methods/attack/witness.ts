@@ -1,26 +1,9 @@
 /** @file No attack is believed: a witness is run again through the model file as it is, and measured against its set. */
 
-import type { Session } from "../../runtime/session.ts";
-import type { Network, Normalisation } from "../network.ts";
+import { type Original, type Representable, representable, runOriginal } from "../original.ts";
 import type { Threat } from "../problem.ts";
 import { distances } from "./ball.ts";
 import { bestOther, marginOf, predictedOf } from "./search.ts";
-
-/** The model file itself, and what is done to pixels before they go in. */
-export interface Original {
-  readonly session: Session;
-  readonly normalisation?: Normalisation | undefined;
-  /** Of one input, without the batch axis. */
-  readonly shape: readonly number[];
-  readonly classes: number;
-}
-
-export const originalOf = (session: Session, network: Network, normalisation?: Normalisation): Original => ({
-  session,
-  normalisation,
-  shape: network.input.shape.slice(1) as readonly number[],
-  classes: network.classes,
-});
 
 /** A point that is claimed to be in S(centre) and to be got wrong. */
 export interface Claim {
@@ -34,6 +17,8 @@ export interface Claim {
 export interface Recheck {
   /** In the set, and misclassified (as the target) by the model file. */
   readonly holds: boolean;
+  /** What was run: the claimed point, or the one next to it that the file can be given. */
+  readonly point: Float32Array;
   readonly predicted: number;
   /** Logit of the label minus the best other one, by the file's own output (probabilities, where it ends in Softmax). */
   readonly margin: number;
@@ -45,63 +30,48 @@ export interface Recheck {
 /** Room for a distance added up in doubles; the point itself is in the set. */
 export const DISTANCE_TOLERANCE = 1e-6;
 
-/** Pixels as the model file takes them, rounded to float32 step by step as the network's own graph does. */
-export function modelInput(
-  pixels: Float32Array,
-  { shape, normalisation }: Pick<Original, "shape" | "normalisation">,
-): Float32Array {
-  if (!normalisation) return pixels;
-  const { mean, std, axis } = normalisation;
-  const inner = shape.slice(axis).reduce((product, size) => product * size, 1);
-  const means = Float32Array.from(mean);
-  const stds = Float32Array.from(std);
-  return pixels.map((value, i) => {
-    const channel = means.length === 1 ? 0 : Math.floor(i / inner) % means.length;
-    return Math.fround(Math.fround(value - means[channel]!) / stds[channel]!);
-  });
-}
-
 /**
- * First outputs of the model file.
- * @param pixels [n, …input]
- * @returns [n, classes]
+ * The claims against the file. Where the file takes fewer values than pixels have (whole numbers, half precision), what is
+ * checked is the point next to the claimed one that it can be given, and it must lie in the set itself.
  */
-export async function runOriginal(original: Original, pixels: Float32Array): Promise<Float32Array> {
-  const { session, shape, classes } = original;
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  const count = pixels.length / size;
-  const [input, output] = [session.inputs[0]!, session.outputs[0]!];
-  const batch = typeof input.shape[0] === "number" ? input.shape[0] : MAX_BATCH;
-  const logits = new Float32Array(count * classes);
-  for (let i = 0; i < count; i += batch) {
-    const n = Math.min(batch, count - i);
-    const data = modelInput(pixels.slice(i * size, (i + n) * size), original);
-    const results = await session.run({ [input.name]: { dtype: "float", shape: [n, ...shape], data } });
-    logits.set(results[output.name]!.data, i * classes);
-  }
-  return logits;
-}
-
-const MAX_BATCH = 256;
-
 export async function recheck(
   original: Original,
   threat: Threat,
   claims: readonly Claim[],
+): Promise<readonly Recheck[]> {
+  const found: (Recheck | undefined)[] = claims.map(() => undefined);
+  const choices = claims.map(({ point, centre }) => representable(original, point, centre));
+  for (let k = 0; k < (choices[0]?.length ?? 0); k++) {
+    const open = claims.flatMap((_, i) => (found[i]?.holds ? [] : [i]));
+    const checks = await checkPoints(
+      original,
+      threat,
+      open.map((i) => ({ ...claims[i]!, ...choices[i]![k]! })),
+    );
+    for (const [row, i] of open.entries()) if (found[i] === undefined || checks[row]!.holds) found[i] = checks[row]!;
+  }
+  return found as Recheck[];
+}
+
+async function checkPoints(
+  original: Original,
+  threat: Threat,
+  claims: readonly (Omit<Claim, "centre"> & Representable)[],
 ): Promise<readonly Recheck[]> {
   const { classes } = original;
   const size = claims[0]?.point.length ?? 0;
   const points = new Float32Array(claims.length * size);
   for (const [i, { point }] of claims.entries()) points.set(point, i * size);
   const logits = await runOriginal(original, points);
-  return claims.map(({ point, centre, label, target }, row) => {
-    const distance = distances[threat.norm](point, centre);
+  return claims.map(({ point, place, centre, label, target }, row) => {
+    const distance = distances[threat.norm](place, centre);
     const margin = marginOf(logits, row, classes, label);
     const [own, best] = [target ?? label, logits[row * classes + bestOther(logits, row, classes, target ?? label)]!];
     const wrong = target === undefined ? margin <= 0 : logits[row * classes + own]! >= best;
     const predicted = target !== undefined && wrong ? target : predictedOf(logits, row, classes, label);
     return {
       holds: wrong && isInside(point, distance, threat),
+      point,
       predicted,
       margin,
       distance,

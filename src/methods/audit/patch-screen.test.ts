@@ -7,9 +7,9 @@ import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import { compileLossGradient } from "../attack/loss-gradient.ts";
-import { originalOf } from "../attack/witness.ts";
 import type { Chunk, Subject } from "../examine.ts";
 import { networkOf } from "../network.ts";
+import { originalOf } from "../original.ts";
 import { candidatesOf, fitPatch, patchSize, scanPatches, stampPatch } from "./patch-screen.ts";
 import { type Geometry, geometryOf, pixelIndex, planar } from "./picture.ts";
 

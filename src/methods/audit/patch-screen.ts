@@ -10,8 +10,8 @@ import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import type { LossGradient } from "../attack/loss-gradient.ts";
 import { predictedOf } from "../attack/search.ts";
-import { runOriginal } from "../attack/witness.ts";
 import type { Chunk, Subject } from "../examine.ts";
+import { runOriginal } from "../original.ts";
 import { type Geometry, pixelIndex } from "./picture.ts";
 
 /** A square of pixels; `values` are [channels, size, size]. */
