@@ -18,7 +18,21 @@ import {
   sShapedLines,
 } from "./relax-lines.ts";
 import { reluBounds } from "./relu.ts";
-import { add, div, hull, increasing, inferSame, mapElements, min, mul, neverLinear, scale, sub } from "./rules.ts";
+import {
+  abs,
+  add,
+  div,
+  hull,
+  increasing,
+  inferSame,
+  mapElements,
+  max,
+  min,
+  mul,
+  neverLinear,
+  scale,
+  sub,
+} from "./rules.ts";
 import { erf, GELU_CUBIC, GELU_SCALE, gelu, sigmoid, softplus } from "./special.ts";
 
 /**
@@ -152,11 +166,12 @@ export const Elu = defineOp<"Elu">({
 
 /**
  * Where x·Φ(x) is least, and a value just below its least; the two forms differ in the fourth digit.
- * Derivatives: max|f′| ≈ 1.1290 and max|f″| = 2φ(0) ≈ 0.7979 for both, rounded up.
+ * Derivatives: max|f′| ≈ 1.1290 for both, rounded up; f″ = φ(x)·(2 − x²), from which that of the tanh form is never as
+ * far as `stray`.
  */
 const GELU_SHAPE = {
-  none: { argmin: -0.751791524693564, least: -0.1699712074799037, steepest: 1.13, curvature: 0.81 },
-  tanh: { argmin: -0.7524610000751485, least: -0.1700407505712158, steepest: 1.13, curvature: 0.81 },
+  none: { argmin: -0.751791524693564, least: -0.1699712074799037, steepest: 1.13, stray: 1e-6 },
+  tanh: { argmin: -0.7524610000751485, least: -0.1700407505712158, steepest: 1.13, stray: 0.002 },
 } as const;
 
 type GeluAttrs = { readonly approximate: "none" | "tanh" };
@@ -185,6 +200,15 @@ function geluSlope(b: Builder, x: Value, { approximate }: GeluAttrs): Value {
   return add(b, half, mul(b, scale(b, x, 0.5), mul(b, sub(b, one(b), square(b, t)), rate)));
 }
 
+/** At least max|φ(x)·(2 − x²)| over a box, and `stray` more: φ is largest nearest to 0, 2 − x² extreme at the ends of |x|. */
+function geluCurvature(b: Builder, { lower, upper }: Interval, stray: number): Value {
+  const nearest = max(b, max(b, lower, scale(b, upper, -1)), b.constant(0));
+  const furthest = max(b, abs(b, lower), abs(b, upper));
+  const bent = (x: Value) => abs(b, sub(b, b.constant(2), square(b, x)));
+  const most = mul(b, bell(b, nearest, 0.5, 1 / Math.sqrt(2 * Math.PI)), max(b, bent(nearest), bent(furthest)));
+  return add(b, min(b, most, b.constant(0.8)), b.constant(stray));
+}
+
 /** Boxes wider than this are bounded through Relu: relu(x) − 0.17 ≤ gelu(x) ≤ relu(x) bends less than the samples miss. */
 const GELU_WIDE = 12;
 
@@ -201,8 +225,9 @@ export const Gelu = defineOp<"Gelu">({
     const shape = GELU_SHAPE[attrs.approximate];
     const smooth = {
       at: (at: Builder, v: Value) => emitGelu(at, v, attrs),
+      slope: (at: Builder, v: Value) => geluSlope(at, v, attrs),
       steepest: shape.steepest,
-      curvature: shape.curvature,
+      curvature: (at: Builder, box: Interval) => geluCurvature(at, box, shape.stray),
     };
     const sampled = sampledLines(b, smooth, x!, geluInterval(b, x!, attrs));
     const relu = reluBounds(b, x!, rule);

@@ -4,7 +4,7 @@ import type { Builder, Value } from "../graph/types.ts";
 import { elementwiseVjp } from "./elementwise.ts";
 import { KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isPoint, type LinearBounds, point, type SlopeRule } from "./op.ts";
-import { guarded, type Line, less, linear, select, selectLine, spanOf } from "./relax-lines.ts";
+import { bestLines, guarded, type Line, less, linear, select, selectLine, spanOf } from "./relax-lines.ts";
 import { reluBounds } from "./relu.ts";
 import {
   add,
@@ -187,6 +187,13 @@ const HARD_SWISH_LEAST = -0.375;
 
 const hardSwish = (b: Builder, x: Value): Value => b.emit("HardSwish", [x]);
 
+function hardSwishSlope(b: Builder, x: Value): Value {
+  const inner = clipTo(b, add(b, scale(b, x, 1 / 3), b.constant(0.5)), -0.5, 1.5);
+  const within = b.emit("Step", [sub(b, b.constant(3), b.emit("Abs", [x]))]);
+  const above = b.emit("Step", [sub(b, x, b.constant(3))]);
+  return add(b, mul(b, within, inner), above);
+}
+
 function hardSwishInterval(b: Builder, x: Interval): Interval {
   if (isPoint(x)) return point(hardSwish(b, x.lower));
   const ends = hull(b, [hardSwish(b, x.lower), hardSwish(b, x.upper)]);
@@ -202,7 +209,7 @@ export const holds = (b: Builder, { lower, upper }: Interval, at: number): Value
 /**
  * x·clip(x/6 + ½, 0, 1).
  *
- * Bounds: two lines with the chord's slope k. Between its kinks at ±3 the function is a parabola, so f(x) − k·x is
+ * Bounds: for a slope k, between its kinks at ±3 the function is a parabola, so f(x) − k·x is
  * extreme at an end of the box, at a kink, or where the parabola's slope is k, at 3k − 1.5: the offsets are exact.
  */
 export const HardSwish = defineOp<"HardSwish">({
@@ -210,25 +217,20 @@ export const HardSwish = defineOp<"HardSwish">({
   arity: 1,
   infer: inferSame,
   evaluate: mapElements((x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1)),
-  vjp: elementwiseVjp((b, x) => {
-    const inner = clipTo(b, add(b, scale(b, x, 1 / 3), b.constant(0.5)), -0.5, 1.5);
-    const within = b.emit("Step", [sub(b, b.constant(3), b.emit("Abs", [x]))]);
-    const above = b.emit("Step", [sub(b, x, b.constant(3))]);
-    return add(b, mul(b, within, inner), above);
-  }),
+  vjp: elementwiseVjp(hardSwishSlope),
   linearity: neverLinear,
   interval: (b, [x]) => hardSwishInterval(b, x!),
   relax: (b, [x]) => {
     const span = spanOf(b, hardSwish, x!, hardSwishInterval(b, x!));
-    const k = span.chord;
     const within = (v: Value) => min(b, max(b, v, x!.lower), x!.upper);
-    const parabola = clipTo(b, sub(b, scale(b, k, 3), b.constant(1.5)), -3, 3);
-    const candidates = [x!.lower, x!.upper, within(b.constant(-3)), within(b.constant(3)), within(parabola)];
-    const { lower, upper } = hull(
-      b,
-      candidates.map((v) => sub(b, hardSwish(b, v), mul(b, k, v))),
-    );
-    return guarded(b, span, { slope: k, offset: lower }, { slope: k, offset: upper });
+    return bestLines(b, { at: hardSwish, slope: hardSwishSlope }, span, (k) => {
+      const parabola = clipTo(b, sub(b, scale(b, k, 3), b.constant(1.5)), -3, 3);
+      const candidates = [x!.lower, x!.upper, within(b.constant(-3)), within(b.constant(3)), within(parabola)];
+      return hull(
+        b,
+        candidates.map((v) => sub(b, hardSwish(b, v), mul(b, k, v))),
+      );
+    });
   },
   rounding: KERNEL.HardSwish,
 });

@@ -49,7 +49,8 @@ const wave = <K extends "Sin" | "Cos">(
     interval: (b, [x]) => waveInterval(b, name, x!),
     relax: (b, [x]) => {
       const image = waveInterval(b, name, x!);
-      const smooth = { at: (at: Builder, v: Value) => at.emit<"Sin" | "Cos">(name, [v]), steepest: 1, curvature: 1 };
+      const at = (to: Builder, v: Value) => to.emit<"Sin" | "Cos">(name, [v]);
+      const smooth = { at, slope: derivative, steepest: 1, curvature: (to: Builder) => to.constant(1) };
       const lines = sampledLines(b, smooth, x!, image);
       // over a full turn nothing beats the constants
       const short = less(b, sub(b, x!.upper, x!.lower), b.constant(Math.PI * 2));

@@ -100,15 +100,17 @@ export function concaveLines(b: Builder, curve: Curve, box: Interval, image?: In
   return guarded(b, span, throughEnds(b, span, span.chord, "lower"), tangent(b, curve, middle(b, box)));
 }
 
-/** Halvings of the bracket of a tangent point: the line stays sound after any number, and is 2⁻¹² of a box loose. */
+/** Halvings of the bracket of a tangent point: the line stays sound after any number, and is 2⁻¹³ of a box loose. */
 const BISECTIONS = 12;
 
 /**
  * Convex left of 0, concave right of it (monotone or not).
  *
- * Above: where the box reaches right of 0, a tangent at some d ≥ 0 that passes above the left end; the smallest such d
- * is bracketed by bisection and its upper end taken, so the tangent is sound wherever the search stopped. Where even
- * the tangent at u passes below the left end, and where all is convex, the chord. Below: the mirror image.
+ * Above: the tangent at the middle of the box, where it is right of 0 and passes above the left end: no line above the
+ * curve is lower there, and so none is lower on average. Otherwise the line is lowest at the middle that passes through
+ * the left end and touches the curve at some d ≥ 0, right of the middle; d is bracketed by bisection and the bracket's
+ * upper end taken, so the tangent is sound wherever the search stopped. Where even the tangent at u passes below the
+ * left end, and where all is convex, the chord. Below: the mirror image.
  */
 export function sShapedLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
   const span = spanOf(b, curve.at, box, image);
@@ -126,10 +128,10 @@ function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "uppe
     return b.emit(side === "upper" ? "GreaterOrEqual" : "LessOrEqual", [there, span.ends[far]]);
   };
   const centre = middle(b, span.box);
-  const oneSided = beyond(span.box[far]);
-  let inner: Value = select(b, oneSided, centre, zero);
-  let outer: Value = select(b, oneSided, centre, span.box[near]);
-  const touches = b.emit("Or", [oneSided, both(b, beyond(span.box[near]), clears(span.box[near]))]);
+  const central = b.emit("Or", [beyond(span.box[far]), both(b, beyond(centre), clears(centre))]);
+  let inner: Value = select(b, central, centre, side === "upper" ? max(b, centre, zero) : min(b, centre, zero));
+  let outer: Value = select(b, central, centre, span.box[near]);
+  const touches = b.emit("Or", [central, both(b, beyond(span.box[near]), clears(span.box[near]))]);
   for (let step = 0; step < BISECTIONS; step++) {
     const d = middle(b, { lower: inner, upper: outer });
     const sound = clears(d);
@@ -141,38 +143,81 @@ function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "uppe
 /** Points at which a smooth function is sampled, ends included. */
 const SAMPLES = 17;
 
-/** Known limits of a smooth function on the whole line. */
-export interface Smooth {
-  readonly at: Curve["at"];
+/** A smooth function and its limits. */
+export interface Smooth extends Curve {
   /** max |f′| */
   readonly steepest: number;
-  /** max |f″| */
-  readonly curvature: number;
+  /** At least max |f″| over a box, nothing of it being further out than the ends. */
+  readonly curvature: (b: Builder, box: Interval) => Value;
 }
 
 /**
- * Any smooth function: two lines with the chord's slope k. Between two samples of f(x) − k·x a step h apart the function
- * exceeds the larger one by at most max|f″|·h²/8, and by at most max|f′ − k|·h/2.
+ * Any smooth function: on each side the best of the lines with the slopes that `likelySlopes` names. For a slope k,
+ * between two samples of f(x) − k·x a step h apart the function exceeds the larger one by at most max|f″|·h²/8, and by
+ * at most max|f′ − k|·h/2.
  */
-export function sampledLines(
-  b: Builder,
-  { at, steepest, curvature }: Smooth,
-  box: Interval,
-  image: Interval,
-): LinearBounds {
-  const span = spanOf(b, at, box, image);
-  const k = span.chord;
-  let [low, high] = [throughEnds(b, span, k, "lower").offset, throughEnds(b, span, k, "upper").offset];
-  for (let i = 1; i < SAMPLES - 1; i++) {
+export function sampledLines(b: Builder, smooth: Smooth, box: Interval, image: Interval): LinearBounds {
+  const span = spanOf(b, smooth.at, box, image);
+  const xs = Array.from({ length: SAMPLES }, (_, i) => {
     const t = i / (SAMPLES - 1);
-    const x = add(b, scale(b, box.lower, 1 - t), scale(b, box.upper, t));
-    const gap = sub(b, at(b, x), mul(b, k, x));
-    [low, high] = [min(b, low, gap), max(b, high, gap)];
-  }
+    if (t === 0) return box.lower;
+    return t === 1 ? box.upper : add(b, scale(b, box.lower, 1 - t), scale(b, box.upper, t));
+  });
+  const ys = xs.map((x) => smooth.at(b, x));
   const h = scale(b, sub(b, box.upper, box.lower), 1 / (SAMPLES - 1));
-  const bend = scale(b, mul(b, h, h), curvature / 8);
-  const slack = min(b, bend, scale(b, mul(b, add(b, abs(b, k), b.constant(steepest)), h), 0.5));
-  return guarded(b, span, { slope: k, offset: sub(b, low, slack) }, { slope: k, offset: add(b, high, slack) });
+  const eighth = scale(b, mul(b, h, h), 1 / 8);
+  const bends = xs.slice(1).map((x, i) => mul(b, eighth, smooth.curvature(b, { lower: xs[i]!, upper: x })));
+  const offsets = (slope: Value): Interval => {
+    const strayed = scale(b, mul(b, add(b, abs(b, slope), b.constant(smooth.steepest)), h), 0.5);
+    const gaps = ys.map((y, i) => sub(b, y, mul(b, slope, xs[i]!)));
+    const pieces = bends.map((bend, i): Interval => {
+      const slack = min(b, bend, strayed);
+      const [p, q] = [gaps[i]!, gaps[i + 1]!];
+      return { lower: sub(b, min(b, p, q), slack), upper: add(b, max(b, p, q), slack) };
+    });
+    return {
+      lower: pieces.map(({ lower }) => lower).reduce((x, y) => min(b, x, y)),
+      upper: pieces.map(({ upper }) => upper).reduce((x, y) => max(b, x, y)),
+    };
+  };
+  return bestLines(b, smooth, span, offsets);
+}
+
+/** Of what two lines differ by at an end of the box, the least share that a further slope must gain at the middle. */
+const GAIN = 1e-3;
+
+/**
+ * Below and above, the line that is closest to the curve at the middle, of some slopes; `offsets` are sound for any.
+ * All lines through one point of the middle tie there: the first is kept, lest rounding decide.
+ */
+export function bestLines(b: Builder, curve: Curve, span: Span, offsets: (slope: Value) => Interval): LinearBounds {
+  const centre = middle(b, span.box);
+  const share = scale(b, sub(b, span.box.upper, span.box.lower), GAIN);
+  const lines = likelySlopes(b, curve, span).map((slope): Record<keyof Interval, Line> => {
+    const { lower, upper } = offsets(slope);
+    return { lower: { slope, offset: lower }, upper: { slope, offset: upper } };
+  });
+  const height = ({ slope, offset }: Line): Value => add(b, mul(b, slope, centre), offset);
+  const best = (side: keyof Interval): Line =>
+    lines
+      .map((pair) => pair[side])
+      .reduce((x, y) => {
+        const gain = side === "lower" ? sub(b, height(y), height(x)) : sub(b, height(x), height(y));
+        return selectLine(b, less(b, mul(b, abs(b, sub(b, y.slope, x.slope)), share), gain), y, x);
+      });
+  return guarded(b, span, best("lower"), best("upper"));
+}
+
+/** That of the tangent at the middle, the chord's, and those of the chords of both halves. */
+function likelySlopes(b: Builder, curve: Curve, { box, ends, wide, chord }: Span): Value[] {
+  const centre = middle(b, box);
+  const y = curve.at(b, centre);
+  const half = select(b, wide, scale(b, sub(b, box.upper, box.lower), 0.5), b.constant(1));
+  const zero = b.constant(0);
+  const halves = [sub(b, y, ends.lower), sub(b, ends.upper, y)].map((rise) =>
+    div(b, select(b, wide, rise, zero), half),
+  );
+  return [curve.slope(b, centre, y), chord, ...halves];
 }
 
 /** The lines of −f from those of f. */

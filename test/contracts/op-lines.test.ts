@@ -5,6 +5,7 @@ import type { Builder, Value } from "../../src/graph/types.ts";
 import { evaluateGraph } from "../../src/ops/evaluate.ts";
 import { builder, ops, recordOf } from "../../src/ops/index.ts";
 import { type Interval, isUnsupported, type LinearBounds, type SlopeRule } from "../../src/ops/op.ts";
+import { rng } from "../../src/random/rng.ts";
 import { gradient } from "../../src/transforms/gradient.ts";
 import { benchOf, inFloat64, tensorOf, trialOf } from "./op-bench.ts";
 import { cases, type OpCase } from "./op-cases.ts";
@@ -170,11 +171,96 @@ describe("hand-worked lines", () => {
     expect(lower.offset).toBeCloseTo(0, 12);
   });
 
-  test("tanh on [-2, 4]: the upper line is tangent and passes through the left end within the bisection's step", () => {
-    const { lines } = linesOn("Tanh", [-2, 4]);
-    const gap = lines.upper.slope * -2 + lines.upper.offset - Math.tanh(-2);
+  test("tanh on [-4, 2]: the upper line is tangent and passes through the left end within the bisection's step", () => {
+    const { lines } = linesOn("Tanh", [-4, 2]);
+    const gap = lines.upper.slope * -4 + lines.upper.offset - Math.tanh(-4);
     expect(gap).toBeGreaterThanOrEqual(0);
     expect(gap).toBeLessThan(5e-3);
+  });
+
+  test("tanh on [-2, 4]: the tangent at the middle clears the left end, and no line is lower on average", () => {
+    const { upper } = linesOn("Tanh", [-2, 4]).lines;
+    expect(upper.slope).toBeCloseTo(1 / Math.cosh(1) ** 2, 12);
+    expect(upper.slope + upper.offset).toBeCloseTo(Math.tanh(1), 12);
+  });
+
+  test("sigmoid on [-0.1, 5], all but concave: the tangent at 2.45, not the steep one near 0", () => {
+    const { upper } = linesOn("Sigmoid", [-0.1, 5]).lines;
+    expect(upper.slope * 5 + upper.offset).toBeLessThan(1.12);
+  });
+});
+
+/**
+ * The mean of a line over a box is its height at the middle, so the best line above a curve is lowest there: as low as
+ * the concave envelope, the highest chord over the middle. Here found by trying all pairs of points of a grid.
+ */
+describe("lines lie as close to the curve, on average, as any line does", () => {
+  /** Points of the grid whose chords are tried. */
+  const TRIED = 200;
+  const BOXES = 40;
+
+  const random = rng(7).split("boxes");
+  /** Widths from 0.2 to 16, around anything within 5 of 0: inflections inside and outside. */
+  const anywhere = Array.from({ length: BOXES }, (): Box => {
+    const [centre, radius] = [10 * random.uniform() - 5, 0.1 * 80 ** random.uniform()];
+    return [centre - radius, centre + radius];
+  });
+  const above0 = anywhere.map(([low, high]): Box => [0.05, 0.05 + (high - low)]);
+
+  /** Height of the concave envelope of a curve at the middle of its grid. */
+  function envelope(xs: ArrayLike<number>, ys: readonly number[]): number {
+    const [step, middle] = [GRID / TRIED, GRID / 2];
+    let highest = ys[middle]!;
+    for (let i = 0; i < middle; i += step)
+      for (let j = middle + step; j <= GRID; j += step) {
+        const t = (xs[middle]! - xs[i]!) / (xs[j]! - xs[i]!);
+        highest = Math.max(highest, ys[i]! + t * (ys[j]! - ys[i]!));
+      }
+    return highest;
+  }
+
+  /** Mean gap of both lines over the best possible, summed over the boxes: 0 is best. */
+  function excess(op: OpName, attrs: object, boxes: readonly Box[]): number {
+    let [ours, best] = [0, 0];
+    for (const box of boxes) {
+      const { lines, xs, ys } = linesOn(op, box, attrs as never);
+      const size = ys.reduce((most, y) => Math.max(most, Math.abs(y)), 1e-9);
+      const centre = (box[0] + box[1]) / 2;
+      const at = ({ slope, offset }: Lines["lower"]) => slope * centre + offset;
+      ours += (at(lines.upper) - at(lines.lower)) / size;
+      best +=
+        (envelope(xs, ys) +
+          envelope(
+            xs,
+            ys.map((y) => -y),
+          )) /
+        size;
+    }
+    return ours / best - 1;
+  }
+
+  const exact = 2e-3;
+  const trials: readonly (readonly [OpName, object, readonly Box[], number])[] = [
+    ...(["Relu", "Abs", "Exp", "Softplus", "Sigmoid", "Tanh", "Softsign", "Erf"] as const).map(
+      (op) => [op, {}, anywhere, exact] as const,
+    ),
+    ["LeakyRelu", { alpha: 0.2 }, anywhere, exact],
+    ["Elu", { alpha: 0.7 }, anywhere, exact],
+    ["Elu", { alpha: 1.6 }, anywhere, exact],
+    ["Pow", { exponent: 2 }, anywhere, exact],
+    ["Pow", { exponent: 3 }, anywhere, exact],
+    ...(["Sqrt", "Log", "Reciprocal"] as const).map((op) => [op, {}, above0, exact] as const),
+    ["HardSwish", {}, anywhere, 0.05],
+    ["Gelu", { approximate: "none" }, anywhere, 0.06],
+    ["Gelu", { approximate: "tanh" }, anywhere, 0.06],
+    ["Sin", {}, anywhere, 0.05],
+    ["Cos", {}, anywhere, 0.05],
+  ];
+  test.each(trials)("%s %j", (op, attrs, boxes, most) => {
+    const found = excess(op, attrs, boxes);
+    // the grid of chords misses the envelope by a little, so that the least excess may be just below 0
+    expect(found).toBeGreaterThanOrEqual(-1e-3);
+    expect(found).toBeLessThanOrEqual(most);
   });
 });
 

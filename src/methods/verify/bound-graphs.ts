@@ -4,15 +4,18 @@ import { dependents, makeGraph, outputOf, pruneInputs, topological } from "../..
 import type { Builder, Graph, InputValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import type { Interval, SlopeRule } from "../../ops/op.ts";
+import { max } from "../../ops/rules.ts";
 import { simplify } from "../../ops/simplify.ts";
 import { type Arithmetic, interval } from "../../transforms/interval.ts";
 import {
   type Boxes,
   backwardBoxes,
+  bends,
   type Domains,
   domainBoxes,
   expandForRelax,
   linearBounds,
+  type RelaxOptions,
   type Rows,
   relaxedOperands,
 } from "../../transforms/relax/index.ts";
@@ -79,8 +82,42 @@ export function relaxedMarginGraph(whole: Network, options: BoundOptions, { inte
       intermediate === "backward"
         ? backwardBoxes(b, network.logits, domains, { slope, arithmetic })
         : ibpBoxes(b, setting, arithmetic);
-    return linearBounds(b, network.logits, rows, domains, boxes, { slope, arithmetic }).lower;
+    return marginBounds(b, network.logits, rows, domains, boxes, { slope, arithmetic });
   });
+}
+
+/**
+ * Lower bounds of the rows by a backward pass. Where some activation bends everywhere, a line may be worse than its box:
+ * there, the better of these bounds and of those by the boxes alone, as both are sound. On piecewise linear networks the
+ * bounds stay those of the papers.
+ */
+export function marginBounds(
+  b: Builder,
+  target: Value,
+  rows: Rows,
+  domains: Domains,
+  boxes: Boxes,
+  options: RelaxOptions,
+): Value {
+  const { lower } = linearBounds(b, target, rows, domains, boxes, options);
+  return bends(target, new Set(domains.keys()))
+    ? max(b, lower, elidedBounds(b, target, rows, domains, boxes, options))
+    : lower;
+}
+
+/** Lower bounds of the rows from the boxes of the last values that are not affine functions of others. */
+function elidedBounds(
+  b: Builder,
+  target: Value,
+  rows: Rows,
+  domains: Domains,
+  boxes: Boxes,
+  { arithmetic }: RelaxOptions,
+): Value {
+  const frontier = new Map(
+    lastBoxes(target, domains).map((value) => [value, domains.get(value) ?? { box: boxes.get(value)! }]),
+  );
+  return linearBounds(b, target, rows, frontier, boxes, { ...(arithmetic && { arithmetic }) }).lower;
 }
 
 /** Interval bound propagation with the specification merged into the last affine layers (elision). */
@@ -90,10 +127,7 @@ export function ibpMarginGraph(whole: Network, options: BoundOptions): Graph {
   const { network, domains } = setting;
   return marginGraph(b, setting, (rows) => {
     const boxes = ibpBoxes(b, setting, options.arithmetic);
-    const frontier = new Map(
-      lastBoxes(network.logits, domains).map((value) => [value, domains.get(value) ?? { box: boxes.get(value)! }]),
-    );
-    return linearBounds(b, network.logits, rows, frontier, boxes, { arithmetic: options.arithmetic }).lower;
+    return elidedBounds(b, network.logits, rows, domains, boxes, { arithmetic: options.arithmetic });
   });
 }
 

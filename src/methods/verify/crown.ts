@@ -27,7 +27,7 @@ const staged =
  */
 export const crown: Verifier = {
   id: "crown",
-  version: 1,
+  version: 2,
   title: "CROWN",
   summary:
     "Backward linear bounds for every layer. The standard choice for networks that were not trained for certification.",
@@ -42,7 +42,7 @@ export const crown: Verifier = {
  */
 export const fastLin: Verifier = {
   id: "fast-lin",
-  version: 1,
+  version: 2,
   title: "Fast-Lin",
   summary: "Backward linear bounds with parallel lines. Neither looser nor tighter than CROWN in general.",
   source: "Weng et al. 2018, arXiv:1804.09699",

@@ -17,6 +17,7 @@ import type { Float, Runtime, Session } from "../../runtime/session.ts";
 import { interval } from "../../transforms/interval.ts";
 import {
   type Boxes,
+  bends,
   domainBoxes,
   intervalIsExact,
   kinksOf,
@@ -26,7 +27,7 @@ import {
 } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
 import { type Batch, type FloatArray, sliceBatch } from "../problem.ts";
-import { type BoundOptions, boundable, boxNames, type Relaxation } from "./bound-graphs.ts";
+import { type BoundOptions, boundable, boxNames, marginBounds, type Relaxation } from "./bound-graphs.ts";
 import { inputFeeds, inputSet, marginSpec, SPEC } from "./input-set.ts";
 import { bytesEach } from "./one-graph.ts";
 
@@ -70,7 +71,7 @@ interface LayerPlan {
   readonly rows?: Stage;
   /** Undefined: every neuron is bounded. */
   readonly kinks?: readonly number[] | undefined;
-  /** Keep the better of the interval and the backward bound, where an activation may not leave its domain (√, ln). */
+  /** Keep the better of the interval and the backward bound, where some activation bends, or may not leave its domain (√, ln). */
   readonly intersect?: boolean;
   /** Elements a channel. */
   readonly per: number;
@@ -110,7 +111,8 @@ async function planLayer(
   const size = bindDim(elements(operand.shape.slice(1)), 1);
   const rows = await compileStage(network, runtime, options, index, "elements", size);
   const kinks = kinksOf(operand, network.logits);
-  return { guess, rows, per, kinks: options.allRows ? undefined : kinks, intersect: kinks === undefined };
+  const intersect = kinks === undefined || bends(network.logits, new Set([network.input]));
+  return { guess, rows, per, kinks: options.allRows ? undefined : kinks, intersect };
 }
 
 // ---------------------------------------------------------------- graphs
@@ -149,8 +151,7 @@ function stageOutputs(
   boxes: Boxes,
   options: StagedOptions,
 ): { outputs: Graph["outputs"]; extra: readonly InputValue[] } {
-  const bound = (rows: Rows) =>
-    linearBounds(b, target, rows, domains, boxes, { slope: options.slope, arithmetic: options.arithmetic }).lower;
+  const { slope, arithmetic } = options;
   switch (kind) {
     case "interval": {
       const { lower, upper } = boxes.get(target)!;
@@ -164,12 +165,14 @@ function stageOutputs(
     }
     case "margins": {
       const spec = b.input(SPEC, [net.input.shape[0]!, net.classes - 1, net.classes]);
-      return { outputs: [{ name: "margins", value: bound({ kind: "spec", matrix: spec }) }], extra: [spec] };
+      const value = marginBounds(b, target, { kind: "spec", matrix: spec }, domains, boxes, { slope, arithmetic });
+      return { outputs: [{ name: "margins", value }], extra: [spec] };
     }
     case "elements": {
       const [indices, signs] = [b.input("indices", ["N"], "int"), b.input("signs", ["N"])];
       const [channels, positions] = [b.input("channels", ["N"], "int"), b.input("positions", ["N"], "int")];
-      const value = bound({ kind, indices, signs, channels, positions });
+      const rows: Rows = { kind, indices, signs, channels, positions };
+      const value = linearBounds(b, target, rows, domains, boxes, { slope, arithmetic }).lower;
       return { outputs: [{ name: "rows", value }], extra: [indices, signs, channels, positions] };
     }
   }

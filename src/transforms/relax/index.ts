@@ -92,6 +92,19 @@ export function kinksOf(operand: Value, target: Value): readonly number[] | unde
   return [...kinks];
 }
 
+/** Is some op on the way to `target` relaxed that is not piecewise linear in one operand? */
+export function bends(target: Value, inputs: ReadonlySet<Value>): boolean {
+  const varying = dependents([target], inputs);
+  return topological([target]).some(
+    (node) =>
+      node.kind === "node" &&
+      varying.has(node) &&
+      !inputs.has(node) &&
+      linearityOf(node, varying) === "none" &&
+      !recordOf(node.op).kinks,
+  );
+}
+
 /** Bounds of the rows of `target` by one backward pass, given boxes. */
 export function linearBounds(
   b: Builder,
@@ -143,6 +156,7 @@ export function intervalIsExact(value: Value, domains: Domains): boolean {
 export function backwardBoxes(b: Builder, target: Value, domains: Domains, options: RelaxOptions = {}): Boxes {
   const { arithmetic = "float32" } = options;
   const known = domainBoxes(domains);
+  const bent = bends(target, new Set(domains.keys()));
   let boxes: Boxes = known;
   for (const operand of relaxedOperands(target, new Set(domains.keys()))) {
     boxes = interval(b, [operand], known, { arithmetic });
@@ -150,18 +164,19 @@ export function backwardBoxes(b: Builder, target: Value, domains: Domains, optio
     if (operand.dtype !== "float" || intervalIsExact(operand, domains)) known.set(operand, boxes.get(operand)!);
     else {
       const bounds = linearBounds(b, operand, { kind: "all" }, domains, boxes, { ...options, twoSided: true });
-      known.set(operand, reachable(b, operand, target, { lower: bounds.lower, upper: bounds.upper! }, boxes));
+      const box = { lower: bounds.lower, upper: bounds.upper! };
+      const both = bent || !kinksOf(operand, target);
+      known.set(operand, both ? intersected(b, box, boxes.get(operand)!) : box);
     }
   }
   return interval(b, [target], known, { arithmetic });
 }
 
 /**
- * The box found backwards, as the papers have it, where what it is for is piecewise linear. Other ops may be defined on
- * part of the line alone (√, ln, 1/x), which the interval knows and a line may leave: there, both together.
+ * The box found backwards, as the papers have it, where all is piecewise linear. Other ops bend, so that a line may be
+ * worse than a box, or are defined on part of the line alone (√, ln, 1/x), which the interval knows and a line may leave:
+ * there, both together.
  */
-function reachable(b: Builder, operand: Value, target: Value, box: Interval, boxes: Boxes): Interval {
-  const forward = boxes.get(operand);
-  if (!forward || kinksOf(operand, target)) return box;
+function intersected(b: Builder, box: Interval, forward: Interval): Interval {
   return { lower: max(b, box.lower, forward.lower), upper: min(b, box.upper, forward.upper) };
 }
