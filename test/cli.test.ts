@@ -133,16 +133,30 @@ describe("attack and certify", () => {
         "method",
         "norm",
         "epsilon",
+        "unit",
+        "range",
+        "classes",
+        "notices",
         "seed",
         "counts",
         "results",
       ]);
       expect(json).toMatchObject({ tool: "assay", norm: "linf", epsilon: 8 / 255, seed: 3, model: { path: MLP } });
+      expect(json).toMatchObject({ unit: "pixel values scaled to 0…1", range: [0, 255], classes: [] });
       const { counts, results } = resultsOf(run);
       expect(Object.keys(counts)).toEqual(["inputs", "correct", "certified", "falsified", "unknown"]);
       expect(counts["correct"]).toBe(counts["certified"]! + counts["falsified"]! + counts["unknown"]!);
       for (const { witness, ...result } of results) {
-        expect(Object.keys(result)).toEqual(["index", "label", "predicted", "verdict", "margin", "seconds"]);
+        expect(Object.keys(result)).toEqual([
+          "index",
+          "label",
+          "output",
+          "predicted",
+          "predictedOutput",
+          "verdict",
+          "margin",
+          "seconds",
+        ]);
         expect(witness?.length).toBe(result.verdict === "falsified" ? 784 : undefined);
       }
     }

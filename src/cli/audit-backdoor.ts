@@ -18,8 +18,7 @@ import { modelFacts, type ScanCase, STANDARD, scanNotes } from "./backdoor-case.
 import { examineWith } from "./backdoor-jobs.ts";
 import { compareWith, type Reference } from "./backdoor-reference.ts";
 import { lookAt } from "./look-jobs.ts";
-import { statedContract } from "./options.ts";
-import { type ExaminationSession, predict, type SessionOptions } from "./session.ts";
+import { type ExaminationSession, predict, type SessionOptions, statedInputs } from "./session.ts";
 import { loadInputs } from "./subject.ts";
 
 const CHOSEN = detectors.filter(({ id }) => STANDARD.includes(id));
@@ -93,9 +92,9 @@ interface Drawn {
 
 /** Inputs for the detectors; without labels, labelled with the model's own answers. */
 async function drawInputs(session: ExaminationSession, options: SessionOptions, draw: Draw): Promise<Drawn> {
-  const { data, labels, limit } = options;
-  const stated = statedContract(options);
-  const loading = { data: data!, labels, limit, sample: draw.images, seed: draw.seed, stated };
+  const { data, limit } = options;
+  const like = session.inputs;
+  const loading = { ...statedInputs(options), data: data!, limit, sample: draw.images, seed: draw.seed, like };
   const { chunk } = await loadInputs(session.model, loading);
   if (session.labelled) return { chunk, seed: draw.seed };
   const answers = await predict(session.engine, chunk);

@@ -3,10 +3,13 @@
  * The verbs pick from this table; help, `--config` and docs/cli.md follow from it.
  */
 
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { StatedContract } from "../data/contract.ts";
+import type { StatedUnit } from "../data/units.ts";
 import type { Norm } from "../methods/problem.ts";
-import { usage } from "./errors.ts";
+import { systemReason, usage } from "./errors.ts";
+import type { ReadingOptions } from "./subject.ts";
 import { didYouMean } from "./suggest.ts";
 
 export interface OptionSpec<T = unknown> {
@@ -55,6 +58,27 @@ const list = <T>(item: z.ZodType<T, string | number>) =>
     .transform((raw) => (typeof raw === "string" ? raw.split(",").map((part) => part.trim()) : [raw].flat()))
     .pipe(z.array(item).min(1));
 const numbers = list(number(Number.isFinite, "must be numbers"));
+const columns = list(z.union([z.string(), z.number()]).transform((name) => `${name}`));
+
+/** "32" or "32x48": height and width. */
+const size = text.transform((raw, context): readonly [height: number, width: number] => {
+  const found = /^(\d{1,5})(?:[x×](\d{1,5}))?$/.exec(`${raw}`.trim());
+  const [height, width] = [Number(found?.[1]), Number(found?.[2] ?? found?.[1])];
+  if (height >= 1 && width >= 1) return [height, width];
+  context.addIssue({ code: "custom", message: `must be a size such as 32 or 32x48 (height x width), got "${raw}"` });
+  return z.NEVER;
+});
+
+/** Two numbers, or "none" for values without a range. */
+const valueRange = z
+  .union([z.literal("none").transform((): "none" => "none"), numbers])
+  .transform((raw, context): "none" | readonly [black: number, white: number] => {
+    if (raw === "none") return raw;
+    const [black, white] = raw;
+    if (raw.length === 2 && black !== white) return [black!, white!];
+    context.addIssue({ code: "custom", message: "needs two different numbers black,white, or none" });
+    return z.NEVER;
+  });
 
 const choice = <T extends string>(...names: readonly [T, ...T[]]) =>
   z.string().transform((raw, context): T => {
@@ -77,6 +101,19 @@ const names = z
   .union([z.string(), z.array(z.string())])
   .transform((raw) => [raw].flat().flatMap((part) => part.split(",")));
 
+/** @throws CliError (usage) where there is no such file */
+function numbersIn(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8")
+      .trim()
+      .split(/[\s,;]+/);
+  } catch (error) {
+    throw usage(
+      `--feature-epsilon ${file}: ${systemReason(error)}; name a file of numbers, or give them separated by commas`,
+    );
+  }
+}
+
 const define = <T>(spec: OptionSpec<T>): OptionSpec<T> => spec;
 
 export const OPTIONS = {
@@ -93,16 +130,70 @@ export const OPTIONS = {
     schema: whole(1),
     default: "all; 500 for audit",
   }),
+  labelColumn: define({
+    flag: "--label-column <column>",
+    help: "the column of labels of a CSV file: its name, or its place from 1, or last",
+    schema: text.transform((column) => `${column}`),
+    default: "the one called label, class, target or y",
+  }),
+  firstLabel: define({
+    flag: "--first-label <n>",
+    help: "what the data calls its first label, where labels are numbers",
+    schema: number(Number.isSafeInteger, "must be a whole number"),
+    default: "0",
+  }),
+  dataRange: define({
+    flag: "--data-range <black,white>",
+    help: "what black and white are in the data, where its values do not tell; none: they are no pixels",
+    schema: valueRange,
+  }),
+  channels: define({
+    flag: "--channels <kind>",
+    help: "bring pictures to rgb (grey is copied to three channels) or to grey (colours are weighed)",
+    schema: choice("rgb", "grey"),
+    default: "as in the data",
+  }),
+  channelOrder: define({
+    flag: "--channel-order <order>",
+    help: "the order in which the model takes colours: rgb or bgr; --mean and --std are in that order",
+    schema: choice("rgb", "bgr"),
+    default: "rgb",
+  }),
+  resize: define({
+    flag: "--resize <size>",
+    help: "bring pictures to this size, such as 32 or 32x48 (height x width): bilinear, antialiased where they shrink",
+    schema: size,
+  }),
   epsilon: define({
     flag: "--epsilon <radius>",
-    help: "radius of the set, in pixels of 0 to 1: 0.1 or 8/255",
+    help: "radius of the set: of pictures in pixels of 0 to 1 (0.1 or 8/255), of tables in standard deviations of each feature",
     schema: radius,
   }),
   epsilons: define({
     flag: "--epsilon <radii>",
-    help: "radii, in pixels of 0 to 1, separated by commas; the first is the one the gate is about",
+    help: "radii, in the same units as attack takes, separated by commas; the first is the one the gate is about",
     schema: list(radius),
-    default: "0.1,0.02,0.05,0.2 in linf for grey pictures, 8/255,1/255,2/255,4/255 for others",
+    default:
+      "in linf 0.1,0.02,0.05,0.2 for grey pictures and tables (in standard deviations), 8/255,1/255,2/255,4/255 for other pictures",
+  }),
+  epsilonUnit: define({
+    flag: "--epsilon-unit <unit>",
+    help: "of data that is no pictures, what epsilon counts: spread (standard deviations of each feature) or raw (the data's own units)",
+    schema: choice("spread", "raw"),
+    default: "spread",
+  }),
+  featureEpsilon: define({
+    flag: "--feature-epsilon <radii>",
+    help: "the radius of each feature in its own unit: numbers separated by commas, or a file of them; --epsilon multiplies them",
+    schema: z
+      .union([text, z.array(text)])
+      .transform((raw) => (typeof raw === "string" && !/^[\d\s.,/e+-]+$/i.test(raw) ? numbersIn(raw) : raw))
+      .pipe(list(radius)),
+  }),
+  fixed: define({
+    flag: "--fixed <columns>",
+    help: "columns that do not change, such as categories: names, or places from 1, separated by commas",
+    schema: columns,
   }),
   norm: define({
     flag: "--norm <norm>",
@@ -276,6 +367,28 @@ export function parseOptions<K extends OptionKey>(
   }
   return parsed as Options<K>;
 }
+
+/** The part of the options that says how data is read, where it does not tell by itself. */
+export function readingOptions(
+  options: Options<"labelColumn" | "firstLabel" | "dataRange" | "channels" | "channelOrder" | "resize">,
+): ReadingOptions {
+  const { labelColumn, firstLabel, dataRange, channels, channelOrder, resize } = options;
+  return {
+    ...(labelColumn !== undefined && { csv: { label: { column: labelColumn } } }),
+    ...(firstLabel !== undefined && { firstLabel }),
+    ...(dataRange !== undefined && { range: dataRange === "none" ? "unknown" : dataRange }),
+    ...(channels && { channels }),
+    ...(channelOrder && { channelOrder }),
+    ...(resize && { resize }),
+  };
+}
+
+/** The part of the options that says what epsilon counts. */
+export const statedUnit = ({
+  epsilonUnit: unit,
+  featureEpsilon,
+  fixed,
+}: Options<"epsilonUnit" | "featureEpsilon" | "fixed">): StatedUnit => ({ unit, featureEpsilon, fixed });
 
 /** The part of the options that states how the model takes its inputs. */
 export function statedContract(options: Options<"mean" | "std" | "range" | "layout" | "classOrder">): StatedContract {

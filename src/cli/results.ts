@@ -1,13 +1,18 @@
 /** @file The results of attack and certify, for programs and for people. */
 
+import { labelOf, namesToShow } from "../data/classes.ts";
+import { endsOf } from "../data/dataset.ts";
+import type { Notice } from "../data/notice.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
 import { CliError, EXIT, type ExitCode, systemReason } from "./errors.ts";
 import { checkOutputFile, writeWhole } from "./output.ts";
+import { type Inputs, inDataUnits } from "./subject.ts";
 import type { Io } from "./verbs.ts";
 import { TOOL, VERSION } from "./version.ts";
 
 export type VerdictName = "certified" | "falsified" | "unknown" | "misclassified";
 
+/** As methods count: classes by the model's outputs, witnesses in units of epsilon. */
 export interface InputResult {
   /** Place in the data set. */
   readonly index: number;
@@ -18,8 +23,15 @@ export interface InputResult {
   /** Certified or unknown after a proof was tried: the proved lower bound. Otherwise at the worst point seen. */
   readonly margin: number | null;
   readonly seconds: number;
-  /** Pixels, float32. */
+  /** Pixels, or what else epsilon counts in; float32. */
   readonly witness?: readonly number[];
+}
+
+/** As the data counts: classes by its labels, witnesses of tables in its own units. */
+export interface NamedResult extends InputResult {
+  /** The model's output that stands for the label. */
+  readonly output: number;
+  readonly predictedOutput: number;
 }
 
 export interface ResultFile {
@@ -29,6 +41,14 @@ export interface ResultFile {
   readonly method: string;
   readonly norm: Norm;
   readonly epsilon: number;
+  /** What one unit of epsilon is. */
+  readonly unit: string;
+  /** What black and white are in the data; null for values without a range. */
+  readonly range: readonly [black: number, white: number] | null;
+  /** How each output is called; empty where outputs, labels and names are the same. */
+  readonly classes: readonly string[];
+  /** What the clean answers say against relying on the numbers. */
+  readonly notices: readonly string[];
   readonly seed: number;
   readonly counts: {
     readonly inputs: number;
@@ -37,7 +57,7 @@ export interface ResultFile {
     readonly falsified: number;
     readonly unknown: number;
   };
-  readonly results: readonly InputResult[];
+  readonly results: readonly NamedResult[];
 }
 
 /** The shortest decimals that are these float32 numbers. */
@@ -51,7 +71,14 @@ export const floats = (values: Float32Array): number[] =>
   });
 
 export function resultFile(
-  run: { readonly path: string; readonly sha256: string; readonly method: string; readonly seed: number },
+  run: {
+    readonly path: string;
+    readonly sha256: string;
+    readonly method: string;
+    readonly seed: number;
+    readonly inputs: Inputs;
+    readonly notices: readonly Notice[];
+  },
   threat: Threat,
   results: readonly InputResult[],
 ): ResultFile {
@@ -63,6 +90,10 @@ export function resultFile(
     method: run.method,
     norm: threat.norm,
     epsilon: threat.epsilon,
+    unit: run.inputs.unit.text,
+    range: endsOf(run.inputs.dataset.range) ?? null,
+    classes: namesToShow(run.inputs.naming),
+    notices: run.notices.map(({ sentence }) => sentence),
     seed: run.seed,
     counts: {
       inputs: results.length,
@@ -71,7 +102,23 @@ export function resultFile(
       falsified: count("falsified"),
       unknown: count("unknown"),
     },
-    results,
+    results: results.map((result) => named(result, run.inputs)),
+  };
+}
+
+function named(result: InputResult, inputs: Inputs): NamedResult {
+  const { label, predicted, witness } = result;
+  const { index, verdict, margin, seconds } = result;
+  return {
+    index,
+    label: labelOf(inputs.naming, label),
+    output: label,
+    predicted: labelOf(inputs.naming, predicted),
+    predictedOutput: predicted,
+    verdict,
+    margin,
+    seconds,
+    ...(witness && { witness: inputs.factor ? floats(inDataUnits(inputs, Float32Array.from(witness))) : witness }),
   };
 }
 

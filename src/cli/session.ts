@@ -1,16 +1,19 @@
 /** @file What attack, certify and audit begin with: model, data, threads, and the model's answers on clean inputs. */
 
 import { existsSync } from "node:fs";
+import { classText } from "../data/classes.ts";
 import type { Confirmation } from "../data/confirm.ts";
+import type { StatedContract } from "../data/contract.ts";
+import type { Notice } from "../data/notice.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Network, Normalisation } from "../methods/network.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { unsupportedInput, usage } from "./errors.ts";
 import { adoptModel } from "./job-functions.ts";
-import { type Options, statedContract } from "./options.ts";
+import { type Options, readingOptions, statedContract, statedUnit } from "./options.ts";
 import { createProgress, type Progress } from "./progress.ts";
-import { type Inputs, loadInputs, networkFor, type SubjectSpec } from "./subject.ts";
+import { type InputOptions, type Inputs, loadInputs, networkFor, type SubjectSpec } from "./subject.ts";
 import type { Io } from "./verbs.ts";
 
 export type SessionOptions = Options<
@@ -28,6 +31,15 @@ export type SessionOptions = Options<
   | "range"
   | "layout"
   | "classOrder"
+  | "labelColumn"
+  | "firstLabel"
+  | "dataRange"
+  | "channels"
+  | "channelOrder"
+  | "resize"
+  | "epsilonUnit"
+  | "featureEpsilon"
+  | "fixed"
   | "force"
   | "json"
 >;
@@ -51,6 +63,8 @@ export interface ExaminationSession extends ModelSession {
   /** Positions of the inputs that are classified correctly. */
   readonly correct: readonly number[];
   readonly confirmation: Confirmation | undefined;
+  /** What the clean answers say against relying on the other numbers. */
+  readonly notices: readonly Notice[];
   /** Of the clean answers. */
   readonly predictSeconds: number;
 }
@@ -60,9 +74,6 @@ export const STORE = ".assay";
 
 /** Inputs in one forward pass of the model file. */
 const PREDICT_CHUNK = 512;
-
-/** Below this share of right answers a wrong preprocessing is likelier than a poor model. */
-const LOW_ACCURACY = 0.5;
 
 function checkModelFile(path: string): void {
   if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
@@ -116,8 +127,26 @@ export async function startSession(
   };
 }
 
+/** All that the options state of the inputs, but for which data, how much of it, and how it is drawn. */
+export const statedInputs = (
+  options: SessionOptions,
+): Pick<InputOptions, "labels" | "stated" | "reading" | "unit"> => ({
+  labels: options.labels,
+  stated: statedFor(options),
+  reading: readingOptions(options),
+  unit: statedUnit(options),
+});
+
+/** The class order counted from 0, as labels are after reading. */
+function statedFor(options: SessionOptions): StatedContract {
+  const stated = statedContract(options);
+  const first = options.firstLabel ?? 0;
+  return stated.classOrder ? { ...stated, classOrder: stated.classOrder.map((label) => label - first) } : stated;
+}
+
 /**
  * @param check may refuse inputs before anything is computed
+ * @param judges whether a model that answers one class only is judged, and not refused
  * @throws what loading can throw; CliError where the accuracy cannot be told from chance
  */
 export async function openSession(
@@ -125,15 +154,17 @@ export async function openSession(
   options: SessionOptions,
   io: Io,
   check: (inputs: Inputs) => void = () => {},
+  judges = false,
 ): Promise<ExaminationSession> {
   checkModelFile(path);
-  const { data, labels, limit, sample, seed = 0 } = options;
+  const { data, limit, sample, seed = 0 } = options;
   if (data === undefined) throw usage("say with --data what to examine it on: a file, a folder, or mnist");
   const model = await readModel(path);
-  const inputs = await loadInputs(model, { data, labels, limit, sample, seed, stated: statedContract(options) });
+  const inputs = await loadInputs(model, { ...statedInputs(options), data, limit, sample, seed });
   check(inputs);
   const session = await startSession(model, inputs.normalisation, options, io);
   const { network, engine, progress } = session;
+  sayInputs(inputs, progress);
   checkLabels(inputs, network.classes);
   const start = performance.now();
   const predictions = await predict(engine, inputs.chunk);
@@ -143,22 +174,23 @@ export async function openSession(
     ? inputs.chunk
     : { ...inputs.chunk, labels: Int32Array.from(predictions, ({ predicted }) => predicted) };
   const correct = predictions.flatMap(({ predicted }, i) => (predicted === chunk.labels[i] ? [i] : []));
-  return {
-    ...session,
-    inputs,
-    chunk,
-    labelled,
-    predictions,
-    correct,
-    confirmation: labelled ? await confirm(correct.length, network, predictions.length, options, progress) : undefined,
-    predictSeconds,
-  };
+  const examined = { ...session, inputs, chunk, labelled, predictions, correct, predictSeconds };
+  return { ...examined, ...(labelled ? await confirm(examined, options, judges) : UNCONFIRMED) };
 }
 
-export async function predict(engine: Engine, inputs: Chunk): Promise<Prediction[]> {
+const UNCONFIRMED = { confirmation: undefined, notices: [] } as const;
+
+/** The scale of the inputs and the unit of epsilon, before any number; then what was concluded while reading. */
+function sayInputs({ dataset, contract, unit }: Inputs, { say }: Progress): void {
+  const { value, basis } = contract.items.find(({ item }) => item === "range")!;
+  say(`Range: ${value} (${basis}); epsilon in ${unit.text}.`);
+  for (const note of dataset.notes) say(note);
+}
+
+export async function predict(engine: Engine, inputs: Chunk, what = "clean answers"): Promise<Prediction[]> {
   const task = {
     kind: "predict",
-    what: "clean answers",
+    what,
     method: { id: "forward", version: 1 },
     settings: null,
   } as const;
@@ -181,26 +213,49 @@ function checkBatch(path: string, { input }: Network): void {
 export function checkLabels({ dataset, chunk }: Inputs, classes: number): void {
   const at = dataset.labels ? chunk.labels.findIndex((label) => label < 0 || label >= classes) : -1;
   if (at < 0) return;
+  const labels = dataset.labels!;
+  const fromOne = labels.every((label) => label >= 1 && label <= classes);
+  const hint = fromOne ? "; where labels begin at 1, say --first-label 1" : "";
   throw unsupportedInput(
-    `${dataset.name}: input ${chunk.indices[at]} has the label ${chunk.labels[at]}, but the model has ${classes} classes, 0 to ${classes - 1}`,
+    `${dataset.name}: input ${chunk.indices[at]} has the label ${chunk.labels[at]}, but the model has ${classes} classes, 0 to ${classes - 1}${hint}`,
   );
 }
 
 async function confirm(
-  correct: number,
-  { classes }: Network,
-  total: number,
+  {
+    correct,
+    predictions,
+    chunk,
+    network,
+    inputs,
+    engine,
+    progress,
+  }: Omit<ExaminationSession, "confirmation" | "notices">,
   { force = false }: SessionOptions,
-  progress: Progress,
-): Promise<Confirmation> {
+  judges: boolean,
+): Promise<Pick<ExaminationSession, "confirmation" | "notices">> {
   const { confirmContract } = await import("../data/confirm.ts");
-  const confirmation = confirmContract({ correct, total, classes });
-  if (!confirmation.ok && !force) {
-    throw unsupportedInput(`${confirmation.message} Or go on all the same with --force.`);
-  }
-  progress.say(confirmation.message);
-  if (confirmation.ok && correct < LOW_ACCURACY * total) {
-    progress.say("That is low: if more is expected, state how the model takes pixels (--mean, --std, --range).");
-  }
-  return confirmation;
+  const { confirmationNotice } = await import("../data/notice.ts");
+  const { labelHint, preprocessingHint } = await import("./hints.ts");
+  const predicted = predictions.map((one) => one.predicted);
+  const confirmation = confirmContract({
+    correct: correct.length,
+    total: predictions.length,
+    classes: network.classes,
+    answers: { labels: chunk.labels, predicted },
+    say: (output) => classText(inputs.naming, output),
+  });
+  const order = labelHint(predicted, chunk.labels, network.classes, inputs.naming);
+  const other = order
+    ? undefined
+    : await preprocessingHint(inputs, chunk, predictions, (trial) =>
+        predict(engine, trial, "trying other preprocessing"),
+      );
+  const hints = [order, other?.sentence].filter((hint) => hint !== undefined);
+  const stands = confirmation.ok || force || (judges && confirmation.kind === "one-class");
+  if (!stands)
+    throw unsupportedInput([confirmation.message, ...hints, "Or go on all the same with --force."].join(" "));
+  for (const line of [confirmation.message, ...hints]) progress.say(line);
+  const notices = [confirmationNotice(confirmation), other].filter((notice) => notice !== undefined);
+  return { confirmation, notices };
 }

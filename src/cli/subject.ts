@@ -1,11 +1,14 @@
 /** @file Model and data put together: what must be known before anything can be said of them. */
 
 import { basename, dirname } from "node:path";
+import type { ReadOptions } from "../data/bytes.ts";
+import type { ClassNaming } from "../data/classes.ts";
 import type { Contract, InferredContract, StatedContract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
+import type { StatedUnit, Unit } from "../data/units.ts";
 import type { Chunk, Subject } from "../methods/examine.ts";
 import { type Network, type Normalisation, networkOf } from "../methods/network.ts";
-import type { Threat } from "../methods/problem.ts";
+import type { Norm, Threat } from "../methods/problem.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
 import type { Device } from "../runtime/session.ts";
 
@@ -23,8 +26,28 @@ export interface Inputs {
   /** Pixels in the network's layout. Labels are −1 where the data has none. */
   readonly chunk: Chunk;
   readonly domain: Threat["domain"];
+  /** From the inputs of the chunk to what the model file takes. */
   readonly normalisation: Normalisation | undefined;
+  /** What one unit of the chunk's inputs is, and so one of epsilon. */
+  readonly unit: Unit;
+  /** In the order of the network's input: what values of the data were multiplied by; undefined: 1, or pixels. */
+  readonly factor: Float32Array | undefined;
+  /** Places in the network's input of values that do not change. */
+  readonly fixed: readonly number[];
+  readonly naming: ClassNaming;
 }
+
+/** The set that methods examine around each of these inputs. */
+export const threatOf = ({ domain, fixed }: Pick<Inputs, "domain" | "fixed">, norm: Norm, epsilon: number): Threat => ({
+  norm,
+  epsilon,
+  domain,
+  ...(fixed.length > 0 && { fixed }),
+});
+
+/** A point of the network's input in the data's own units, where they are others; pixels stay as they are. */
+export const inDataUnits = ({ factor }: Pick<Inputs, "factor">, point: Float32Array): Float32Array =>
+  factor ? point.map((value, i) => value / factor[i]!) : point;
 
 /** Identifies a model file, its data files and what is done to pixels before it. */
 export const subjectHash = async (model: LoadedModel, normalisation: Normalisation | undefined): Promise<string> => {
@@ -39,6 +62,8 @@ export async function networkFor(model: LoadedModel, normalisation?: Normalisati
   return networkOf(model.graph, await subjectHash(model, normalisation), normalisation);
 }
 
+export type ReadingOptions = Pick<ReadOptions, "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize">;
+
 export interface InputOptions {
   readonly data: string;
   readonly labels?: string | undefined;
@@ -46,6 +71,11 @@ export interface InputOptions {
   readonly sample?: number | undefined;
   readonly seed: number;
   readonly stated: StatedContract;
+  /** How the data is read, where it does not tell by itself. */
+  readonly reading?: ReadingOptions | undefined;
+  readonly unit?: StatedUnit | undefined;
+  /** Other data of the same kind, whose units hold. */
+  readonly like?: Pick<Inputs, "unit"> | undefined;
   /** Of data that has two parts; by default the one that is held out. */
   readonly split?: "test" | "train" | undefined;
 }
@@ -54,14 +84,20 @@ export interface InputOptions {
 export async function loadInputs(model: LoadedModel, options: InputOptions): Promise<Inputs> {
   const { loadDataset } = await import("../data/files.ts");
   const { inferContract, prepare } = await import("../data/contract.ts");
-  const { data, labels, limit, sample: drawn, seed, stated, split } = options;
+  const { unitOf } = await import("../data/units.ts");
+  const { classNaming } = await import("../data/classes.ts");
+  const { data, labels, limit, sample: drawn, seed, stated, split, reading } = options;
+  const { input, classes } = networkOf(model.graph, "");
+  const pictureRow = sizeOfPictures(input.shape.slice(1));
   const whole = await loadDataset(data, {
+    ...reading,
     ...(labels && { labels }),
     ...(limit && { limit }),
     ...(split && { split }),
+    ...(pictureRow && { pictureRow }),
   });
+  if (reading?.range === undefined) await checkScale(whole, pictureRow);
   const dataset = drawn === undefined ? whole : await drawSample(whole, drawn, seed);
-  const input = networkOf(model.graph, "").input;
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
   const contract = inferContract({ modelInputShape: shape, dataset, stated });
   // Methods work on pixels of 0 to 1, whatever the model takes: stretching and normalising move into the network.
@@ -75,16 +111,76 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
     std: Array<number>(channels).fill(1),
   };
   const prepared = prepare(dataset, plain);
+  const unit = options.like?.unit ?? unitOf(dataset, terms, options.unit ?? {});
+  const order = placesInNetwork(dataset.shape, terms);
+  const factor = unit.factor && Float32Array.from(order, (from) => unit.factor![from]!);
+  const size = order.length;
+  const plainly = normalisationOf(terms, dataset.shape, input.shape.length);
   return {
-    dataset,
+    dataset: { ...dataset, notes: [...dataset.notes, ...unit.notes] },
     contract,
+    unit,
+    factor,
+    fixed: unit.fixed.map((place) => order.indexOf(place)).sort((a, b) => a - b),
+    naming: classNaming({
+      classes,
+      classOrder: terms.classOrder,
+      firstLabel: reading?.firstLabel,
+      names: dataset.classNames,
+    }),
     chunk: {
-      images: prepared.images,
+      images: factor ? prepared.images.map((value, i) => value * factor[i % size]!) : prepared.images,
       labels: prepared.labels ?? new Int32Array(dataset.indices.length).fill(-1),
       indices: dataset.indices,
     },
     domain: pixels ? [0, 1] : undefined,
-    normalisation: normalisationOf(terms, dataset.shape, input.shape.length),
+    normalisation: factor ? rescaled(plainly, factor, terms.shape) : plainly,
+  };
+}
+
+/** Elements of a picture, where the model takes pictures of a fixed size. */
+function sizeOfPictures(sizes: readonly unknown[]): number | undefined {
+  const [first, second, last] = sizes;
+  if (typeof first !== "number" || typeof second !== "number" || typeof last !== "number") return undefined;
+  if (sizes.length !== 3) return undefined;
+  const channels = (size: number) => size === 1 || size === 3;
+  const picture = (channels(first) && second > 1 && last > 1) || (channels(last) && first > 1 && second > 1);
+  return picture ? first * second * last : undefined;
+}
+
+/** @throws ContractError where pictures have values that do not tell what black and white are */
+async function checkScale(dataset: Dataset, pictureRow: number | undefined): Promise<void> {
+  const { doubtfulScale } = await import("../data/scale.ts");
+  const { FLAT_PICTURES } = await import("../data/convert.ts");
+  const { ContractError } = await import("../data/contract.ts");
+  const [size] = dataset.shape;
+  const flat = dataset.shape.length === 1 && (size === pictureRow || FLAT_PICTURES.has(size!));
+  const doubt = doubtfulScale(dataset, flat);
+  if (doubt !== undefined) throw new ContractError(doubt);
+}
+
+/** For each element of the network's input, its place in a sample of the data. */
+function placesInNetwork(shape: readonly number[], { layout }: Contract): number[] {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  if (layout !== "NHWC") return Array.from({ length: size }, (_, i) => i);
+  const channels = shape[0]!;
+  const plane = size / channels;
+  return Array.from({ length: size }, (_, i) => (i % channels) * plane + Math.floor(i / channels));
+}
+
+/** (z / factor − mean) / std as (z − m) / s, a number for every element. */
+function rescaled(
+  normalisation: Normalisation | undefined,
+  factor: Float32Array,
+  shape: readonly number[],
+): Normalisation {
+  const { mean, std, axis }: Normalisation = normalisation ?? { mean: [0], std: [1], axis: 1 };
+  const inner = axis === 0 ? 1 : shape.slice(axis).reduce((product, dim) => product * dim, 1);
+  const at = (values: readonly number[], i: number) => values[Math.floor(i / inner) % values.length]!;
+  return {
+    mean: Array.from(factor, (scale, i) => at(mean, i) * scale),
+    std: Array.from(factor, (scale, i) => at(std, i) * scale),
+    axis: shape.length === 1 ? 1 : 0,
   };
 }
 

@@ -29,14 +29,32 @@ export interface Io {
 }
 
 const DATA = ["data", "labels", "limit", "sample"] as const satisfies readonly OptionKey[];
-const CONTRACT = ["mean", "std", "range", "layout", "classOrder", "force"] as const satisfies readonly OptionKey[];
+const READING = [
+  "labelColumn",
+  "firstLabel",
+  "dataRange",
+  "channels",
+  "resize",
+] as const satisfies readonly OptionKey[];
+const UNITS = ["epsilonUnit", "featureEpsilon", "fixed"] as const satisfies readonly OptionKey[];
+const CONTRACT = [
+  "mean",
+  "std",
+  "range",
+  "layout",
+  "channelOrder",
+  "classOrder",
+  "force",
+] as const satisfies readonly OptionKey[];
 const RUN = ["seed", "timeout", "jobs", "device", "resume"] as const satisfies readonly OptionKey[];
 const OUTPUT = ["json", "out", "config"] as const satisfies readonly OptionKey[];
 const CLIMB = ["restarts", "steps", "loss"] as const satisfies readonly OptionKey[];
 
 export const ATTACK_OPTIONS = [
   ...DATA,
+  ...READING,
   "epsilon",
+  ...UNITS,
   "norm",
   "method",
   ...CLIMB,
@@ -49,7 +67,9 @@ export const ATTACK_OPTIONS = [
 
 export const CERTIFY_OPTIONS = [
   ...DATA,
+  ...READING,
   "epsilon",
+  ...UNITS,
   "norm",
   "method",
   "arithmetic",
@@ -62,7 +82,9 @@ export const CERTIFY_OPTIONS = [
 
 export const AUDIT_OPTIONS = [
   ...DATA,
+  ...READING,
   "epsilons",
+  ...UNITS,
   "norm",
   "method",
   "arithmetic",
@@ -78,6 +100,8 @@ export const AUDIT_OPTIONS = [
 export const BACKDOOR_OPTIONS = [
   "data",
   "labels",
+  ...READING,
+  "fixed",
   "images",
   "training",
   "detector",

@@ -2,6 +2,7 @@ import { type NdArray, toLabels } from "../formats/array.ts";
 import { CIFAR10_CLASSES, readCifar } from "../formats/cifar.ts";
 import { type CsvOptions, readCsv } from "../formats/csv.ts";
 import { FormatError } from "../formats/error.ts";
+import { orientationOf, upright } from "../formats/exif.ts";
 import { gunzip, isGzip } from "../formats/gzip.ts";
 import { isIdx, readIdx } from "../formats/idx.ts";
 import type { Image } from "../formats/image.ts";
@@ -11,12 +12,15 @@ import { isZip, readNpz } from "../formats/npz.ts";
 import { isPng, readPng } from "../formats/png.ts";
 import { type ArrayOptions, fromArray, fromImages, fromTable, type Pixels } from "./convert.ts";
 import type { Dataset } from "./dataset.ts";
+import type { PictureOptions } from "./pictures.ts";
 
-export interface ReadOptions extends ArrayOptions {
+export interface ReadOptions extends ArrayOptions, PictureOptions {
   /** Which part of a data set that has two; "test" by default. */
   readonly split?: "test" | "train";
   /** Of a CSV file. */
   readonly csv?: CsvOptions;
+  /** What the data calls its first label; 0 by default. */
+  readonly firstLabel?: number;
   /** Tells CIFAR-10 from CIFAR-100 where the file's length does not. */
   readonly classes?: 10 | 100;
 }
@@ -37,7 +41,7 @@ export function readSamples(name: string, bytes: Uint8Array, options: ReadOption
   const ending = /\.([a-z]+)(\.gz)?$/i.exec(name)?.[1]?.toLowerCase();
   if (isZip(content)) return { format: "NPZ", ...fromArrays(readNpz(content), options) };
   if (isNpy(content)) return { format: "NPY", ...fromArray(readNpy(content), options) };
-  if (isPicture(content)) return { format: "picture", ...fromImages([decodePicture(content)], [name]) };
+  if (isPicture(content)) return { format: "picture", ...fromImages([decodePicture(content)], [name], options.resize) };
   if (ending === "csv" || ending === "tsv" || ending === "txt") {
     return { format: "CSV", ...fromTable(readCsv(content, options.csv), options) };
   }
@@ -51,10 +55,10 @@ export function readSamples(name: string, bytes: Uint8Array, options: ReadOption
 
 const isPicture = (bytes: Uint8Array): boolean => isPng(bytes) || isJpeg(bytes);
 
-/** @throws FormatError when the bytes are neither PNG nor JPEG, or damaged */
+/** Upright, as a JPEG's EXIF orientation says. @throws FormatError when the bytes are neither PNG nor JPEG, or damaged */
 export function decodePicture(bytes: Uint8Array): Image {
   if (isPng(bytes)) return readPng(bytes);
-  if (isJpeg(bytes)) return readJpeg(bytes);
+  if (isJpeg(bytes)) return upright(readJpeg(bytes), orientationOf(bytes));
   throw new FormatError("picture", "neither PNG nor JPEG.");
 }
 

@@ -1,4 +1,4 @@
-import { type Dataset, perSample } from "./dataset.ts";
+import { type Dataset, endsOf, perSample } from "./dataset.ts";
 
 /** How the model reads a sample: its axes in this order, or `flat`, all values in the order in which the data has them. */
 export type Layout = "NCHW" | "NHWC" | "flat";
@@ -69,7 +69,7 @@ export function inferContract({
   stated = {},
 }: {
   readonly modelInputShape: readonly (number | "N")[];
-  readonly dataset: Pick<Dataset, "shape" | "range">;
+  readonly dataset: Pick<Dataset, "shape" | "range" | "steps">;
   readonly stated?: StatedContract;
 }): InferredContract {
   const layout = inferLayout(modelInputShape.slice(1), dataset.shape, stated.layout);
@@ -85,9 +85,19 @@ export function inferContract({
       std: normalisation.std,
       ...(stated.classOrder && { classOrder: stated.classOrder }),
     },
-    items: [layout.item, range.item, normalisation.item, order],
+    items: [withSteps(layout.item, dataset.steps ?? []), range.item, normalisation.item, order],
   };
 }
+
+/** What was done to the pictures before they are laid out. */
+const withSteps = (item: ContractItem, steps: readonly string[]): ContractItem =>
+  steps.length === 0
+    ? item
+    : {
+        ...item,
+        value: [item.value, ...steps].join(", "),
+        reason: `${item.reason}; what is done to pictures is stated by the user`,
+      };
 
 type Dims = readonly (number | "N")[];
 
@@ -178,24 +188,30 @@ function inferRange(
   stated: StatedContract["range"],
 ): { readonly value: readonly [number, number] | undefined; readonly item: ContractItem } {
   const item = (value: string, basis: Basis, reason: string): ContractItem => ({ item: "range", value, basis, reason });
-  if (range === "unknown") {
+  const ends = endsOf(range);
+  if (ends === undefined) {
     if (stated) {
       throw new ContractError(
-        "A range is stated, but the scale of the data cannot be told. State the range of the data too, or only mean and std.",
+        "A range is stated, but the scale of the data cannot be told. State the range of the data too (--data-range), or only mean and std.",
       );
     }
     return { value: undefined, item: item("as in the file", "assumed", "the data is no picture, or of unknown scale") };
   }
-  const given = range === "0..255" ? "0 … 255" : "0 … 1";
+  const given = `${ends[0]} … ${ends[1]}`;
+  const told = typeof range === "string" ? "" : "; the range of the data is stated by the user";
   if (stated) {
     if (!stated.every(Number.isFinite) || stated[0] === stated[1]) {
       throw new ContractError(`The range ${show(stated)} is stated; it needs two different numbers.`);
     }
-    return { value: stated, item: item(`${given} to ${show(stated)}`, "stated", "stated by the user") };
+    return { value: stated, item: item(`${given} to ${show(stated)}`, "stated", `stated by the user${told}`) };
   }
   return {
     value: [0, 1],
-    item: item(`${given} to [0, 1]`, "assumed", "most models take pixels between 0 and 1, or normalise them inside"),
+    item: item(
+      `${given} to [0, 1]`,
+      "assumed",
+      `most models take pixels between 0 and 1, or normalise them inside${told}`,
+    ),
   };
 }
 
@@ -272,11 +288,11 @@ export function prepare(dataset: Dataset, contract: Contract): Prepared {
   const size = perSample(dataset);
   const channels = dataset.shape[0] ?? 1;
   const plane = size / channels;
-  const white = dataset.range === "0..255" ? 255 : 1;
+  const [black, white] = endsOf(dataset.range) ?? [0, 1];
   const [low, high] = contract.range ?? [0, 1];
   // One monotone expression for pixels, black and white, so that rounding keeps their order.
   const transform = (raw: number, channel: number): number =>
-    (low + (raw / white) * (high - low) - contract.mean[channel]!) / contract.std[channel]!;
+    (low + ((raw - black) / (white - black)) * (high - low) - contract.mean[channel]!) / contract.std[channel]!;
 
   const nhwc = contract.layout === "NHWC";
   const place = (c: number, p: number): number => (nhwc ? p * channels + c : c * plane + p);
@@ -285,7 +301,7 @@ export function prepare(dataset: Dataset, contract: Contract): Prepared {
   const upper = new Float32Array(size).fill(Number.POSITIVE_INFINITY);
   const scale = new Float32Array(size);
   for (let c = 0; c < channels; c++) {
-    const ends = [transform(0, c), transform(white, c)] as const;
+    const ends = [transform(black, c), transform(white, c)] as const;
     for (let p = 0; p < plane; p++) {
       const to = place(c, p);
       scale[to] = Math.abs(high - low) / contract.std[c]!;

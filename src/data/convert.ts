@@ -2,10 +2,12 @@ import { type NdArray, toFloat32 } from "../formats/array.ts";
 import type { CsvTable } from "../formats/csv.ts";
 import { FormatError } from "../formats/error.ts";
 import type { Image } from "../formats/image.ts";
-import type { Dataset, PixelRange } from "./dataset.ts";
+import { type Dataset, endsOf, type PixelRange } from "./dataset.ts";
+import { resizeImage, resizeStep } from "./pictures.ts";
+import { clipRounding, examineValues, rangeOf, spreadOf } from "./scale.ts";
 
 /** The part of a data set that the values alone decide. */
-export type Pixels = Pick<Dataset, "images" | "shape" | "range" | "notes">;
+export type Pixels = Pick<Dataset, "images" | "shape" | "range" | "notes" | "values">;
 
 export interface ArrayOptions {
   /** Order of the axes of a four-axis array; told from the sizes when they leave no doubt. */
@@ -14,6 +16,8 @@ export interface ArrayOptions {
   readonly shape?: readonly number[];
   /** Where black and white lie, for values that do not tell: floats between 0 and 255, tables within 0 … 1. */
   readonly range?: PixelRange;
+  /** Rows of so many values are pictures, because the model takes pictures of so many. */
+  readonly pictureRow?: number;
   /** Read only so many samples. */
   readonly limit?: number;
 }
@@ -40,42 +44,61 @@ export function fromArray(array: NdArray, options: ArrayOptions = {}): Pixels {
   }
   if (total === 0 || size === 0) throw new FormatError("array", `shape [${array.shape}] holds no values.`);
   const kept = Math.min(total, options.limit ?? total);
-  const images = toFloat32({ ...array, data: array.data.subarray(0, kept * size) });
+  const read = toFloat32({ ...array, data: array.data.subarray(0, kept * size) });
   // Over all samples, so that the scale does not depend on how many are read.
-  const range = rangeOf(examine(array.data instanceof Uint8Array ? array.data : toFloat32(array)), options.range);
+  const all = array.data instanceof Uint8Array ? array.data : toFloat32(array);
+  const facts = examineValues(all);
+  const picture =
+    options.shape !== undefined || sizes.length > 1 || size === options.pictureRow || FLAT_PICTURES.has(size);
+  // tables have no black and white, even where they happen to lie between 0 and 1, unless it is stated
+  const range = picture || options.range !== undefined ? rangeOf(facts, options.range) : "unknown";
+  const ends = endsOf(range);
+  const clipped = ends ? clipRounding(read, facts, ends) : { images: read, notes: [] };
+  const notes: string[] = [...clipped.notes];
+  const values = { min: facts.min, max: facts.max, samples: total, ...(ends ? {} : spreadOf(all, size)) };
+  const pixels = pictureOf(clipped.images, sizes, size, range, options, notes);
+  return { ...pixels, values, notes };
+}
+
+/** Samples with the axes that they have as pictures; what is concluded is added to the notes. */
+function pictureOf(
+  images: Float32Array,
+  sizes: readonly number[],
+  size: number,
+  range: PixelRange,
+  options: ArrayOptions,
+  notes: string[],
+): Pick<Pixels, "images" | "shape" | "range"> {
   if (options.shape !== undefined) {
     if (product(options.shape) !== size) {
       throw new FormatError("array", `the shape [${options.shape}] is stated, but a sample has ${size} values.`);
     }
-    return { images, shape: options.shape, range, notes: [] };
+    return { images, shape: options.shape, range };
   }
-  if (sizes.length === 1) return fromRows(images, size, range, options.range !== undefined);
-  if (sizes.length !== 3) return { images, shape: sizes.length === 2 ? [1, ...sizes] : sizes, range, notes: [] };
-  return fromPictures(images, sizes as [number, number, number], range, options.layout);
+  if (sizes.length === 1) {
+    const picture = range === "unknown" ? undefined : FLAT_PICTURES.get(size);
+    if (picture)
+      notes.push(`Rows of ${size} pixels were read as pictures of shape ${picture.join("×")}, channel by channel.`);
+    return { images, shape: picture ?? [size], range };
+  }
+  if (sizes.length !== 3) return { images, shape: sizes.length === 2 ? [1, ...sizes] : sizes, range };
+  return fromPictures(images, sizes as [number, number, number], range, options.layout, notes);
 }
 
 const product = (sizes: readonly number[]): number => sizes.reduce((p, size) => p * size, 1);
-
-/** Tables have no black and white, even where they happen to lie between 0 and 1, unless it is stated. */
-function fromRows(images: Float32Array, size: number, range: PixelRange, stated: boolean): Pixels {
-  const picture = FLAT_PICTURES.get(size);
-  if (!picture || range === "unknown") return { images, shape: [size], range: stated ? range : "unknown", notes: [] };
-  const notes = [`Rows of ${size} pixels were read as pictures of shape ${picture.join("×")}, channel by channel.`];
-  return { images, shape: picture, range, notes };
-}
 
 function fromPictures(
   images: Float32Array,
   sizes: readonly [number, number, number],
   range: PixelRange,
   stated: ArrayOptions["layout"],
-): Pixels {
-  const notes: string[] = [];
+  notes: string[],
+): Pick<Pixels, "images" | "shape" | "range"> {
   const layout = stated ?? guessLayout(sizes, notes);
-  if (layout === "NCHW") return { images, shape: sizes, range, notes };
+  if (layout === "NCHW") return { images, shape: sizes, range };
   const [height, width, channels] = sizes;
   if (stated === undefined) notes.push("The axes stand in the order NHWC and were turned to NCHW.");
-  return { images: channelsFirst(images, height * width, channels), shape: [channels, height, width], range, notes };
+  return { images: channelsFirst(images, height * width, channels), shape: [channels, height, width], range };
 }
 
 function guessLayout(sizes: readonly [number, number, number], notes: string[]): "NCHW" | "NHWC" {
@@ -99,49 +122,16 @@ export function channelsFirst<T extends Float32Array | Uint8Array>(values: T, pi
   return out;
 }
 
-interface Stats {
-  readonly min: number;
-  readonly max: number;
-  readonly whole: boolean;
-}
-
-function examine(values: Float32Array | Uint8Array): Stats {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  let whole = true;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (!Number.isFinite(value)) throw new FormatError("array", `value ${i} is ${value}; values must be finite.`);
-    if (value < min) min = value;
-    if (value > max) max = value;
-    if (whole && !Number.isInteger(value)) whole = false;
-  }
-  return { min, max, whole };
-}
-
-/** Above 1, whole numbers that are not negative are 0 … 255; all that lies within [0, 1] is 0 … 1. */
-function rangeOf({ min, max, whole }: Stats, stated: PixelRange | undefined): PixelRange {
-  if (stated !== undefined) {
-    const most = { "0..255": 255, "0..1": 1, unknown: Number.POSITIVE_INFINITY }[stated];
-    if (stated !== "unknown" && (min < 0 || max > most)) {
-      throw new FormatError("array", `the range ${stated} is stated, but values lie between ${min} and ${max}.`);
-    }
-    return stated;
-  }
-  if (min < 0) return "unknown";
-  if (max <= 1) return "0..1";
-  return whole && max <= 255 ? "0..255" : "unknown";
-}
-
 export function fromTable(
   table: CsvTable,
   options: ArrayOptions = {},
-): Pixels & Pick<Dataset, "labels" | "classNames"> {
+): Pixels & Pick<Dataset, "labels" | "classNames" | "columns"> {
   const pixels = fromArray({ dtype: "f4", shape: [table.rows, table.features], data: table.values }, options);
   return {
     ...pixels,
     ...(table.labels && { labels: table.labels.slice(0, options.limit) }),
     ...(table.classNames && { classNames: table.classNames }),
+    ...(table.columns && { columns: table.columns }),
   };
 }
 
@@ -149,10 +139,17 @@ export function fromTable(
  * Pictures of one size as [N, C, H, W], 0 … 255. Opaque alpha is dropped; grey ones among coloured ones become RGB.
  *
  * @param names of the pictures, for messages
+ * @param resize to this size first
  * @throws FormatError naming the picture that has another size or is partly transparent
  */
-export function fromImages(images: readonly Image[], names: readonly string[]): Pixels {
-  const opaque = images.map((image, i) => withoutAlpha(image, names[i]!));
+export function fromImages(
+  images: readonly Image[],
+  names: readonly string[],
+  resize?: readonly [height: number, width: number],
+): Pixels & Pick<Dataset, "steps"> {
+  const opaque = images
+    .map((image, i) => withoutAlpha(image, names[i]!))
+    .map((image) => (resize ? resizeImage(image, resize) : image));
   const [first] = opaque;
   if (first === undefined) throw new FormatError("pictures", "there are none.");
   const { width, height } = first;
@@ -163,7 +160,7 @@ export function fromImages(images: readonly Image[], names: readonly string[]): 
     if (image.width !== width || image.height !== height) {
       throw new FormatError(
         "pictures",
-        `"${names[i]}" has ${image.width}×${image.height} pixels, "${names[0]}" ${width}×${height}; bring them to one size.`,
+        `"${names[i]}" has ${image.width}×${image.height} pixels, "${names[0]}" ${width}×${height}; bring them to one size, or say which with --resize.`,
       );
     }
     const planes = channelsFirst(image.data, pixels, image.channels);
@@ -173,8 +170,20 @@ export function fromImages(images: readonly Image[], names: readonly string[]): 
     }
   });
   const mixed = opaque.some((image) => image.channels !== channels);
-  const notes = mixed ? ["Grey pictures among coloured ones were read as RGB."] : [];
-  return { images: values, shape: [channels, height, width], range: "0..255", notes };
+  const turned = images.filter((image) => image.turned).length;
+  const notes = [
+    ...(mixed ? ["Grey pictures among coloured ones were read as RGB."] : []),
+    ...(turned === 0
+      ? []
+      : [`${turned} of ${images.length} pictures were turned upright, as their EXIF orientation says.`]),
+  ];
+  return {
+    images: values,
+    shape: [channels, height, width],
+    range: "0..255",
+    notes,
+    ...(resize && { steps: [resizeStep(resize)] }),
+  };
 }
 
 function withoutAlpha(image: Image, name: string): Image {

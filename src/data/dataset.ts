@@ -1,7 +1,28 @@
 import type { Rng } from "../random/rng.ts";
 
-/** Where black and white lie in `images`; `unknown` for values that are no pixels or whose scale cannot be told. */
-export type PixelRange = "0..255" | "0..1" | "unknown";
+/**
+ * Where black and white lie in `images`: as read off the values, or two numbers as stated; `unknown` for values that are no
+ * pixels or whose scale cannot be told.
+ */
+export type PixelRange = "0..255" | "0..1" | "unknown" | readonly [black: number, white: number];
+
+const ENDS = { "0..255": [0, 255], "0..1": [0, 1], unknown: undefined } as const;
+
+/** Black and white as numbers; undefined where they are not known. */
+export const endsOf = (range: PixelRange): readonly [black: number, white: number] | undefined =>
+  typeof range === "string" ? ENDS[range] : range;
+
+/** How far values reach, over all samples of the source, however few of them are read. */
+export interface ValueFacts {
+  readonly min: number;
+  readonly max: number;
+  /** Samples that the numbers are from. */
+  readonly samples: number;
+  /** [perSample]: the standard deviation of each value over the samples; only of values whose range is unknown. */
+  readonly spread?: Float32Array;
+  /** [perSample]: whether all values are whole numbers; only of values whose range is unknown. */
+  readonly whole?: readonly boolean[];
+}
 
 /** Samples as they stand in their file: nothing is scaled; only the axes may have been brought into CHW order. */
 export interface Dataset {
@@ -13,7 +34,13 @@ export interface Dataset {
   /** [count]; absent when the data has none. */
   readonly labels?: Int32Array;
   readonly classNames?: readonly string[];
+  /** Names of a table's columns without that of the labels, where it gives them. */
+  readonly columns?: readonly string[];
   readonly range: PixelRange;
+  /** What was done to the pictures because the user said so, in words. */
+  readonly steps?: readonly string[];
+  /** Of arrays and tables. */
+  readonly values?: ValueFacts;
   /** [count]: the place of each sample in the whole data set, which names it in reports. */
   readonly indices: Int32Array;
   /** Where it comes from, for people. */

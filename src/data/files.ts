@@ -8,6 +8,7 @@ import { decodePicture, fromCifar, type ReadOptions, readLabels, readSamples } f
 import { fromImages, type Pixels } from "./convert.ts";
 import { type Dataset, interleave } from "./dataset.ts";
 import { bytesForDigits, DIGIT_PIXELS, type DigitSplit, digitPlaces, readDigits } from "./mnist.ts";
+import { asStated } from "./pictures.ts";
 
 /** Larger files are refused before they are read. */
 const MAX_FILE_BYTES = 2 ** 31;
@@ -42,7 +43,10 @@ export async function loadDataset(path: string, options: LoadOptions = {}): Prom
     throw new RangeError(`limit is a whole number of samples from 1, got ${limit}.`);
   }
   const bundled = /^mnist(?::(test|train|all))?$/.exec(path);
-  if (bundled) return loadDigits((bundled[1] ?? options.split ?? "test") as DigitSplit, limit);
+  if (bundled) {
+    const digits = await loadDigits((bundled[1] ?? options.split ?? "test") as DigitSplit, limit);
+    return naming(path, () => asStated(digits, options));
+  }
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) {
     throw new DataError(path, "no such file or folder. Bundled data: mnist, mnist:train, mnist:test, mnist:all.");
@@ -52,11 +56,23 @@ export async function loadDataset(path: string, options: LoadOptions = {}): Prom
   if (parts.labels && parts.labels.length !== total) {
     throw new DataError(path, `${total} samples but ${parts.labels.length} labels; they must belong together.`);
   }
-  return { name: basename(path), indices: Int32Array.from({ length: total }, (_, i) => i), ...parts };
+  const dataset = { name: basename(path), indices: Int32Array.from({ length: total }, (_, i) => i), ...parts };
+  return naming(path, () => asStated(fromFirstLabel(path, dataset, options.firstLabel), options));
+}
+
+/** Labels counted from 0. @throws DataError where one lies below the first */
+function fromFirstLabel(path: string, dataset: Dataset, first = 0): Dataset {
+  const { labels, classNames } = dataset;
+  if (first === 0 || labels === undefined) return dataset;
+  if (classNames) throw new DataError(path, "its labels are names; --first-label is for labels that are numbers.");
+  const below = labels.find((label) => label < first);
+  if (below !== undefined)
+    throw new DataError(path, `the first label is stated as ${first}, but there is a label ${below}.`);
+  return { ...dataset, labels: labels.map((label) => label - first) };
 }
 
 /** What a reader returns: the samples, where they are from, and the files' hash. */
-type Parts = Pixels & Pick<Dataset, "labels" | "classNames" | "source" | "sha256">;
+type Parts = Pixels & Pick<Dataset, "labels" | "classNames" | "columns" | "steps" | "source" | "sha256">;
 
 /** Puts the file's name before what a reader found wrong. */
 function naming<T>(path: string, read: () => T): T {
@@ -123,7 +139,7 @@ async function loadFolder(path: string, options: LoadOptions): Promise<Parts> {
   const split = options.split ?? "test";
   const entries = await readdir(path, { withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const folders = entries.filter((entry) => entry.isDirectory() && !isHidden(entry.name)).map((entry) => entry.name);
 
   const idx = files.find((name) => (split === "test" ? /^t(10k|est)-images/ : /^train-images/).test(name));
   if (idx !== undefined) {
@@ -158,23 +174,35 @@ async function loadBatches(path: string, names: readonly string[], options: Load
   return { ...samples, source: `CIFAR batches ${names.join(", ")} in ${path}`, sha256: sha256OfAll(files) };
 }
 
-const isPictureName = (entry: Dirent): boolean => entry.isFile() && /\.(png|jpe?g)$/i.test(entry.name);
+const SHOWN_CLASSES = 40;
+
+/** What systems and archivers leave behind: no class and no picture. */
+const isHidden = (name: string): boolean =>
+  /^(\.|__MACOSX$|@eaDir$|\$RECYCLE\.BIN$|System Volume Information$)/.test(name);
+
+const isPictureName = (entry: Dirent): boolean =>
+  entry.isFile() && !isHidden(entry.name) && /\.(png|jpe?g)$/i.test(entry.name);
 
 /**
- * A folder a class. Folders that are all called by numbers are the labels themselves; others are numbered in the sorted
- * order of their names.
+ * A folder a class; folders without pictures are none. Folders that are all called by numbers are the labels themselves;
+ * others are numbered in the sorted order of their names.
  */
 async function loadClassFolders(path: string, folders: readonly string[], options: LoadOptions): Promise<Parts> {
-  const numeric = folders.every((name) => /^\d{1,9}$/.test(name));
-  const classes = [...folders].sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
-  const pictures = await Promise.all(
-    classes.map(async (name) =>
-      (await readdir(join(path, name), { withFileTypes: true }))
+  const found = await Promise.all(
+    folders.map(async (name) => ({
+      name,
+      pictures: (await readdir(join(path, name), { withFileTypes: true }))
         .filter(isPictureName)
         .map((entry) => `${name}/${entry.name}`)
         .sort(),
-    ),
+    })),
   );
+  const full = found.filter(({ pictures }) => pictures.length > 0);
+  const numeric = full.every(({ name }) => /^\d{1,9}$/.test(name));
+  full.sort((a, b) => (numeric ? Number(a.name) - Number(b.name) : a.name < b.name ? -1 : 1));
+  const classes = full.map(({ name }) => name);
+  const pictures = full.map((one) => one.pictures);
+  const empty = found.filter((one) => one.pictures.length === 0).map(({ name }) => name);
   const order = interleave(pictures.map((names) => names.length)).slice(0, options.limit);
   if (order.length === 0) throw new DataError(path, "its folders hold no PNG or JPEG files.");
   const files: { name: string; bytes: Uint8Array }[] = [];
@@ -187,12 +215,21 @@ async function loadClassFolders(path: string, folders: readonly string[], option
     fromImages(
       images,
       files.map(({ name }) => name),
+      options.resize,
     ),
   );
+  const map = classes.map((name, k) => (numeric ? name : `${k} ${name}`));
   return {
     ...pixels,
     labels: Int32Array.from(order, ({ group }) => (numeric ? Number(classes[group]) : group)),
     ...(!numeric && { classNames: classes }),
+    notes: [
+      ...pixels.notes,
+      `Classes by folder: ${map.slice(0, SHOWN_CLASSES).join(", ")}${map.length > SHOWN_CLASSES ? ` and ${map.length - SHOWN_CLASSES} more` : ""}.`,
+      ...(empty.length === 0
+        ? []
+        : [`Folders without pictures are no classes: ${empty.slice(0, SHOWN_CLASSES).join(", ")}.`]),
+    ],
     source: `folder of pictures ${path}`,
     sha256: sha256OfAll(files),
   };

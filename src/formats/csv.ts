@@ -8,7 +8,7 @@ export interface CsvOptions {
   /** Whether the first line names the columns; by default it does when one of its cells is no number. */
   readonly header?: boolean;
   /**
-   * The column of labels, by place or name. By default the column that the header calls label, class, target or y; the
+   * The column of labels, by name or by place (counted from 1, or "last"). By default the column that the header calls label, class, target or y; the
    * first of 785 or 3073 columns (MNIST, CIFAR); otherwise none.
    */
   readonly label?: "first" | "last" | "none" | { readonly column: string };
@@ -106,7 +106,10 @@ function finite(cell: string, line: number, column: number, names: readonly stri
   if (Number.isFinite(value)) return value;
   const name = names?.[column];
   const place = `line ${line}, column ${column + 1}${name === undefined ? "" : ` ("${name}")`}`;
-  throw new FormatError("CSV", `${place}: "${cell}" is no finite number. If it is the label, say which column is.`);
+  throw new FormatError(
+    "CSV",
+    `${place}: "${cell}" is no finite number. If it is the label, say which column is (--label-column).`,
+  );
 }
 
 function findLabelColumn(
@@ -120,8 +123,10 @@ function findLabelColumn(
   if (label !== undefined) {
     const at = names?.indexOf(label.column) ?? -1;
     if (at >= 0) return at;
+    const place = label.column === "last" ? width : Number(label.column);
+    if (Number.isInteger(place) && place >= 1 && place <= width) return place - 1;
     const known = names ? `columns are ${names.slice(0, 20).join(", ")}` : "the file has no header";
-    throw new FormatError("CSV", `no column is called "${label.column}"; ${known}.`);
+    throw new FormatError("CSV", `no column is called "${label.column}"; ${known}; places are 1 to ${width}.`);
   }
   const named = names?.findIndex((name) => LABEL_NAMES.includes(name.toLowerCase())) ?? -1;
   if (named >= 0) return named;

@@ -6,6 +6,8 @@ export interface Image {
   readonly channels: 1 | 2 | 3 | 4;
   /** [height, width, channels] */
   readonly data: Uint8Array;
+  /** It was brought upright as its EXIF orientation says. */
+  readonly turned?: true;
 }
 
 /** Larger pictures are refused before anything is allocated for them. */

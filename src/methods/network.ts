@@ -27,7 +27,7 @@ export interface Network {
 export interface Normalisation {
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** The channel axis of the model's input. */
+  /** The channel axis of the model's input; 0: a number for every element of an input. */
   readonly axis: number;
 }
 
@@ -107,7 +107,8 @@ function normalised(graph: Graph, { mean, std, axis }: Normalisation): Graph {
   const input = graph.inputs[0]!;
   const pixels = b.input(input.name, input.shape);
   const perChannel = (values: readonly number[]) => {
-    const shape = input.shape.map((_, i) => (i === axis ? values.length : 1));
+    const sizes = input.shape.map((size) => (typeof size === "number" ? size : 1));
+    const shape = axis === 0 ? [1, ...sizes.slice(1)] : sizes.map((_, i) => (i === axis ? values.length : 1));
     return b.constant({ dtype: "float", shape, data: Float32Array.from(values) });
   };
   const scaled = b.emit("Div", [b.emit("Sub", [pixels, perChannel(mean)]), perChannel(std)]);

@@ -63,7 +63,7 @@ export function modelInput(
 ): Float32Array {
   if (!normalisation) return pixels;
   const { mean, std, axis } = normalisation;
-  const inner = shape.slice(axis).reduce((product, size) => product * size, 1);
+  const inner = axis === 0 ? 1 : product(shape.slice(axis));
   const means = Float32Array.from(mean);
   const stds = Float32Array.from(std);
   return pixels.map((value, i) => {
@@ -212,7 +212,7 @@ export function representable(original: Original, point: Float32Array, centre: F
 function toPixels(values: Float32Array, { shape, normalisation }: Original): Float64Array {
   if (!normalisation) return Float64Array.from(values);
   const { mean, std, axis } = normalisation;
-  const inner = product(shape.slice(axis));
+  const inner = axis === 0 ? 1 : product(shape.slice(axis));
   return Float64Array.from(values, (value, i) => {
     const channel = mean.length === 1 ? 0 : Math.floor(i / inner) % mean.length;
     return value * std[channel]! + mean[channel]!;

@@ -11,6 +11,8 @@ export interface Threat {
   readonly epsilon: number;
   /** The pixels' range; [0, 1] unless the data contract says otherwise; undefined: unbounded. */
   readonly domain: readonly [low: number, high: number] | undefined;
+  /** Places in an input of values that do not change. */
+  readonly fixed?: readonly number[];
 }
 
 export type FloatArray = Float32Array | Float64Array;
@@ -58,10 +60,14 @@ function step32(value: number, direction: 1 | -1): number {
   return bits.getFloat32(0);
 }
 
-/** The smallest float32 box that contains the l∞ ball within the domain (for every norm: ‖·‖_∞ ≤ ‖·‖_p). */
+/**
+ * The smallest float32 box that contains the l∞ ball within the domain (for every norm: ‖·‖_∞ ≤ ‖·‖_p).
+ * @param size elements of one input, where there are several
+ */
 export function boxOf(
   images: Float32Array | Float64Array,
-  { epsilon, domain }: Threat,
+  { epsilon, domain, fixed = [] }: Threat,
+  size = images.length,
 ): { lower: Float32Array; upper: Float32Array } {
   const lower = new Float32Array(images.length);
   const upper = new Float32Array(images.length);
@@ -69,6 +75,12 @@ export function boxOf(
   for (let i = 0; i < images.length; i++) {
     lower[i] = roundDown(Math.max(images[i]! - epsilon, low));
     upper[i] = roundUp(Math.min(images[i]! + epsilon, high));
+  }
+  for (let start = 0; fixed.length > 0 && start < images.length; start += size) {
+    for (const i of fixed) {
+      lower[start + i] = roundDown(images[start + i]!);
+      upper[start + i] = roundUp(images[start + i]!);
+    }
   }
   return { lower, upper };
 }

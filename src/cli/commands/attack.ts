@@ -1,5 +1,5 @@
+import { outputOf } from "../../data/classes.ts";
 import type { Answer, AttackRecord, Chunk } from "../../methods/examine.ts";
-import type { Threat } from "../../methods/problem.ts";
 import { epsilonText, intervalText, percent, secondsText } from "../../report/format.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
@@ -11,6 +11,7 @@ import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
 import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
+import { threatOf } from "../subject.ts";
 import { ATTACK_OPTIONS, type Io } from "../verbs.ts";
 
 type AttackVerbOptions = Options<(typeof ATTACK_OPTIONS)[number]>;
@@ -21,14 +22,16 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const options: AttackVerbOptions = readOptions(ATTACK_OPTIONS, raw);
   const norm = options.norm ?? "linf";
   const chosen = chooseMethods("attack", options.method ?? [DEFAULT_METHOD], norm);
-  const epsilon = requiredEpsilon(options.epsilon);
+  const epsilon = requiredEpsilon(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io);
-  const threat: Threat = { norm, epsilon, domain: session.inputs.domain };
+  const threat = threatOf(session.inputs, norm, epsilon);
   const { chunk, correct, network } = session;
-  const { target } = options;
-  if (target !== undefined && target >= network.classes) {
-    throw usage(`--target ${target}: the model has the classes 0 to ${network.classes - 1}`);
+  const target = options.target === undefined ? undefined : outputOf(session.inputs.naming, options.target);
+  if (target !== undefined && (target < 0 || target >= network.classes)) {
+    const { labels } = session.inputs.naming;
+    const known = labels ? `the labels ${labels}` : `the classes 0 to ${network.classes - 1}`;
+    throw usage(`--target ${options.target}: the model has ${known}`);
   }
 
   const best = new Map<number, Answer<AttackRecord>>();
@@ -63,6 +66,8 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
       sha256: session.model.sha256,
       method: chosen.map(({ id }) => id).join("+"),
       seed: session.seed,
+      inputs: session.inputs,
+      notices: session.notices,
     },
     threat,
     inputResults(session, best, seconds),
@@ -74,7 +79,11 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   return gateCode(options.gate, { least: 0, most: right - falsified, inputs });
 }
 
-export function requiredEpsilon(epsilon: number | undefined): number {
+export function requiredEpsilon({
+  epsilon,
+  featureEpsilon,
+}: Pick<AttackVerbOptions, "epsilon" | "featureEpsilon">): number {
+  if (epsilon === undefined && featureEpsilon) return 1;
   if (epsilon === undefined) throw usage("say with --epsilon how large a change may be, such as 0.1 or 8/255");
   return epsilon;
 }
@@ -127,8 +136,14 @@ export function rateText(successes: number, trials: number): string {
   return `${percent(rate.estimate)} (95% interval ${intervalText(rate)}, ${successes} of ${trials})`;
 }
 
-export function threatText({ norm, epsilon }: Pick<ResultFile, "norm" | "epsilon">): string {
-  return `${norm} ${epsilonText(epsilon)}`;
+/** With the unit of epsilon, and the range of the data that it is a share of. */
+export function threatText({
+  norm,
+  epsilon,
+  unit,
+  range,
+}: Pick<ResultFile, "norm" | "epsilon" | "unit" | "range">): string {
+  return `${norm} ${epsilonText(epsilon)} (${unit}${range ? `; data ${range[0]} … ${range[1]}` : ""})`;
 }
 
 function summary(file: ResultFile, session: ExaminationSession): string[] {

@@ -21,6 +21,7 @@ import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFolder, writeWhole } from "../output.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
+import { type Inputs, threatOf } from "../subject.ts";
 import { AUDIT_OPTIONS, type Io } from "../verbs.ts";
 import { TOOL, VERSION } from "../version.ts";
 
@@ -35,11 +36,25 @@ const DEFAULT_VERIFIERS = ["ibp", "crown-ibp", "crown"];
 /** Fewer right answers say nothing about patches. */
 const LEAST_FOR_PATCHES = 20;
 
-/** The first is the one the gate is about. Grey pictures are taken to be as simple as digits. */
-const DEFAULT_EPSILONS: Readonly<Record<"grey" | "other", Readonly<Record<Norm, readonly number[]>>>> = {
+/**
+ * The first is the one the gate is about. Grey pictures are taken to be as simple as digits; features of tables move by a
+ * part of their spread.
+ */
+const DEFAULT_EPSILONS: Readonly<
+  Record<"grey" | "other" | "spread" | "feature", Readonly<Record<Norm, readonly number[]>>>
+> = {
   grey: { linf: [0.1, 0.02, 0.05, 0.2], l2: [1, 0.25, 0.5, 2], l1: [5, 1, 2, 10] },
   other: { linf: [8 / 255, 1 / 255, 2 / 255, 4 / 255], l2: [0.5, 0.1, 0.25, 1], l1: [5, 1, 2, 10] },
+  spread: { linf: [0.1, 0.02, 0.05, 0.2], l2: [0.2, 0.05, 0.1, 0.5], l1: [0.2, 0.05, 0.1, 0.5] },
+  feature: { linf: [1, 0.25, 0.5, 2], l2: [1, 0.25, 0.5, 2], l1: [1, 0.25, 0.5, 2] },
 };
+
+/** @throws CliError (usage) for values in units that nothing is known of */
+function defaultEpsilons({ unit: { kind }, dataset }: Inputs, norm: Norm): readonly number[] {
+  if (kind === "pixels") return DEFAULT_EPSILONS[dataset.shape[0] === 1 ? "grey" : "other"][norm];
+  if (kind === "raw") throw usage("say with --epsilon how large a change may be, in the data's own units");
+  return DEFAULT_EPSILONS[kind === "feature" ? "feature" : "spread"][norm];
+}
 
 const EXIT_OF = {
   ship: EXIT.passed,
@@ -56,20 +71,20 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   const reference = options.reference === undefined ? undefined : readReference(options.reference);
   const began = performance.now();
   const sampled = options.limit === undefined && options.sample === undefined;
-  await using session = await openSession(path, { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) }, io);
+  const drawn = { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) };
+  await using session = await openSession(path, drawn, io, () => {}, true);
   const { inputs, network, chunk, correct } = session;
   if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
   const { dataset, contract } = inputs;
   const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout);
-  const epsilons = options.epsilons ?? DEFAULT_EPSILONS[geometry?.channels === 1 ? "grey" : "other"][norm];
+  const epsilons = options.epsilons ?? defaultEpsilons(inputs, norm);
   const examiner = examinerOf(session);
   const arithmetic = options.arithmetic ?? "float32";
   const robustness = await measureRobustness(
     examiner,
     {
-      norm,
       epsilons: [...new Set(epsilons)],
-      domain: inputs.domain,
+      ...threatOf(inputs, norm, epsilons[0]!),
       attack: attackOf("pgd"),
       budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
       verifiers,
@@ -101,6 +116,9 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
       graph: session.model.graph,
     },
     dataset,
+    unit: inputs.unit.text,
+    naming: inputs.naming,
+    notices: session.notices,
     selection: selectionText(options, sampled, session),
     contract,
     geometry,

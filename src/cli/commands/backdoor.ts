@@ -14,7 +14,7 @@ import { chooseDetectors } from "../method-names.ts";
 import { type Options, statedContract } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
 import { deliver } from "../results.ts";
-import { checkLabels, type ModelSession, openSession, readModel, startSession } from "../session.ts";
+import { checkLabels, type ModelSession, openSession, readModel, startSession, statedInputs } from "../session.ts";
 import { type Inputs, loadInputs } from "../subject.ts";
 import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
 
@@ -68,7 +68,12 @@ function exitCode({ flagged }: Decision): ExitCode {
   return flagged ? EXIT.failed : EXIT.passed;
 }
 
-type Case = ScanCase & AsyncDisposable & { readonly session: ModelSession; readonly notes: readonly string[] };
+type Case = ScanCase &
+  AsyncDisposable & {
+    readonly session: ModelSession;
+    readonly notes: readonly string[];
+    readonly like: Inputs | undefined;
+  };
 
 function openCase(path: string, options: BackdoorOptions & { images: number }, io: Io): Promise<Case> {
   return options.data === undefined ? openWithoutInputs(path, options, io) : openWithInputs(path, options, io);
@@ -81,6 +86,7 @@ async function openWithInputs(path: string, options: BackdoorOptions & { images:
   const { shape: inputShape, layout } = contract.contract;
   return {
     session,
+    like: session.inputs,
     facts: { classes: network.classes, inputShape, geometry: domain && geometryOf(dataset.shape, layout), domain },
     shape: dataset.shape,
     inputs: chunk,
@@ -98,6 +104,7 @@ async function openWithoutInputs(path: string, options: BackdoorOptions, io: Io)
   const taken = contract.items.map(({ item, value, basis }) => `${item} ${value} (${basis})`).join(", ");
   return {
     session,
+    like: undefined,
     facts: { classes: session.network.classes, inputShape, geometry, domain },
     shape,
     inputs: undefined,
@@ -126,10 +133,11 @@ function checkInputs({ dataset, chunk, domain }: Inputs): void {
 }
 
 /** @throws CliError (unsupported) where it has no labels, or other inputs than the model takes */
-async function loadTraining({ session, facts }: Case, options: BackdoorOptions): Promise<Inputs | undefined> {
+async function loadTraining({ session, facts, like }: Case, options: BackdoorOptions): Promise<Inputs | undefined> {
   if (options.training === undefined) return undefined;
-  const loading = { data: options.training, split: "train", seed: session.seed } as const;
-  const training = await loadInputs(session.model, { ...loading, stated: statedContract(options) });
+  const { labels: _, ...stated } = statedInputs(options);
+  const loading = { ...stated, data: options.training, split: "train", seed: session.seed, like } as const;
+  const training = await loadInputs(session.model, loading);
   checkInputs(training);
   const { dataset, contract, domain } = training;
   if (dataset.labels === undefined) {

@@ -13,6 +13,7 @@ import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
 import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
+import { threatOf } from "../subject.ts";
 import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
 import { rateText, requiredEpsilon, threatText } from "./attack.ts";
 
@@ -33,10 +34,10 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const options: CertifyOptions = readOptions(CERTIFY_OPTIONS, raw);
   const norm = options.norm ?? "linf";
   const verifiers = chooseMethods("verify", options.method ?? [DEFAULT_METHOD], norm);
-  const epsilon = requiredEpsilon(options.epsilon);
+  const epsilon = requiredEpsilon(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io);
-  const threat: Threat = { norm, epsilon, domain: session.inputs.domain };
+  const threat = threatOf(session.inputs, norm, epsilon);
   const { proofs, seconds } = await prove(session, verifiers, { threat, arithmetic: options.arithmetic ?? "float32" });
   const attacked =
     options.attack === false ? new Map<number, AttackRecord>() : await tryToBreak(session, threat, seconds);
@@ -50,7 +51,14 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
     );
   }
   const file = resultFile(
-    { path, sha256: session.model.sha256, method: verifiers.map(({ id }) => id).join("+"), seed: session.seed },
+    {
+      path,
+      sha256: session.model.sha256,
+      method: verifiers.map(({ id }) => id).join("+"),
+      seed: session.seed,
+      inputs: session.inputs,
+      notices: session.notices,
+    },
     threat,
     inputResults(session, proofs, attacked, seconds),
   );

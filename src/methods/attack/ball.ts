@@ -41,6 +41,31 @@ export const distances: Readonly<Record<Norm, (x: ArrayLike<number>, y: ArrayLik
 };
 
 export function ballOf(threat: Threat): Ball {
+  const ball = freeBall(threat);
+  return threat.fixed?.length ? holding(ball, threat.fixed) : ball;
+}
+
+/** The ball within the plane in which some values stay as they are. */
+function holding(ball: Ball, fixed: readonly number[]): Ball {
+  const without = (gradient: Float32Array): Float32Array => {
+    const free = gradient.slice();
+    for (const i of fixed) free[i] = 0;
+    return free;
+  };
+  const held = (point: Point, centre: Point): Point => {
+    for (const i of fixed) point[i] = centre[i]!;
+    return point;
+  };
+  return {
+    threat: ball.threat,
+    linearMaximum: (centre, gradient) => held(ball.linearMaximum(centre, without(gradient)), centre),
+    steepest: (gradient, point) => ball.steepest(without(gradient), point),
+    project: (point, centre) => held(ball.project(point, centre), centre),
+    randomStart: (centre, rng) => held(ball.randomStart(centre, rng), centre),
+  };
+}
+
+function freeBall(threat: Threat): Ball {
   switch (threat.norm) {
     case "linf":
       return linfBall(threat);

@@ -70,7 +70,7 @@ async function checkPoints(
     const wrong = target === undefined ? margin <= 0 : logits[row * classes + own]! >= best;
     const predicted = target !== undefined && wrong ? target : predictedOf(logits, row, classes, label);
     return {
-      holds: wrong && isInside(point, distance, threat),
+      holds: wrong && isInside(point, centre, distance, threat),
       point,
       predicted,
       margin,
@@ -92,6 +92,12 @@ function probability(outputs: Float32Array, at: number): number {
 /** Rounding of a float32 sum of probabilities. */
 const SUM_TOLERANCE = 1e-4;
 
-const isInside = (point: Float32Array, distance: number, { epsilon, domain }: Threat): boolean =>
+const isInside = (
+  point: Float32Array,
+  centre: ArrayLike<number>,
+  distance: number,
+  { epsilon, domain, fixed = [] }: Threat,
+): boolean =>
   distance <= epsilon * (1 + DISTANCE_TOLERANCE) &&
+  fixed.every((i) => point[i] === Math.fround(centre[i]!)) &&
   (domain === undefined || point.every((value) => value >= domain[0] && value <= domain[1]));

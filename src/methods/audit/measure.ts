@@ -21,6 +21,7 @@ export interface RobustnessPlan {
   readonly norm: Norm;
   readonly epsilons: readonly number[];
   readonly domain: Threat["domain"];
+  readonly fixed?: Threat["fixed"];
   readonly attack: Attack;
   readonly budget: AttackBudget;
   /** In the order in which they are tried: the fast ones first. */
@@ -47,7 +48,8 @@ export async function measureRobustness(
   const refused = new Map<string, Refused>();
   let provable = [...correct];
   for (const epsilon of plan.epsilons.toSorted((a, b) => a - b)) {
-    const threat: Threat = { norm: plan.norm, epsilon, domain: plan.domain };
+    const { norm, domain, fixed } = plan;
+    const threat: Threat = { norm, epsilon, domain, ...(fixed && { fixed }) };
     const standing = correct.filter((i) => !witnesses.has(i));
     if (!refused.has(plan.attack.id)) {
       const attacked = await applied(plan.attack.title, () => attackAt(examiner, plan, threat, standing, witnesses));

@@ -32,7 +32,7 @@ const domainsOf = (input: Value, domain: Domain): Domains => new Map([[input, do
 /** What to feed for a batch. Ends are rounded outward, so that the box contains the set. */
 export function inputFeeds({ images, box }: Batch, threat: Threat): Record<string, Tensor> {
   const data = images.data as Float32Array | Float64Array;
-  const { lower, upper } = box ?? boxOf(data, threat);
+  const { lower, upper } = box ?? boxOf(data, threat, data.length / (images.shape[0] || 1));
   const feeds: Record<string, Tensor> = {
     [LOWER]: { dtype: "float", shape: images.shape, data: lower },
     [UPPER]: { dtype: "float", shape: images.shape, data: upper },

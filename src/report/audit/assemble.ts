@@ -1,7 +1,9 @@
 /** @file An audit's measurements as a report: plain data, from which the page and the terminal summary are made. */
 
+import { type ClassNaming, namesToShow } from "../../data/classes.ts";
 import type { InferredContract } from "../../data/contract.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import type { Notice } from "../../data/notice.ts";
 import type { Graph } from "../../graph/types.ts";
 import { type Geometry, planar } from "../../methods/audit/picture.ts";
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
@@ -45,7 +47,7 @@ import {
   type PatchEvidence,
   ruledClass,
 } from "./decide.ts";
-import { accuracyFinding, attackFinding, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
+import { accuracyFinding, attackFinding, noticeFinding, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
 
 /** What is known of the model file. */
 export interface ModelFacts {
@@ -65,6 +67,11 @@ export interface AuditFacts {
   readonly seconds: number;
   readonly model: ModelFacts;
   readonly dataset: Dataset;
+  /** What one unit of epsilon is. */
+  readonly unit: string;
+  readonly naming: ClassNaming;
+  /** What the clean answers say against relying on the other numbers. */
+  readonly notices: readonly Notice[];
   readonly selection: string;
   readonly contract: InferredContract;
   readonly geometry: Geometry | undefined;
@@ -103,6 +110,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     accuracy: data.cleanAccuracy,
     patches: patchEvidence(facts),
     classNames: data.classNames,
+    notices: facts.notices,
     backdoor: backdoor
       ? {
           condition: backdoorCondition(backdoor, named, (facts.patches?.targets.length ?? 0) > 0),
@@ -143,6 +151,7 @@ function findingsOf(
     attackFinding(evidence, gate),
     proofFinding(evidence, gate),
     evidence.accuracy === null ? undefined : accuracyFinding(evidence.accuracy, gate),
+    ...(evidence.notices ?? []).map(noticeFinding),
   ];
   return ordered(all.filter((finding) => finding !== undefined));
 }
@@ -191,7 +200,7 @@ function robustnessOf(facts: AuditFacts): Robustness {
   const { norm, points } = facts.robustness;
   return {
     norm,
-    unit: facts.contract.contract.range ? "pixel values scaled to 0…1" : "units of the data",
+    unit: facts.unit,
     headlineEpsilon: facts.headlineEpsilon,
     points: points.map((point) => bandPoint(facts, point)),
     classes: classRows(facts),
@@ -333,18 +342,10 @@ function dataCard(facts: AuditFacts): DataCard {
     count: length,
     selection,
     terms,
-    classNames: classNamesOf(facts),
+    classNames: [...namesToShow(facts.naming)],
     cleanAccuracy: labelled ? proportion(correctOf(facts).length, length) : null,
     chance: labelled ? Math.max(...counts.values()) / length : null,
   };
-}
-
-/** In the order of the model's outputs; none where the data has no names for all of them. */
-function classNamesOf({ dataset, contract, classes }: AuditFacts): string[] {
-  const { classNames } = dataset;
-  const order = contract.contract.classOrder ?? Array.from({ length: classes }, (_, k) => k);
-  const names = order.map((label) => classNames?.[label]);
-  return names.every((name) => name !== undefined) ? names : [];
 }
 
 function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...facts }: AuditFacts): Run[] {

@@ -1,5 +1,6 @@
 /** @file From measurements to a decision. Every threshold is stated in the gate; nothing is decided inside an interval. */
 
+import type { Notice } from "../../data/notice.ts";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import type { Norm } from "../../methods/problem.ts";
 import { type Proportion, proportion, proportionLower, proportionUpper } from "../../stats/proportion.ts";
@@ -50,6 +51,8 @@ export interface Evidence {
   readonly accuracy: Proportion | null;
   readonly patches: PatchEvidence;
   readonly classNames: readonly string[];
+  /** What the clean answers say against relying on the other numbers. */
+  readonly notices?: readonly Notice[];
   readonly backdoor: { readonly condition: GateCondition; readonly reason: string };
 }
 
@@ -139,6 +142,7 @@ export function decide(evidence: Evidence, gate: Gate): Decision {
   const patch = patchCondition(evidence, gate);
   const conditions = [
     accuracyCondition(evidence.accuracy, gate),
+    ...(evidence.notices ?? []).map(({ condition, outcome, measured }) => ({ sentence: condition, outcome, measured })),
     ...patch,
     evidence.backdoor.condition,
     robustCondition(evidence, gate),

@@ -1,5 +1,6 @@
 /** @file The findings of an audit in words, each with its kind of evidence. */
 
+import type { Notice } from "../../data/notice.ts";
 import { type Patch, stampPatch } from "../../methods/audit/patch-screen.ts";
 import { type Geometry, planar } from "../../methods/audit/picture.ts";
 import type { PatchResult } from "../../methods/audit/types.ts";
@@ -29,6 +30,17 @@ export function accuracyFinding(accuracy: Proportion, { accuracy: least }: Gate)
     section: "data",
   };
 }
+
+/** What the clean answers say against relying on the other numbers. */
+export const noticeFinding = ({ id, title, sentence, outcome }: Notice): Finding => ({
+  id,
+  title,
+  sentence,
+  evidence: "statistical",
+  severity: outcome === "failed" ? "critical" : "warning",
+  figures: [],
+  section: "data",
+});
 
 export function attackFinding({ headline, norm }: Evidence, { robust }: Gate): Finding | undefined {
   const { attackedUpper, counts, epsilon } = headline;
