@@ -17,19 +17,18 @@ import type { Arithmetic } from "../interval.ts";
 import { UnsupportedReading } from "../unsupported.ts";
 import {
   asDense,
+  asPatches,
   type Coefficients,
   combine,
   type Dense,
-  fullSample,
-  type Patches,
   perRow,
   type Rows,
   type RowsContext,
   sampleElements,
-  windowRows,
 } from "./coefficients.ts";
 import { affineError, lineError, underflow } from "./error.ts";
-import { identityShortcuts, patchShortcuts } from "./shortcuts.ts";
+import { sparsely } from "./shortcuts.ts";
+import { bends, channelFactor, channelSums, fullSample, type Patches, slopedPatches, windowRows } from "./windows.ts";
 
 export interface BackwardOptions {
   readonly rows: Rows;
@@ -153,13 +152,7 @@ function throughAffine(
   }
   return node.inputs.map((_, i) => {
     if (!varies[i]) return undefined;
-    const short =
-      a.kind === "identity"
-        ? identityShortcuts[node.op]?.(b, node, a, i, pass.context)
-        : a.kind === "patches"
-          ? patchShortcuts[node.op]?.(b, node, a, i, pass.context)
-          : undefined;
-    return short ?? transposed(pass, node, asDense(b, a, node, pass.context), i);
+    return sparsely(b, node, a, i, pass.context) ?? transposed(pass, node, asDense(b, a, node, pass.context), i);
   });
 }
 
@@ -225,10 +218,11 @@ function throughRelaxation(
     LinearFunction,
     LinearFunction,
   ];
-  const patched =
-    a.kind === "patches" && node.inputs.every((input, i) => !varies[i] || sameSample(input, node)) ? a : undefined;
+  const operands = node.inputs.filter((_, i) => varies[i]);
+  const sparse = a.kind === "dense" ? undefined : asPatches(b, a, node, pass.context);
+  const patched = sparse && bends(sparse, node, operands) ? sparse : undefined;
   const rows = patched ?? asDense(b, a, node, pass.context);
-  const negative: Coefficients = { ...rows, value: min(b, rows.value, b.constant(0)) };
+  const negative: Dense | Patches = { ...rows, value: min(b, rows.value, b.constant(0)) };
   if (lower.offset) pass.terms.push(dot(pass, rows, lower.offset, node));
   const rise = difference(b, upper.offset, lower.offset);
   if (rise) pass.terms.push(dot(pass, negative, rise, node));
@@ -239,9 +233,9 @@ function throughRelaxation(
   }
   return node.inputs.map((operand, i) => {
     if (!varies[i]) return undefined;
-    const base = lower.slopes[i] && timesFactor(b, rows, lower.slopes[i], node);
+    const base = lower.slopes[i] && timesSlope(b, rows, lower.slopes[i], node, operand);
     const gap = difference(b, upper.slopes[i], lower.slopes[i]);
-    const bend = gap && timesFactor(b, negative, gap, node);
+    const bend = gap && timesSlope(b, negative, gap, node, operand);
     const sum = base && bend ? add(b, base, bend) : (base ?? bend);
     if (!sum) return undefined;
     if (patched) return { ...patched, value: sum, masked: true };
@@ -271,11 +265,8 @@ const sameSample = (x: Value, z: Value): boolean => `${x.shape.slice(1)}` === `$
 const difference = (b: Builder, x: Value | undefined, y: Value | undefined): Value | undefined =>
   x === y ? undefined : x && y ? sub(b, x, y) : x ? x : scale(b, y!, -1);
 
-function timesFactor(b: Builder, a: Dense | Patches, factor: Value, z: Value): Value {
-  return a.kind === "dense"
-    ? mul(b, a.value, perRow(b, factor, z.shape.length))
-    : mul(b, a.value, windowRows(b, a, factor, z));
-}
+const timesSlope = (b: Builder, a: Dense | Patches, slope: Value, z: Value, operand: Value): Value =>
+  a.kind === "dense" ? mul(b, a.value, perRow(b, slope, z.shape.length)) : slopedPatches(b, a, slope, z, operand);
 
 /** Sums rows over the axes along which an operand was broadcast. */
 function fitOperand(b: Builder, value: Value, operand: Value): Value {
@@ -293,7 +284,10 @@ export function dot({ b, context }: Pick<Pass, "b" | "context">, a: Coefficients
     case "dense":
       return { layout: "dense", value: denseDot(b, a.value, fullSample(b, v, z), sampleElements(z)) };
     case "patches": {
-      return { layout: "patches", value: patchDot(b, a, windowRows(b, a, v, z)) };
+      const apart = a.masked || a.positions !== undefined;
+      const perChannel = apart ? channelFactor(b, v, z, a.window) : undefined;
+      const value = perChannel ? channelDot(b, channelSums(b, a, z), perChannel) : undefined;
+      return { layout: "patches", value: value ?? patchDot(b, a, windowRows(b, a, v, z)) };
     }
     default:
       throw new Error(`unreachable: ${a satisfies never} ${context}`);
@@ -317,6 +311,12 @@ function denseDot(b: Builder, a: Value, v: Value, size: number): Value {
   }
   const product = b.emit("MatMul", [reshape(b, a, [n, s, size]), reshape(b, v, [lead, size, 1])]);
   return reshape(b, product, [n, s]);
+}
+
+/** Sums by channel [n, P, R, C] with [m, C or 1]: [n|m, P, R]. */
+function channelDot(b: Builder, sums: Value, v: Value): Value {
+  const product = mul(b, sums, reshape(b, v, [v.shape[0]!, 1, 1, v.shape[1]!]));
+  return b.emit("ReduceSum", [product], { axes: [3], keepdims: false });
 }
 
 /** Each row with its window, [n, P, R]; windows are [m, P, 1, K], or [1, 1, R, K] at positions of their own. */

@@ -3,24 +3,23 @@
  *
  * Three representations, because most of A is zero when the rows are the elements of a layer:
  * - identity: row i is element i (times a factor); nothing is stored until an op makes it something else.
- * - patches: rows are (position p, channel r) of a convolution; each touches one window of z.
+ * - patches: rows are (position p, channel r) of a convolution; each touches one window of z (`windows.ts`).
  * - dense: everything.
  */
 
-import { bindDim, elements, fixed, multiplyDims, sizeOf } from "../../graph/dims.ts";
-import { floatTensor } from "../../graph/tensor.ts";
-import type { Builder, Dim, Shape, Value } from "../../graph/types.ts";
-import { foldWindows } from "../../ops/pool.ts";
-import { add, broadcastTo, mul, neg, reshape } from "../../ops/rules.ts";
-
-/** Windows over [H, W] (or [L]): window p starts at p·strides − pads. */
-export interface Window {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  /** Beginnings only; the ends follow from the number of windows. */
-  readonly pads: readonly number[];
-  readonly counts: readonly number[];
-}
+import { bindDim, elements, fixed, sizeOf } from "../../graph/dims.ts";
+import type { Builder, Shape, Value } from "../../graph/types.ts";
+import { add, mul, neg, reshape } from "../../ops/rules.ts";
+import {
+  addPatches,
+  fullSample,
+  oneWhereEqual,
+  type Patches,
+  patchesWrittenOut,
+  sampleShape,
+  scalePatches,
+  type Window,
+} from "./windows.ts";
 
 export interface Identity {
   readonly kind: "identity";
@@ -32,17 +31,6 @@ export interface Dense {
   readonly kind: "dense";
   /** [n, S, …z] with n the batch or 1. */
   readonly value: Value;
-}
-
-export interface Patches {
-  readonly kind: "patches";
-  /** [n, P or 1, R, C·kernel], positions numbered row-major. */
-  readonly value: Value;
-  readonly window: Window;
-  /** Rows at positions of their own, [R]; P is then 1. Absent: every row at every position. */
-  readonly positions?: Value | undefined;
-  /** Zero outside z already (padding), so that an op may be pulled through. */
-  readonly masked: boolean;
 }
 
 export type Coefficients = Identity | Dense | Patches;
@@ -74,7 +62,6 @@ export interface RowsContext {
   readonly twoSided: boolean;
 }
 
-export const sampleShape = (value: { readonly shape: Shape }): Shape => value.shape.slice(1);
 export const sampleElements = (value: { readonly shape: Shape }): number => bindDim(elements(sampleShape(value)), 1);
 
 /** A stacked on −A along `axis` when both sides are wanted. */
@@ -85,12 +72,6 @@ export const bothSides = (b: Builder, value: Value, axis: number, { twoSided }: 
 export function perRow(b: Builder, value: Value, rank: number): Value {
   if (value.shape.length < rank) return value;
   return reshape(b, value, [value.shape[0]!, 1, ...value.shape.slice(1)]);
-}
-
-/** `value`, which broadcasts to [n, …z], with all sample axes written out. */
-export function fullSample(b: Builder, value: Value, z: Value): Value {
-  const lead = value.shape.length === z.shape.length ? value.shape[0]! : 1;
-  return broadcastTo(b, value, [lead, ...sampleShape(z)]);
 }
 
 /** Of rows for every element of the target, the same for all samples [1, S, …], those asked for, with both signs. */
@@ -107,121 +88,102 @@ export function pickSigned(b: Builder, value: Value, indices: Value, signs: Valu
   return mul(b, picked, reshape(b, signs, [signs.shape[0]!, ...value.shape.slice(1).map(() => 1)]));
 }
 
-/** The identity as a matrix: row i has `factor` at element i. */
-export function identityRows(b: Builder, z: Value, { factor }: Identity, context: RowsContext): Dense {
+// ---------------------------------------------------------------- the identity, written out
+
+const counting = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** What each row of the identity has at its element: its sign times the factor there, [R]. */
+function elementFactors(b: Builder, z: Value, { factor }: Identity, { indices, signs }: ElementRows): Value {
+  if (!factor) return signs;
+  return pickSigned(b, reshape(b, fullSample(b, factor, z), [sampleElements(z)]), indices, signs);
+}
+
+/** The identity as a matrix: row i has `factor` at element i. Made when it runs, of constants as long as a sample. */
+export function identityRows(b: Builder, z: Value, identity: Identity, context: RowsContext): Dense {
   const size = sampleElements(z);
-  const eye = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) eye[i * size + i] = 1;
-  let matrix: Value = b.constant(floatTensor([1, size, ...(sampleShape(z) as number[])], eye));
-  if (factor) matrix = mul(b, matrix, perRow(b, factor, z.shape.length));
-  return chooseRows(b, matrix, context);
-}
-
-/** The windows of z's elements as patches see them: [n, P, C·kernel], zero where a window leaves z. */
-export function windowsOf(b: Builder, value: Value, z: Value, window: Window): Value {
-  const full = fullSample(b, value, z);
-  const unfolded = b.emit("Unfold", [full], unfoldAttrs(window, z)); // [n, C, K, …counts]
-  const [n, channels] = [full.shape[0]!, fixed(z.shape[1], "channels")];
-  const positions = sizeOf(window.counts);
-  const size = channels * sizeOf(window.kernel);
-  const rows = reshape(b, unfolded, [n, size, positions]);
-  return b.emit("Transpose", [rows], { perm: [0, 2, 1] });
-}
-
-/** The windows that each row of the patches meets: [n, P, 1, C·kernel], or [1, 1, R, C·kernel] at positions of their own. */
-export function windowRows(b: Builder, a: Patches, value: Value, z: Value): Value {
-  const windows = windowsOf(b, value, z, a.window);
-  const [n, positions, size] = windows.shape as [Dim, Dim, Dim];
-  if (!a.positions) return reshape(b, windows, [n, positions, 1, size]);
-  const picked = b.emit("Gather", [reshape(b, windows, [positions, size]), a.positions], { axis: 0 });
-  return reshape(b, picked, [1, 1, ...picked.shape]);
-}
-
-/** Unfold's attributes for a window; pads at the ends chosen so that exactly the counted windows fit. */
-export function unfoldAttrs({ kernel, strides, pads, counts }: Window, z: { readonly shape: Shape }) {
-  const ends = counts.map((count, i) => {
-    const size = fixed(z.shape[i + 2], "spatial axis");
-    return Math.max(0, (count - 1) * strides[i]! + kernel[i]! - size - pads[i]!);
-  });
-  return { kernel, strides, dilations: kernel.map(() => 1), pads: [...pads, ...ends] };
-}
-
-/** Do exactly `counts` windows fit? A stride may leave rows unread at the end, and then one more may. */
-export const windowFits = ({ kernel, strides, pads, counts }: Window, z: { readonly shape: Shape }): boolean =>
-  counts.every((count, i) => {
-    const size = fixed(z.shape[i + 2], "spatial axis");
-    const end = Math.max(0, (count - 1) * strides[i]! + kernel[i]! - size - pads[i]!);
-    return Math.floor((size + pads[i]! + end - kernel[i]!) / strides[i]!) + 1 === count;
-  });
-
-/** Patches written out as rows over all of z, rows ordered (r, p) like a convolution's output. */
-export function toDense(b: Builder, { value, window, positions: own }: Patches, z: Value): Dense {
-  const positions = sizeOf(window.counts);
-  const [n, , r, size] = value.shape as [Dim, Dim, Dim, number];
-  const eye = new Float64Array(positions * positions);
-  for (let p = 0; p < positions; p++) eye[p * positions + p] = 1;
-  const at = b.constant(floatTensor([positions, positions], eye));
-  let rows: Dim;
-  let placed: Value;
-  if (own) {
-    // [R, C·K, 1] × [R, 1, P]: each row's window at its own position
-    rows = r;
-    const chosen = b.emit("Gather", [at, own], { axis: 0 });
-    placed = mul(b, reshape(b, value, [r, size, 1]), reshape(b, chosen, [r, 1, positions]));
-  } else {
-    // [n, R, P, C·K, 1] × [1, 1, P, 1, P′]
-    rows = multiplyDims(r, positions);
-    const full = broadcastTo(b, value, [n, positions, r, size]);
-    const turned = reshape(b, b.emit("Transpose", [full], { perm: [0, 2, 1, 3] }), [n, r, positions, size, 1]);
-    placed = mul(b, turned, reshape(b, at, [1, 1, positions, 1, positions]));
+  const { rows } = context;
+  const open = (value: Value): Value => reshape(b, value, [1, value.shape[0]!, ...sampleShape(z)]);
+  const columns = b.ints(counting(size), [1, size]);
+  if (rows.kind === "elements") {
+    const count = rows.indices.shape[0]!;
+    const ones = oneWhereEqual(b, reshape(b, rows.indices, [count, 1]), columns);
+    return {
+      kind: "dense",
+      value: open(mul(b, ones, reshape(b, elementFactors(b, z, identity, rows), [count, 1]))),
+    };
   }
-  const lead = multiplyDims(n, rows);
-  const windows = reshape(b, placed, [lead, fixed(z.shape[1], "channels"), sizeOf(window.kernel), ...window.counts]);
-  const folded = foldWindows(b, windows, [lead, ...sampleShape(z)], unfoldAttrs(window, z));
-  return { kind: "dense", value: reshape(b, folded, [n, rows, ...sampleShape(z)]) };
+  const matrix = open(oneWhereEqual(b, b.ints(counting(size), [size, 1]), columns));
+  const { factor } = identity;
+  const scaled = factor ? mul(b, matrix, perRow(b, factor, z.shape.length)) : matrix;
+  return { kind: "dense", value: bothSides(b, scaled, 1, context) };
 }
 
-/** Two contributions to the coefficients of one node. */
+/** Channel and position of each element that is asked for, in z, which has the target's elements in the same order. */
+export function rowPlaces(b: Builder, z: Value, rows: ElementRows, { target }: RowsContext, spatial: number) {
+  const given = spatial === target.shape.length - 2 && `${z.shape.slice(1)}` === `${target.shape.slice(1)}`;
+  if (given && rows.channels && rows.positions) return { channels: rows.channels, positions: rows.positions };
+  const per = sizeOf(z.shape.slice(-spatial).map((dim) => fixed(dim, "spatial axis")));
+  const table = (of: (index: number) => number): Value =>
+    b.emit("Gather", [b.ints(counting(sampleElements(z)).map(of)), rows.indices], { axis: 0 });
+  return { channels: table((index) => Math.floor(index / per)), positions: table((index) => index % per) };
+}
+
+/** The identity as patches of one element each; undefined where z has no spatial axes. */
+export function identityPatches(b: Builder, z: Value, identity: Identity, context: RowsContext): Patches | undefined {
+  const spatial = Math.min(2, z.shape.length - 2);
+  if (spatial < 1) return undefined;
+  const ones = Array<number>(spatial).fill(1);
+  const counts = z.shape.slice(-spatial).map((dim) => fixed(dim, "spatial axis"));
+  const window: Window = { kernel: ones, strides: ones, pads: ones.map(() => 0), counts };
+  const channels = sampleElements(z) / sizeOf(counts);
+  const columns = b.ints(counting(channels), [1, channels]);
+  const { rows } = context;
+  if (rows.kind === "elements") {
+    const places = rowPlaces(b, z, rows, context, spatial);
+    const count = rows.indices.shape[0]!;
+    const chosen = oneWhereEqual(b, reshape(b, places.channels, [count, 1]), columns);
+    const value = mul(b, chosen, reshape(b, elementFactors(b, z, identity, rows), [count, 1]));
+    const open = reshape(b, value, [1, 1, count, channels]);
+    return { kind: "patches", value: open, window, positions: places.positions, masked: true };
+  }
+  const matrix = oneWhereEqual(b, b.ints(counting(channels), [channels, 1]), columns);
+  const plain: Patches = {
+    kind: "patches",
+    value: reshape(b, matrix, [1, 1, channels, channels]),
+    window,
+    masked: true,
+  };
+  const scaled = identity.factor ? scalePatches(b, plain, identity.factor, z) : plain;
+  return { ...scaled, value: bothSides(b, scaled.value, 2, context) };
+}
+
+// ---------------------------------------------------------------- sums and conversions
+
+/** Two contributions to the coefficients of one node, in the sparsest common form. */
 export function combine(b: Builder, x: Coefficients, y: Coefficients, z: Value, context: RowsContext): Coefficients {
   if (x.kind === "identity" && y.kind === "identity") {
     const one = b.constant(1);
     return { kind: "identity", factor: add(b, x.factor ?? one, y.factor ?? one) };
   }
-  if (x.kind === "patches" && y.kind === "patches") {
-    const aligned = align(b, x, y, z);
-    if (aligned) return aligned;
+  if (x.kind !== "dense" && y.kind !== "dense") {
+    const [p, q] = [asPatches(b, x, z, context), asPatches(b, y, z, context)];
+    const sum = p && q && addPatches(b, p, q, z);
+    if (sum) return sum;
   }
   return { kind: "dense", value: add(b, asDense(b, x, z, context).value, asDense(b, y, z, context).value) };
 }
+
+/** What is sparse, as patches; undefined where it is not, or where z has no spatial axes. */
+export const asPatches = (b: Builder, a: Coefficients, z: Value, context: RowsContext): Patches | undefined =>
+  a.kind === "identity" ? identityPatches(b, z, a, context) : a.kind === "patches" ? a : undefined;
 
 export function asDense(b: Builder, a: Coefficients, z: Value, context: RowsContext): Dense {
   switch (a.kind) {
     case "dense":
       return a;
     case "patches":
-      return toDense(b, a, z);
+      return { kind: "dense", value: patchesWrittenOut(b, a, z) };
     case "identity":
       return identityRows(b, z, a, context);
   }
-}
-
-/** The sum of patches on the smallest window that covers both, where strides and counts agree. */
-function align(b: Builder, x: Patches, y: Patches, z: Value): Patches | undefined {
-  const [p, q] = [x.window, y.window];
-  if (`${p.strides} ${p.counts}` !== `${q.strides} ${q.counts}`) return undefined;
-  const pads = p.pads.map((pad, i) => Math.max(pad, q.pads[i]!));
-  const kernel = p.kernel.map((size, i) => Math.max(size - p.pads[i]!, q.kernel[i]! - q.pads[i]!) + pads[i]!);
-  const window: Window = { kernel, strides: p.strides, pads, counts: p.counts };
-  if (!windowFits(window, z)) return undefined;
-  const channels = fixed(z.shape[1], "channels");
-  const grow = (a: Patches): Value => {
-    const own = a.window;
-    const lead = a.value.shape.slice(0, 3);
-    const open = reshape(b, a.value, [...lead, channels, ...own.kernel]);
-    const before = kernel.map((_, i) => pads[i]! - own.pads[i]!);
-    const after = kernel.map((size, i) => size - own.kernel[i]! - before[i]!);
-    const padded = b.emit("Pad", [open], { pads: [0, 0, 0, 0, ...before, 0, 0, 0, 0, ...after], value: 0 });
-    return reshape(b, padded, [...lead, channels * sizeOf(kernel)]);
-  };
-  return { ...x, window, value: add(b, grow(x), grow(y)), masked: x.masked && y.masked };
 }

@@ -12,16 +12,14 @@ import { gamma, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
 import {
   type Coefficients,
-  fullSample,
   identityRows,
   perRow,
   pickSigned,
   type RowsContext,
   sampleElements,
-  windowRows,
 } from "./coefficients.ts";
 import { passTerms } from "./error.ts";
-import { scalePatches } from "./shortcuts.ts";
+import { fullSample, maskPatches, windowRows } from "./windows.ts";
 
 /** Where an input lives: a box, or the points of a box within `radius` of `centre` in an l_p norm. */
 export interface Domain {
@@ -152,7 +150,7 @@ function overL2(
 /** Rows with their sample axes; of patches, what lies on the padding is zero: it does not vary. */
 function rowsInside(b: Builder, a: Coefficients, input: Value) {
   if (a.kind === "identity") throw new Error("unreachable: rows are written out before the norm");
-  const inside = a.kind === "patches" && !a.masked ? scalePatches(b, a, b.constant(1), input) : a;
+  const inside = a.kind === "patches" ? maskPatches(b, a, input) : a;
   const lead = inside.kind === "dense" ? 2 : 3;
   const axes = inside.value.shape.map((_, axis) => axis).slice(lead);
   return { rows: inside.value, axes, inside };
