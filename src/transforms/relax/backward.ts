@@ -54,7 +54,7 @@ export interface LinearForm {
   readonly context: RowsContext;
 }
 
-/** `identity`: [n|1, …target], before rows are chosen. `dense`: [n, S]. `patches`: [n, P, R]. */
+/** `identity`: [n|1, elements of the target], before rows are chosen. `dense`: [n, S]. `patches`: [n, P, R]. */
 export interface RowTerm {
   readonly layout: Coefficients["kind"];
   readonly value: Value;
@@ -280,7 +280,7 @@ function fitOperand(b: Builder, value: Value, operand: Value): Value {
 export function dot({ b, context }: Pick<Pass, "b" | "context">, a: Coefficients, v: Value, z: Value): RowTerm {
   switch (a.kind) {
     case "identity":
-      return { layout: "identity", value: a.factor ? mul(b, v, a.factor) : v };
+      return elementTerm(b, a.factor ? mul(b, v, a.factor) : v, z);
     case "dense":
       return { layout: "dense", value: denseDot(b, a.value, fullSample(b, v, z), sampleElements(z)) };
     case "patches": {
@@ -297,8 +297,14 @@ export function dot({ b, context }: Pick<Pass, "b" | "context">, a: Coefficients
 /** ⟨|A|, v⟩ for v ≥ 0. */
 export function absoluteDot(pass: Pick<Pass, "b" | "context">, a: Coefficients, v: Value, z: Value): RowTerm {
   const { b } = pass;
-  if (a.kind === "identity") return { layout: "identity", value: a.factor ? mul(b, v, abs(b, a.factor)) : v };
+  if (a.kind === "identity") return elementTerm(b, a.factor ? mul(b, v, abs(b, a.factor)) : v, z);
   return dot(pass, { ...a, value: abs(b, a.value) }, v, z);
+}
+
+/** z has the target's elements in the same order, but may have another shape. */
+function elementTerm(b: Builder, value: Value, z: Value): RowTerm {
+  const full = fullSample(b, value, z);
+  return { layout: "identity", value: reshape(b, full, [full.shape[0]!, sampleElements(z)]) };
 }
 
 /** [n, S, …z]·[m, …z] → [n, S]; one matrix product where A is the same for all samples. */

@@ -10,16 +10,9 @@ import { abs, add, centreRadius, div, magnitude, max, min, mul, neg, reshape, sc
 import type { Arithmetic } from "../interval.ts";
 import { gamma, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
-import {
-  type Coefficients,
-  identityRows,
-  perRow,
-  pickSigned,
-  type RowsContext,
-  sampleElements,
-} from "./coefficients.ts";
+import { type Coefficients, perRow, pickSigned, type RowsContext, sampleElements } from "./coefficients.ts";
 import { passTerms } from "./error.ts";
-import { fullSample, maskPatches, windowRows } from "./windows.ts";
+import { maskPatches, windowRows } from "./windows.ts";
 
 /** Where an input lives: a box, or the points of a box within `radius` of `centre` in an l_p norm. */
 export interface Domain {
@@ -40,12 +33,11 @@ export function concretize(
   arithmetic: Arithmetic,
 ): Bounds {
   const pass = { b, context: form.context };
-  const terms: RowTerm[] = [...form.terms];
+  const terms: Term[] = [...form.terms];
   const errors: RowTerm[] = [...form.errors];
-  for (const [input, a] of form.coefficients) {
-    const coefficients = a.kind === "identity" ? identityRows(b, input, a, form.context) : a;
+  for (const [input, coefficients] of form.coefficients) {
     const domain = domains.get(input)!;
-    terms.push(minimum(pass, coefficients, input, domain, arithmetic));
+    terms.push(...minimum(pass, coefficients, input, domain, arithmetic));
     if (arithmetic === "float32") {
       const { ball, box } = domain;
       // the products with the centre and the radius; a ball's with its own centre, and with steps of up to twice the size
@@ -78,8 +70,9 @@ function lessError(
   return b.emit("Where", [finite, safe, b.constant(Number.NEGATIVE_INFINITY)]);
 }
 
-type Errors = RowTerm & { readonly unsigned?: true };
-const nonNegative = (term: RowTerm): Errors => ({ ...term, unsigned: true });
+/** A contribution to every row; `unsigned`: the same for a row and its negative. */
+type Term = RowTerm & { readonly unsigned?: true };
+const nonNegative = (term: RowTerm): Term => ({ ...term, unsigned: true });
 
 /** min ⟨a, x⟩ over the domain, row by row. */
 function minimum(
@@ -88,15 +81,19 @@ function minimum(
   input: Value,
   { box, ball }: Domain,
   arithmetic: Arithmetic,
-): RowTerm {
+): readonly Term[] {
   const { b } = pass;
   const { centre, radius } = centreRadius(b, box);
   const middle = dot(pass, a, centre, input);
-  const overBox = radius ? subtract(b, middle, absoluteDot(pass, a, radius, input)) : middle;
-  if (!ball) return overBox;
+  const spread = radius && absoluteDot(pass, a, radius, input);
+  // one element a row, which the box bounds as well as any ball in it
+  if (a.kind === "identity")
+    return spread ? [middle, nonNegative({ ...spread, value: neg(b, spread.value) })] : [middle];
+  const overBox = spread ? subtract(b, middle, spread) : middle;
+  if (!ball) return [overBox];
   const overBall = ball.norm === "l2" ? overL2(pass, a, input, box, ball, arithmetic) : overL1(pass, a, input, ball);
   // both hold on the intersection
-  return { layout: a.kind, value: max(b, overBox.value, overBall) };
+  return [{ layout: a.kind, value: max(b, overBox.value, overBall) }];
 }
 
 type Ball = NonNullable<Domain["ball"]>;
@@ -149,7 +146,7 @@ function overL2(
 
 /** Rows with their sample axes; of patches, what lies on the padding is zero: it does not vary. */
 function rowsInside(b: Builder, a: Coefficients, input: Value) {
-  if (a.kind === "identity") throw new Error("unreachable: rows are written out before the norm");
+  if (a.kind === "identity") throw new Error("unreachable: the box bounds single elements");
   const inside = a.kind === "patches" ? maskPatches(b, a, input) : a;
   const lead = inside.kind === "dense" ? 2 : 3;
   const axes = inside.value.shape.map((_, axis) => axis).slice(lead);
@@ -166,12 +163,12 @@ const radiusRows = (b: Builder, radius: Value, a: Coefficients): Value =>
   radius.shape.length === 0 ? radius : reshape(b, radius, [radius.shape[0]!, ...(a.kind === "dense" ? [1] : [1, 1])]);
 
 /** The sum of all terms as rows: [n, S], or [n, 2·S] with the negated rows second. */
-function total(b: Builder, terms: readonly Errors[], context: RowsContext): Value {
+function total(b: Builder, terms: readonly Term[], context: RowsContext): Value {
   const rows = terms.map((term) => asRows(b, term, context));
   return rows.reduce((x, y) => add(b, x, y));
 }
 
-function asRows(b: Builder, { layout, value, unsigned }: Errors, context: RowsContext): Value {
+function asRows(b: Builder, { layout, value, unsigned }: Term, context: RowsContext): Value {
   switch (layout) {
     case "dense":
       return value;
@@ -184,20 +181,18 @@ function asRows(b: Builder, { layout, value, unsigned }: Errors, context: RowsCo
   }
 }
 
-/** A per-element term of the target as rows [n, S]: those asked for, with their signs unless it is an error. */
-function elementRows(b: Builder, value: Value, unsigned: boolean, { target, rows, twoSided }: RowsContext): Value {
-  const full = fullSample(b, value, target);
+/** A term for each element [n, S] as rows: those asked for, with their signs unless it is an error. */
+function elementRows(b: Builder, value: Value, unsigned: boolean, { rows, twoSided }: RowsContext): Value {
   if (rows.kind === "elements") {
     // one sample: the rows are along axis 0 of what is picked
-    const flat = reshape(b, full, [sampleElements(target)]);
+    const flat = reshape(b, value, [value.shape[1]!]);
     const picked = unsigned
       ? b.emit("Gather", [flat, rows.indices], { axis: 0 })
       : pickSigned(b, flat, rows.indices, rows.signs);
     return reshape(b, picked, [1, picked.shape[0]!]);
   }
-  const flat = reshape(b, full, [full.shape[0]!, sampleElements(target)]);
-  if (!twoSided) return flat;
-  return b.emit("Concat", [flat, unsigned ? flat : scale(b, flat, -1)], { axis: 1 });
+  if (!twoSided) return value;
+  return b.emit("Concat", [value, unsigned ? value : scale(b, value, -1)], { axis: 1 });
 }
 
 function split(b: Builder, rows: Value, { target, rows: chosen, twoSided }: RowsContext): Bounds {
