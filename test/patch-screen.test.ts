@@ -43,9 +43,16 @@ async function screen(path: string): Promise<PatchResult> {
     answer.predicted === chunk.labels[i] ? [i] : [],
   );
   const examiner: Pick<Examiner, "scan" | "fit" | "now"> = {
-    scan: (geometry, parts, positions) => scanPatches(subject, geometry, parts.flat(), pick(chunk, positions)),
+    scan: (geometry, parts, positions) =>
+      Promise.all(
+        parts.map(async (part) => ({ record: await scanPatches(subject, geometry, part, pick(chunk, positions)) })),
+      ),
     fit: (geometry, settings, positions) =>
-      Promise.all(settings.map((one) => fitPatch(subject, loss, geometry, one, pick(chunk, positions), rng(0)))),
+      Promise.all(
+        settings.map(async (one) => ({
+          record: await fitPatch(subject, loss, geometry, one, pick(chunk, positions), rng(0)),
+        })),
+      ),
     now: () => 0,
   };
   const geometry = geometryOf(dataset.shape, contract.layout)!;

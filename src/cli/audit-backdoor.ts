@@ -17,6 +17,7 @@ import type { Chunk } from "../methods/examine.ts";
 import { modelFacts, type ScanCase, STANDARD, scanNotes } from "./backdoor-case.ts";
 import { examineWith } from "./backdoor-jobs.ts";
 import { compareWith, type Reference } from "./backdoor-reference.ts";
+import type { Limits } from "./engine.ts";
 import { lookAt } from "./look-jobs.ts";
 import { type ExaminationSession, predict, type SessionOptions, statedInputs } from "./session.ts";
 import { loadInputs } from "./subject.ts";
@@ -32,6 +33,7 @@ interface Draw {
 /**
  * Undefined where there are too few inputs for detectors.
  * @param obeyed the class that a patch of the screen rules, if there is one
+ * @param limits of the detectors and the closer look
  * @throws CliError, PopulationError
  */
 export async function searchBackdoor(
@@ -39,6 +41,7 @@ export async function searchBackdoor(
   options: SessionOptions,
   stated: Reference | undefined,
   obeyed: number | undefined,
+  limits: Limits,
 ): Promise<BackdoorResult | undefined> {
   const scan = stated?.population.scan;
   const first = { images: scan?.images ?? DEFAULT_IMAGES, seed: options.seed ?? scan?.seed ?? session.seed };
@@ -52,7 +55,12 @@ export async function searchBackdoor(
   const { chunk, seed } = drawn;
   const subject = caseOf(session, drawn);
   const { facts } = subject;
-  const examined = await examineWith(session.engine, CHOSEN, { facts, inputs: chunk, training: undefined, seed });
+  const examined = await examineWith(
+    session.engine,
+    CHOSEN,
+    { facts, inputs: chunk, training: undefined, seed },
+    limits,
+  );
   const decision = decide({ detections: examined, reference: compared.population });
   const found: DetectorsResult = {
     facts,
@@ -69,7 +77,7 @@ export async function searchBackdoor(
   const label = suspectedClass(decision, signsOf(found, obeyed));
   if (label === null) return { ...found, noisy: null, trigger: null };
   const dose = tellingDose(curvesOf(found), label);
-  const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed });
+  const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed }, limits);
   return { ...found, noisy, trigger, notes: [...found.notes, ...refused] };
 }
 

@@ -3,11 +3,11 @@
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
 import type { CaseFacts, Detection, Detector, Material } from "../methods/backdoor/types.ts";
-import type { Chunk } from "../methods/examine.ts";
+import { type Chunk, UNANSWERED_WORDS } from "../methods/examine.ts";
 import type { Rng } from "../random/rng.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
 import { threadSeconds } from "../runtime/node-cpu-time.ts";
-import type { Engine, WholeTask } from "./engine.ts";
+import type { Ending, Engine, Limits, WholeTask } from "./engine.ts";
 import { answering, type JobInput, runtimeOn, subjectOf } from "./job-functions.ts";
 
 export interface DetectSettings {
@@ -74,6 +74,7 @@ export async function examineWith(
   engine: Pick<Engine, "all">,
   detectors: readonly Detector[],
   evidence: Evidence,
+  limits: Limits = {},
 ): Promise<Examined[]> {
   const { facts, seed, inputs = NO_INPUTS, training } = evidence;
   const planned = detectors.map((detector) => {
@@ -90,18 +91,27 @@ export async function examineWith(
       ...(detector.needs !== "nothing" && { training }),
     })),
   );
-  const endings = await engine.all<PartResult>("looking for backdoors", tasks);
+  const endings = await engine.all<PartResult>("looking for backdoors", tasks, limits);
   let next = 0;
   return planned.map(({ detector, lacking, parts }) => {
     const own = endings.slice(next, next + parts.length);
     next += parts.length;
-    const refused = lacking ?? own.find((ending) => ending.kind === "refused")?.reason;
+    const refused = lacking ?? firstReason(own);
     const done = own.flatMap((ending) => (ending.kind === "done" ? ending.records : []));
     const seconds = done.reduce((sum, part) => sum + part.seconds, 0);
     if (refused !== undefined) return { detector, detection: unanswered(refused), seconds };
     const records = done.map(({ record }) => record);
     return { detector, detection: detector.conclude(records, facts), seconds };
   });
+}
+
+/** Why a detector has no answer: a part that does not apply, or that came to no end. */
+function firstReason(endings: readonly Ending<unknown>[]): string | undefined {
+  for (const ending of endings) {
+    if (ending.kind === "refused") return ending.reason;
+    if (ending.kind === "unanswered") return `not examined: ${UNANSWERED_WORDS[ending.reason]}`;
+  }
+  return undefined;
 }
 
 /** What is missing, and how to give it. */

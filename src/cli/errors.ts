@@ -11,6 +11,8 @@ export const EXIT = {
   internal: 4,
   undecided: 5,
   interrupted: 130,
+  /** By SIGTERM. */
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -10,10 +10,10 @@ import {
 import type { Timed } from "../methods/audit/tampering.ts";
 import { detectorRandom } from "../methods/backdoor/material.ts";
 import type { CaseFacts } from "../methods/backdoor/types.ts";
-import type { Chunk } from "../methods/examine.ts";
+import { type Chunk, UNANSWERED_WORDS } from "../methods/examine.ts";
 import { threadSeconds } from "../runtime/node-cpu-time.ts";
 import { materialFor, type PartResult, plainFacts } from "./backdoor-jobs.ts";
-import type { Ending, Engine, WholeTask } from "./engine.ts";
+import type { Ending, Engine, Limits, WholeTask } from "./engine.ts";
 import { answering, type JobInput } from "./job-functions.ts";
 
 interface LookSettings {
@@ -39,12 +39,18 @@ export interface Looks {
   readonly refused: readonly string[];
 }
 
+const lostReason = (ending: Exclude<Ending<unknown>, { readonly kind: "done" }>): string =>
+  ending.kind === "refused"
+    ? ending.reason
+    : `a closer look at one class was not made: ${UNANSWERED_WORDS[ending.reason]}`;
+
 /** @param dose undefined where noise sends no input to the class @throws CliError */
 export async function lookAt(
   engine: Pick<Engine, "all">,
   label: number,
   dose: Dose | undefined,
   { facts, inputs, seed }: { readonly facts: CaseFacts; readonly inputs: Chunk; readonly seed: number },
+  limits: Limits = {},
 ): Promise<Looks> {
   const shared = { facts: plainFacts(facts), seed };
   const task = (look: LookSettings["look"]): WholeTask => ({
@@ -54,7 +60,7 @@ export async function lookAt(
     inputs,
   });
   const tasks = [task({ kind: "trigger", label }), ...(dose ? [task({ kind: "noise", dose })] : [])];
-  const [trigger, noisy] = await engine.all<PartResult>("looking closer at one class", tasks);
+  const [trigger, noisy] = await engine.all<PartResult>("looking closer at one class", tasks, limits);
   const found = <T>(ending: Ending<PartResult> | undefined): Timed<T> | null => {
     if (ending?.kind !== "done") return null;
     const { record, seconds } = ending.records[0]!;
@@ -63,6 +69,8 @@ export async function lookAt(
   return {
     trigger: found<TriggerLook>(trigger),
     noisy: found<NoisyInputs>(noisy),
-    refused: [trigger, noisy].flatMap((ending) => (ending?.kind === "refused" ? [ending.reason] : [])),
+    refused: [trigger, noisy].flatMap((ending) =>
+      ending === undefined || ending.kind === "done" ? [] : [lostReason(ending)],
+    ),
   };
 }

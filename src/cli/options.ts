@@ -46,6 +46,19 @@ const number = (holds: (value: number) => boolean, rule: string) =>
     return z.NEVER;
   });
 
+const UNITS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, min: 60, h: 3600 };
+
+/** Seconds: 90, "90s", "3m"; infinite for "none". */
+const duration = text.transform((raw, context) => {
+  const word = `${raw}`.trim().toLowerCase();
+  if (word === "none") return Number.POSITIVE_INFINITY;
+  const [, amount = "", unit = ""] = /^([\d.]+)\s*([a-z]*)$/.exec(word) ?? [];
+  const seconds = parseNumber(amount) * (UNITS[unit] ?? Number.NaN);
+  if (seconds > 0) return seconds;
+  context.addIssue({ code: "custom", message: `must be a time above 0 such as 90, 90s or 3m, or none, got "${raw}"` });
+  return z.NEVER;
+});
+
 const whole = (least: number) =>
   number((value) => Number.isSafeInteger(value) && value >= least, `must be a whole number from ${least}`);
 const radius = number((value) => value >= 0, "must be a number ≥ 0 such as 0.1 or 8/255");
@@ -237,6 +250,12 @@ export const OPTIONS = {
     flag: "--timeout <seconds>",
     help: "most time for one input; what takes longer is unknown",
     schema: number((value) => value > 0, "must be a number of seconds above 0"),
+  }),
+  budget: define({
+    flag: "--budget <time>",
+    help: "most time for the whole audit, as 90, 90s, 3m or none; what it does not get to is said and counts as not examined",
+    schema: duration,
+    default: "3m",
   }),
   jobs: define({ flag: "--jobs <n>", help: "worker threads", schema: whole(1), default: "one per core" }),
   device: define({

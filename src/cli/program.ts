@@ -1,7 +1,8 @@
 /** @file The command line as commander sees it, made from the tables of verbs and options. */
 
 import { Command, CommanderError, Option } from "commander";
-import { CliError, EXIT, usage } from "./errors.ts";
+import { resumeMainThread } from "../runtime/node-guard.ts";
+import { CliError, EXIT, explain, usage } from "./errors.ts";
 import { OPTIONS, type OptionKey, optionKey } from "./options.ts";
 import { type Io, VERBS, type Verb } from "./verbs.ts";
 import { TOOL, VERSION } from "./version.ts";
@@ -10,7 +11,8 @@ const ABOUT = "Examine a neural network before you rely on it: attack it, prove 
 
 const EXITS = `
 Exit codes: 0 passed, 1 a finding fails the gate, 2 usage, 3 model or data unsupported,
-            4 internal error or soundness alarm, 5 undecided, 130 interrupted.`;
+            4 internal error or soundness alarm, 5 undecided, 130 interrupted,
+            143 terminated.`;
 
 export async function runProgram(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.passed;
@@ -70,6 +72,10 @@ function optionOf(key: OptionKey): Option {
   return option;
 }
 
+/** As a shell takes it for the same word. */
+export const shellWord = (word: string): string =>
+  /^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
 const ioOf = (signal: AbortSignal, argv: readonly string[]): Io => ({
   print: (text) =>
     new Promise((resolve, reject) => {
@@ -77,20 +83,28 @@ const ioOf = (signal: AbortSignal, argv: readonly string[]): Io => ({
     }),
   stderr: process.stderr,
   signal,
-  command: [TOOL, ...argv.map((word) => (/^[\w./:=,+-]+$/.test(word) ? word : `'${word}'`))].join(" "),
+  command: [TOOL, ...argv.map(shellWord)].join(" "),
 });
 
-/** The first Ctrl-C asks for an orderly end, the second one ends. */
+/** The first Ctrl-C or SIGTERM asks for an orderly end, the second one ends. */
 async function withInterrupt<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+  let code: number = EXIT.interrupted;
+  const stop = (name: NodeJS.Signals) => {
+    if (name === "SIGTERM") code = EXIT.terminated;
+    if (controller.signal.aborted) process.exit(code);
     controller.abort(new CliError(EXIT.interrupted, "interrupted"));
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  resumeMainThread();
   try {
     return await run(controller.signal);
+  } catch (error) {
+    if (code === EXIT.terminated && explain(error).code === EXIT.interrupted) {
+      throw new CliError(EXIT.terminated, explain(error).line, { cause: error });
+    }
+    throw error;
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);

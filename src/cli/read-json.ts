@@ -4,7 +4,7 @@ import { systemReason, usage } from "./errors.ts";
 /** @param what the file is, for people  @throws CliError (usage) naming the file */
 export function readJson(path: string, what: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
   } catch (error) {
     const fact =
       error instanceof SyntaxError ? `is not JSON: ${error.message}` : `cannot be read: ${systemReason(error)}`;

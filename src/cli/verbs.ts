@@ -91,6 +91,7 @@ export const AUDIT_OPTIONS = [
   "restarts",
   "steps",
   "reference",
+  "budget",
   "gate",
   ...RUN,
   ...CONTRACT,

@@ -60,10 +60,28 @@ export interface BoundRecord {
   readonly reason: UnknownReason | null;
 }
 
-/** What came of one input: a time-out is an answer, not an error. */
+/** Why there is no record of an input. */
+export type Unanswered = Extract<
+  UnknownReason,
+  "timeout" | "time-budget" | "interrupted" | "memory" | "internal-error"
+>;
+
+export const UNANSWERED_WORDS = {
+  timeout: "the limit of time for one input",
+  "time-budget": "time budget",
+  interrupted: "the run was interrupted",
+  memory: "not enough memory",
+  "internal-error": "an internal error",
+} as const satisfies Readonly<Record<Unanswered, string>>;
+
+/** What came of one input: a time-out, and an error of one method, are answers; they end nothing else. */
 export type Answer<R> =
   | { readonly kind: "done"; readonly record: R; readonly seconds: number }
-  | { readonly kind: "timeout" };
+  | { readonly kind: "timeout"; readonly reason?: "timeout" | "time-budget" | "interrupted" }
+  | { readonly kind: "failed"; readonly reason: "memory" | "internal-error" };
+
+export const unansweredReason = (answer: Exclude<Answer<unknown>, { readonly kind: "done" }>): Unanswered =>
+  answer.reason ?? "timeout";
 
 type Plainly<T> = { readonly [K in keyof T]: T[K] } & PlainRecord;
 

@@ -4,6 +4,7 @@ import type { AuditReport } from "./model.ts";
 import { DECISION_WORDS } from "./read.ts";
 import { decisionSection, firstScreen } from "./sections/first-screen.ts";
 import { glossaryList } from "./sections/glossary.ts";
+import { incidentsList } from "./sections/incidents.ts";
 import { dataSection, modelSection } from "./sections/model.ts";
 import { lead, SECTIONS, section } from "./sections/parts.ts";
 import { classesSection, examplesSection, robustnessSection } from "./sections/robustness.ts";
@@ -41,7 +42,7 @@ export async function renderHtml(report: AuditReport): Promise<string> {
 ${firstScreen(report)}
 ${navigation()}
 <main><div class="wrap">
-${decisionSection(report)}
+${incidentsList(report)}${decisionSection(report)}
 ${robustnessSection(kit, report)}
 ${classesSection(kit, report)}
 ${examplesSection(report)}

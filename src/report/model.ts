@@ -136,6 +136,8 @@ export interface BandPoint {
   /** Share proved: robust accuracy is at least this. `null` when no verifier ran. */
   readonly certifiedLower: Proportion | null;
   readonly counts: VerdictCounts;
+  /** Of the unknown ones that a proof was tried for: how many for which reason. Empty in older reports. */
+  readonly unknownBy: Readonly<Record<string, number>>;
 }
 
 export interface ClassRow {
@@ -361,6 +363,13 @@ export interface Run {
   readonly arithmetic: "float32-safe" | "real" | null;
 }
 
+/** Something that a reader must know before anything else: what went wrong, and what the audit did not get to. */
+export interface Incident {
+  readonly kind: "bug" | "memory" | "unfinished";
+  readonly title: string;
+  readonly sentence: string;
+}
+
 /** Something a reader might think was checked and was not. */
 export interface Limit {
   readonly title: string;
@@ -386,6 +395,8 @@ export interface AuditReport {
   /** `null` where no search was made. Reports of before there was one are read as such. */
   readonly backdoor: BackdoorScan | null;
   readonly runs: readonly Run[];
+  /** Empty in older reports. */
+  readonly incidents: readonly Incident[];
   readonly environment: readonly { readonly name: string; readonly value: string }[];
   readonly limits: readonly Limit[];
 }

@@ -132,7 +132,14 @@ const verdictCounts = z
   .refine((c) => c.certified + c.falsified + c.unknown === c.correct, "the verdicts do not add up to correct.");
 
 const band = { clean: rate.nullable(), attackedUpper: rate.nullable(), certifiedLower: rate.nullable() };
-const point = z.strictObject({ epsilon: z.number().min(0), ...band, counts: verdictCounts }).readonly();
+const point = z
+  .strictObject({
+    epsilon: z.number().min(0),
+    ...band,
+    counts: verdictCounts,
+    unknownBy: z.record(text, count).readonly().default({}),
+  })
+  .readonly();
 const classRow = z.strictObject({ label: count, ...band }).readonly();
 
 const side = z.int().min(1).max(LARGEST_SIDE);
@@ -337,6 +344,10 @@ export const reportSchema = z
     // left out by versions that made no such search
     backdoor: backdoor.nullable().default(null),
     runs: z.array(run).readonly(),
+    incidents: z
+      .array(z.strictObject({ kind: z.enum(["bug", "memory", "unfinished"]), title: text, sentence: text }).readonly())
+      .readonly()
+      .default([]),
     environment: z.array(z.strictObject({ name: text, value: text }).readonly()).readonly(),
     limits: z.array(z.strictObject({ title: text, sentence: text }).readonly()).readonly(),
   })

@@ -15,6 +15,24 @@ export const isReal = ({ runs }: Pick<AuditReport, "runs">): boolean =>
 export const boundWord = (report: Pick<AuditReport, "runs">): string =>
   isReal(report) ? "bounded (real arithmetic)" : "proved";
 
+const UNKNOWN_WORDS: Readonly<Record<string, string>> = {
+  "relaxation-too-loose": "bounds too loose",
+  timeout: "limit of time for an input",
+  "time-budget": "time budget",
+  memory: "memory",
+  numerical: "bounds not finite",
+  "unsupported-op": "operator without bounds",
+  interrupted: "interrupted",
+  "internal-error": "internal error",
+};
+
+/** "bounds too loose 12, time budget 3": why no proof holds for inputs that are neither proved nor broken. */
+export const unknownText = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${UNKNOWN_WORDS[reason] ?? reason} ${count}`)
+    .join(", ");
+
 /** The first findings, which carry the decision. */
 export const CARRYING_FINDINGS = 3;
 

@@ -40,6 +40,12 @@ img{image-rendering:pixelated;display:block;width:100%;height:auto}
 .empty,.caution{display:flex;gap:.6rem;padding:.8rem 1rem;border-radius:8px;background:var(--sunken);color:var(--muted);max-width:46rem}
 .empty .icon,.caution .icon{margin-top:.2em}
 .caution{background:var(--open-soft);color:var(--open)}
+.notices{list-style:none;padding:0;margin:1.6rem 0 0;display:grid;gap:.7rem;max-width:46rem}
+.notice{display:flex;gap:.7rem;padding:.8rem 1rem;border-radius:8px;background:var(--open-soft);border-left:3px solid var(--open);overflow-wrap:anywhere}
+.notice .icon{margin-top:.2em;color:var(--open);flex:none}
+.notice p{margin:0}
+.notice-bug,.notice-memory{background:var(--bad-soft);border-left-color:var(--bad)}
+.notice-bug .icon,.notice-memory .icon{color:var(--bad)}
 .wrap,.hero>*{max-width:1120px;margin-inline:auto}
 `;
 

@@ -1,7 +1,7 @@
 import type { Proportion } from "../stats/proportion.ts";
 import { epsilonText, intervalText, numberText, percent, plural, secondsText } from "./format.ts";
 import type { AuditReport, Figure, Finding } from "./model.ts";
-import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal } from "./read.ts";
+import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal, unknownText } from "./read.ts";
 
 /** Columns of the narrowest terminal in use. */
 const WIDTH = 80;
@@ -57,6 +57,7 @@ function robustnessLines(report: AuditReport): string[] {
       rateLine("not broken", point.attackedUpper, "≤"),
       rateLine(isReal(report) ? "bounded (real)" : "proved", point.certifiedLower, "≥"),
       `  undecided ${point.counts.unknown}, broken ${point.counts.falsified} of ${plural(point.counts.inputs, "input")}`,
+      ...(unknownText(point.unknownBy) === "" ? [] : wrap(`not proved: ${unknownText(point.unknownBy)}`, 2)),
       "",
     ];
   });
@@ -73,6 +74,7 @@ export function renderText(report: AuditReport): string {
     "",
     ...wrap(decision.reason, 2),
     "",
+    ...report.incidents.flatMap(({ title, sentence }) => [...wrap(`${title}. ${sentence}`, 2), ""]),
     rateLine("clean accuracy", data.cleanAccuracy, " "),
     "",
     ...robustnessLines(report),

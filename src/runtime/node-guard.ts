@@ -46,9 +46,21 @@ export function adoptGuard(guard: Guard): void {
   own = guard;
 }
 
-/** Runs what calls native code; never returns in a worker that was asked to stop. */
+let halted = false;
+
+/** On the main thread: what computes there comes to a stop at its next native call, and keeps the process no longer. */
+export function haltMainThread(): void {
+  halted = true;
+}
+
+/** Before another command runs in the same process. */
+export function resumeMainThread(): void {
+  halted = false;
+}
+
+/** Runs what calls native code; never returns in a thread that was asked to stop. */
 export async function inNative<T>(action: () => Promise<T>): Promise<T> {
-  if (!own) return action();
+  if (!own) return halted ? new Promise(() => {}) : action();
   if (depth === 0 && Atomics.compareExchange(own, 0, JAVASCRIPT, NATIVE) !== JAVASCRIPT) return new Promise(() => {});
   depth++;
   try {

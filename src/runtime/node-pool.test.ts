@@ -97,6 +97,23 @@ test("a job that takes too long ends as a time-out, and its worker is replaced",
   expect((await next).kind).toBe("done");
 });
 
+test("what has not begun by its deadline is not begun, and what runs on after it is ended", async () => {
+  await using pool = createPool({ table, workers: 1 });
+  await pool.run(job("spin", { ms: 1 }));
+  const now = performance.now();
+  const window = { startBy: now + 150, endBy: now + 400 };
+  const [first, running, ...waiting] = await Promise.all(
+    [1, 60_000, 1, 1].map((ms) => pool.run(job("spin", { ms }), { window })),
+  );
+  expect(first!.kind).toBe("done");
+  expect(running).toMatchObject({ kind: "timeout" });
+  expect(waiting).toEqual([
+    { kind: "timeout", seconds: 0 },
+    { kind: "timeout", seconds: 0 },
+  ]);
+  expect((await pool.run(job("spin", { ms: 1 }))).kind).toBe("done");
+});
+
 test("aborting ends running and waiting jobs at once, and what was done stays done", async () => {
   await using pool = createPool({ table, workers: 2 });
   const controller = new AbortController();

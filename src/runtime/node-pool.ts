@@ -9,6 +9,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Job, JobProgress, Outcome, PlainRecord } from "./jobs.ts";
 import { createGuard, type Guard, requestStop, waitUntilStopped } from "./node-guard.ts";
+import { switchOffTelemetry } from "./node-telemetry.ts";
 
 export interface PoolOptions {
   /** URL of the module that exports the job table; such a module gives its own `import.meta.url`. */
@@ -17,10 +18,18 @@ export interface PoolOptions {
   readonly workers?: number;
 }
 
+/** When jobs may begin and must end, in milliseconds of `performance.now()`. */
+export interface TimeWindow {
+  readonly startBy: number;
+  readonly endBy: number;
+}
+
 export interface PoolRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Counted from when the job's function starts. A job in native code ends when that call returns. */
   readonly timeoutMs?: number | undefined;
+  /** A job that has not begun by then ends as a time-out of 0 seconds; one that runs ends with `endBy`. */
+  readonly window?: TimeWindow | undefined;
   readonly onProgress?: ((step: JobProgress) => void) | undefined;
   /** Memory of the input that moves to the worker instead of being copied. */
   readonly transfer?: readonly ArrayBuffer[];
@@ -63,6 +72,7 @@ interface Slot {
 
 export function createPool({ table, workers = availableParallelism() }: PoolOptions): Pool {
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers must be at least 1, got ${workers}`);
+  switchOffTelemetry();
   const slots = new Set<Slot>();
   const queue: Task[] = [];
   /** Threads that were given up and have not ended yet. */
@@ -95,9 +105,10 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     if (!task) return;
     switch (message.kind) {
       case "started": {
-        const { timeoutMs } = task.options;
-        if (timeoutMs === undefined) return;
-        slot.timer = setTimeout(() => lose(slot, { kind: "timeout", seconds: timeoutMs / 1000 }), timeoutMs);
+        const { timeoutMs = Number.POSITIVE_INFINITY, window } = task.options;
+        const most = Math.min(timeoutMs, window ? Math.max(0, window.endBy - performance.now()) : timeoutMs);
+        if (!Number.isFinite(most)) return;
+        slot.timer = setTimeout(() => lose(slot, { kind: "timeout", seconds: most / 1000 }), most);
         return;
       }
       case "progress":
@@ -135,6 +146,10 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
 
   function pump(): void {
     while (queue.length > 0 && !closed) {
+      if (isLate(queue[0]!)) {
+        queue.shift()!.finish({ kind: "timeout", seconds: 0 });
+        continue;
+      }
       const idle = [...slots].find((slot) => slot.task === undefined);
       if (!idle && slots.size >= workers) return;
       assign(idle ?? start(), queue.shift()!);
@@ -192,6 +207,8 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     },
   };
 }
+
+const isLate = ({ options: { window } }: Task): boolean => window !== undefined && performance.now() >= window.startBy;
 
 const failed = (job: Job, fact: string): Outcome => ({
   kind: "failed",

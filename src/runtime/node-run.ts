@@ -1,7 +1,7 @@
 /** @file A list of jobs, run on a pool and remembered in a store. */
 
 import type { KeyedJob, Outcome } from "./jobs.ts";
-import type { Pool } from "./node-pool.ts";
+import type { Pool, TimeWindow } from "./node-pool.ts";
 import type { Store } from "./node-store.ts";
 
 export type RunEvent =
@@ -25,6 +25,9 @@ export interface RunJobsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Per job, counted while it computes. */
   readonly timeoutMs?: number | undefined;
+  readonly window?: TimeWindow | undefined;
+  /** What is kept of an outcome until all have ended; by default all of it. */
+  readonly keep?: (outcome: Outcome, index: number) => Outcome | Promise<Outcome>;
   readonly onProgress?: (event: RunEvent) => void;
 }
 
@@ -37,7 +40,7 @@ export interface RunJobsOptions {
  */
 export async function runJobs(
   jobs: readonly KeyedJob[],
-  { pool, store, resume = true, signal, timeoutMs, onProgress }: RunJobsOptions,
+  { pool, store, resume = true, signal, timeoutMs, window, keep = (outcome) => outcome, onProgress }: RunJobsOptions,
 ): Promise<Outcome[]> {
   let finished = 0;
 
@@ -48,12 +51,13 @@ export async function runJobs(
       : await pool.run(job, {
           signal,
           timeoutMs,
+          window,
           onProgress: (step) => onProgress?.({ kind: "step", index, ...step }),
         });
     if (!known && outcome.kind === "done") await store?.put(job.key, outcome);
     finished++;
     onProgress?.({ kind: "job", index, outcome, stored: known !== undefined, finished, total: jobs.length });
-    return outcome;
+    return keep(outcome, index);
   }
 
   return mapInOrder(jobs, 2 * pool.workers, runOne);

@@ -13,6 +13,7 @@ import { hashGraph } from "./hash.ts";
 import { peakBytes } from "./memory.ts";
 import { nodeDigest } from "./node-digest.ts";
 import { inNative } from "./node-guard.ts";
+import { switchOffTelemetry } from "./node-telemetry.ts";
 import {
   type Compile,
   type CompileOptions,
@@ -60,6 +61,7 @@ interface TypedPort extends Port {
 let loading: Promise<Ort> | undefined;
 
 function loadOrt(): Promise<Ort> {
+  switchOffTelemetry();
   loading ??= inNative(() => import("onnxruntime-node")).then((ort) => {
     ort.env.logLevel = "fatal"; // failures are thrown as well; warnings would land in the middle of our stderr
     return ort;

@@ -64,6 +64,7 @@ export function point(epsilon: number, attackedHits: number | null, certifiedHit
     attackedUpper: attackedHits === null ? null : proportion(attackedHits, 1000),
     certifiedLower: certifiedHits === null ? null : proportion(certifiedHits, 1000),
     counts: { inputs: 1000, correct, certified, falsified, unknown: correct - certified - falsified },
+    unknownBy: { "relaxation-too-loose": correct - certified - falsified },
   };
 }
 
@@ -228,6 +229,7 @@ export const RUNS: readonly Run[] = [
 /** A finished audit that found a planted trigger. */
 export function suspiciousReport(): AuditReport {
   return {
+    incidents: [],
     schema: 1,
     tool: { name: "assay", version: "0.1.0" },
     created: "2026-11-23T06:05:41.000Z",

@@ -113,6 +113,7 @@ export function undecidedReport(): AuditReport {
     attackedUpper: proportion(standing, 60),
     certifiedLower: null,
     counts: { inputs: 60, correct: 60, certified: 0, falsified: 60 - standing, unknown: standing },
+    unknownBy: {},
   });
   return {
     ...report,

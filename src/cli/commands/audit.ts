@@ -1,22 +1,16 @@
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import { contradictions, measureRobustness, screenPatches } from "../../methods/audit/measure.ts";
-import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
-import type { Examiner, PatchResult } from "../../methods/audit/types.ts";
-import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
-import type { AttackRecord, BoundRecord } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Norm } from "../../methods/problem.ts";
 import { assembleReport } from "../../report/audit/assemble.ts";
-import { DEFAULT_GATE, ruledClass } from "../../report/audit/decide.ts";
+import { incidentsOf } from "../../report/audit/incidents.ts";
 import type { AuditReport } from "../../report/model.ts";
-import { raiseAlarm } from "../alarm.ts";
-import { searchBackdoor } from "../audit-backdoor.ts";
+import { measureAudit } from "../audit-steps.ts";
 import { readReference } from "../backdoor-reference.ts";
+import { budgetOf } from "../budget.ts";
 import { readOptions } from "../config.ts";
-import { pick } from "../engine.ts";
-import { EXIT, type ExitCode, usage } from "../errors.ts";
+import { CliError, EXIT, type ExitCode, usage } from "../errors.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFolder, writeWhole } from "../output.ts";
@@ -33,8 +27,8 @@ const DEFAULT_OUT = "report";
 const DEFAULT_RESTARTS = 2;
 /** Proofs by the fast method, then the tight ones on what is left. */
 const DEFAULT_VERIFIERS = ["ibp", "crown-ibp", "crown"];
-/** Fewer right answers say nothing about patches. */
-const LEAST_FOR_PATCHES = 20;
+/** Seconds. */
+const DEFAULT_BUDGET = 180;
 
 /**
  * The first is the one the gate is about. Grey pictures are taken to be as simple as digits; features of tables move by a
@@ -70,6 +64,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   checkOutputFolder(out);
   const reference = options.reference === undefined ? undefined : readReference(options.reference);
   const began = performance.now();
+  const seconds = options.budget ?? DEFAULT_BUDGET;
   const sampled = options.limit === undefined && options.sample === undefined;
   const drawn = { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) };
   await using session = await openSession(path, drawn, io, () => {}, true);
@@ -78,28 +73,26 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   const { dataset, contract } = inputs;
   const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout);
   const epsilons = options.epsilons ?? defaultEpsilons(inputs, norm);
-  const examiner = examinerOf(session);
   const arithmetic = options.arithmetic ?? "float32";
-  const robustness = await measureRobustness(
-    examiner,
+  const measured = await measureAudit(
+    session,
     {
-      epsilons: [...new Set(epsilons)],
-      ...threatOf(inputs, norm, epsilons[0]!),
-      attack: attackOf("pgd"),
-      budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
-      verifiers,
-      arithmetic,
+      path,
+      robustness: {
+        epsilons: [...new Set(epsilons)],
+        ...threatOf(inputs, norm, epsilons[0]!),
+        attack: attackOf("pgd"),
+        budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
+        verifiers,
+        arithmetic,
+      },
+      geometry,
+      budget: budgetOf(seconds, began / 1000),
+      options,
+      reference,
     },
-    correct,
+    io.signal,
   );
-  const conflicts = arithmetic === "float32" ? contradictions(robustness) : [];
-  if (conflicts.length > 0) raiseAlarm(path, session, norm, conflicts);
-  let patches: PatchResult | undefined;
-  if (geometry && correct.length >= LEAST_FOR_PATCHES) {
-    patches = await screenPatches(examiner, geometry, chunk.labels, network.classes, correct);
-  }
-  const obeyed = patches && ruledClass(patches.targets, DEFAULT_GATE.patch)?.target;
-  const backdoor = await searchBackdoor(session, options, reference, obeyed);
   session.progress.end();
   const report = assembleReport({
     tool: { name: TOOL, version: VERSION },
@@ -128,18 +121,22 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     predictions: session.predictions,
     predictSeconds: session.predictSeconds,
     headlineEpsilon: epsilons[0]!,
-    robustness,
-    patches,
-    backdoor,
-    unexamined: {
-      patches: patches ? undefined : `fewer than ${LEAST_FOR_PATCHES} right answers`,
-      backdoor: backdoor ? undefined : `fewer than ${LEAST_IMAGES} inputs`,
-    },
+    robustness: measured.robustness,
+    patches: measured.patches,
+    backdoor: measured.backdoor,
+    unexamined: measured.unexamined,
+    incidents: incidentsOf(measured.left, measured.failures, seconds),
     arithmetic,
     gate: options.gate === undefined ? {} : { robust: options.gate },
     environment: environmentOf(session),
   });
   await write(report, out, options, io);
+  if (io.signal.aborted) {
+    throw new CliError(
+      EXIT.interrupted,
+      `interrupted; ${join(out, "index.html")} says what was examined until then, and what is finished is kept in .assay: run the same command with --resume to go on`,
+    );
+  }
   return EXIT_OF[report.decision.kind];
 }
 
@@ -150,43 +147,6 @@ async function write(report: AuditReport, out: string, { json }: AuditOptions, i
   writeWhole(join(out, "report.json"), `${JSON.stringify(report)}\n`);
   writeWhole(page, await renderHtml(report));
   await io.print(json ? `${JSON.stringify(report)}\n` : `${renderText(report)}\nPage: ${page}\n`);
-}
-
-/** The computing of an audit, on the worker threads. */
-function examinerOf({ engine, chunk, seed }: ExaminationSession): Examiner {
-  const screen = { id: "patch-screen", version: 1 };
-  return {
-    attack: (method, { threat, ...budget }, positions) =>
-      engine.run<AttackRecord>({
-        kind: "attack",
-        what: `attacking with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
-        method,
-        settings: { threat: { ...threat }, seed, ...budget },
-        inputs: pick(chunk, positions),
-      }),
-    bound: (method, { threat, arithmetic }, positions) =>
-      engine.run<BoundRecord>({
-        kind: "bound",
-        what: `proving with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
-        method,
-        settings: { threat: { ...threat }, arithmetic },
-        inputs: pick(chunk, positions),
-      }),
-    async scan(geometry, parts, positions) {
-      const task = { kind: "scan", what: "trying patches", method: screen, inputs: pick(chunk, positions) } as const;
-      const settings = parts.map((part) => ({
-        geometry: { ...geometry },
-        candidates: part.map((candidate) => ({ ...candidate })),
-      }));
-      return (await engine.each<{ readonly hits: Int32Array }>(task, settings)).flat();
-    },
-    async fit(geometry, settings, positions) {
-      const task = { kind: "fit", what: "improving patches", method: screen, inputs: pick(chunk, positions) } as const;
-      const own = settings.map((one) => ({ ...one, start: { ...one.start }, geometry: { ...geometry }, seed }));
-      return (await engine.each<PatchRecord>(task, own)).flat();
-    },
-    now: () => performance.now() / 1000,
-  };
 }
 
 function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chunk, seed }: ExaminationSession): string {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { pgd } from "../attack/pgd.ts";
 import type { Answer, AttackRecord } from "../examine.ts";
 import { verifiers } from "../verify/index.ts";
-import { contradictions, measureRobustness, type RobustnessPlan } from "./measure.ts";
+import { contradictions, measureRobustness, type RobustnessPlan, screenPatches } from "./measure.ts";
 import type { Examiner } from "./types.ts";
 
 const done = <R>(record: R): Answer<R> => ({ kind: "done", record, seconds: 1 });
@@ -66,13 +66,13 @@ test("radii rise, what is settled is not asked again, and the best verifier coun
   const { points, witnesses, proofs } = await measureRobustness(examiner, PLAN, [0, 1, 2, 3]);
   expect(asked).toEqual([
     "attack 0.1: 0,1,2,3",
-    "ibp 0.1: 0,1,2,3",
-    "crown-ibp 0.1: 2",
     "attack 0.2: 0,1,2,3",
-    "ibp 0.2: 0,1,2,3",
-    "crown-ibp 0.2: 0,1,2",
     "attack 0.3: 1,2,3",
-    "ibp 0.3: 1,3",
+    "ibp 0.1: 0,1,2,3",
+    "ibp 0.2: 0,1,3",
+    "ibp 0.3: 3",
+    "crown-ibp 0.1: 2",
+    "crown-ibp 0.2: 0,1,2",
     "crown-ibp 0.3: 1",
   ]);
   expect(points.map(({ falsified, certified }) => [[...falsified], [...certified]])).toEqual([
@@ -113,4 +113,94 @@ test("a verifier that does not apply is named with its reason, and the others go
   const { refused, points } = await measureRobustness(refusing, PLAN, [0]);
   expect(refused).toEqual([{ title: verifiers[0]!.title, reason: 'Floor "f" has no interval: it jumps' }]);
   expect(points.every(({ certified }) => certified.has(0))).toBe(true);
+});
+
+test("what a method did not get to, or failed at, is unknown with its reason, and everything else goes on", async () => {
+  const { examiner } = oracle({
+    breaks: [1, 1, 1, 0.05],
+    proved: [
+      [0, 0, 0, 0],
+      [0.3, 0.3, 0.3, 0],
+    ],
+  });
+  const cut: Examiner = {
+    ...examiner,
+    attack: async (...asked) => {
+      const answers = [...(await examiner.attack(...asked))];
+      return answers.map((answer, k) => (k === 0 ? { kind: "failed", reason: "internal-error" } : answer));
+    },
+    bound: async (verifier, settings, positions) => {
+      const answers = await examiner.bound(verifier, settings, positions);
+      if (verifier.id === "ibp") return answers;
+      return answers.map((answer, k): typeof answer =>
+        k === 0 ? { kind: "failed", reason: "memory" } : k === 1 ? { kind: "timeout", reason: "time-budget" } : answer,
+      );
+    },
+  };
+  const { points, unexamined, runs } = await measureRobustness(cut, { ...PLAN, epsilons: [0.1] }, [0, 1, 2, 3]);
+  const [{ certified, falsified, reasons }] = points as [(typeof points)[0]];
+  expect([...certified]).toEqual([2]);
+  expect([...falsified]).toEqual([3]);
+  // IBP was tried on both and found too loose: that stands
+  expect([...reasons]).toEqual([
+    [0, "relaxation-too-loose"],
+    [1, "relaxation-too-loose"],
+  ]);
+  expect(unexamined.map(({ left, of, reason }) => [left, of, reason])).toEqual([
+    [1, 4, "internal-error"],
+    [1, 4, "memory"],
+    [1, 4, "time-budget"],
+  ]);
+  expect(runs.find(({ method }) => method === "crown-ibp")!.counts).toEqual({
+    inputs: 4,
+    certified: 1,
+    timeouts: 1,
+    failed: 1,
+  });
+});
+
+test("a method that examined nothing has no run, so that nothing is said to be measured by it", async () => {
+  const { examiner } = oracle({ breaks: [1], proved: [[0.3], [0.3]] });
+  const none: Examiner = {
+    ...examiner,
+    attack: async (_, __, positions) => positions.map(() => ({ kind: "timeout", reason: "time-budget" })),
+    bound: async (_, __, positions) => positions.map(() => ({ kind: "timeout", reason: "time-budget" })),
+  };
+  const { runs, points } = await measureRobustness(none, { ...PLAN, epsilons: [0.1] }, [0]);
+  expect(runs).toEqual([]);
+  expect([...points[0]!.reasons]).toEqual([[0, "time-budget"]]);
+});
+
+test("a screen for patches that was cut off says so, and examines the classes it got to", async () => {
+  const geometry = { channels: 1, height: 8, width: 8, layout: "NCHW" } as const;
+  const labels = Int32Array.from({ length: 40 }, (_, i) => i % 3);
+  const record = (target: number) => ({
+    target,
+    top: 0,
+    left: 0,
+    size: 2,
+    values: new Float32Array(4),
+    trials: 10,
+    hits: 1,
+    noiseHits: 0,
+  });
+  const examiner: Examiner = {
+    ...oracle({ breaks: [], proved: [[], []] }).examiner,
+    scan: async (_, parts) => parts.map((part) => ({ record: part.map(() => ({ hits: Int32Array.of(0, 1, 2) })) })),
+    fit: async (_, settings) =>
+      settings.map(({ target }) =>
+        target === 1 ? { reason: "time-budget", message: "" } : { record: record(target) },
+      ),
+  };
+  const positions = Array.from(labels.keys());
+  const { targets, unexamined } = await screenPatches(examiner, geometry, labels, 3, positions);
+  expect(targets.map(({ target }) => target)).toEqual([0, 2]);
+  expect(unexamined).toMatchObject([{ left: 1, of: 3, reason: "time-budget" }]);
+  const nothing: Examiner = {
+    ...examiner,
+    scan: async (_, parts) => parts.map(() => ({ reason: "time-budget", message: "" })),
+  };
+  const cut = await screenPatches(nothing, geometry, labels, 3, positions);
+  expect(cut.targets).toEqual([]);
+  expect(cut.unexamined).toHaveLength(1);
 });

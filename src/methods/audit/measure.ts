@@ -1,9 +1,10 @@
 /** @file The measuring part of an audit: attacks from above, proofs from below, and the screen for patches. */
 
 import type { Attack } from "../attack/types.ts";
+import { type Answer, type Unanswered, unansweredReason } from "../examine.ts";
 import type { Norm, Threat } from "../problem.ts";
-import type { Verifier } from "../verify/types.ts";
-import { candidatesOf, type PatchRecord } from "./patch-screen.ts";
+import type { UnknownReason, Verifier } from "../verify/types.ts";
+import { candidatesOf, type PatchRecord, patchSize } from "./patch-screen.ts";
 import type { Geometry } from "./picture.ts";
 import type {
   AttackBudget,
@@ -13,8 +14,10 @@ import type {
   Found,
   MethodRun,
   PatchResult,
+  Piece,
   Refused,
   RobustnessResult,
+  Unexamined,
 } from "./types.ts";
 
 export interface RobustnessPlan {
@@ -29,6 +32,82 @@ export interface RobustnessPlan {
   readonly arithmetic: "float32" | "real";
 }
 
+/** What is known so far: attacks and proofs add to it, in any order. */
+export interface Course {
+  readonly plan: RobustnessPlan;
+  /** Positions of the inputs that the model gets right. */
+  readonly correct: readonly number[];
+  /** Rising. */
+  readonly epsilons: readonly number[];
+  readonly witnesses: Map<number, Found>;
+  /** The smallest radius at which each input was broken. */
+  readonly brokenAt: Map<number, number>;
+  readonly proofs: Map<number, { method: string; epsilon: number; lower: number }>;
+  /** One a radius. */
+  readonly certified: readonly Set<number>[];
+  readonly reasons: readonly Map<number, UnknownReason>[];
+  readonly runs: MethodRun[];
+  readonly refused: Map<string, Refused>;
+  readonly unexamined: Unexamined[];
+}
+
+export function beginCourse(plan: RobustnessPlan, correct: readonly number[]): Course {
+  const epsilons = plan.epsilons.toSorted((a, b) => a - b);
+  return {
+    plan,
+    correct,
+    epsilons,
+    witnesses: new Map(),
+    brokenAt: new Map(),
+    proofs: new Map(),
+    certified: epsilons.map(() => new Set()),
+    reasons: epsilons.map(() => new Map()),
+    runs: [],
+    refused: new Map(),
+    unexamined: [],
+  };
+}
+
+export function resultOf({
+  plan,
+  epsilons,
+  brokenAt,
+  certified,
+  reasons,
+  refused,
+  ...course
+}: Course): RobustnessResult {
+  const points = epsilons.map((epsilon, k): EpsilonResult => {
+    const falsified = new Set([...brokenAt].flatMap(([i, radius]) => (radius <= epsilon ? [i] : [])));
+    return {
+      epsilon,
+      falsified,
+      certified: certified[k]!,
+      reasons: reasonsAt({ correct: course.correct, certified, reasons }, k, falsified),
+    };
+  });
+  const { witnesses, proofs, runs, unexamined } = course;
+  return { norm: plan.norm, points, witnesses, proofs, runs, refused: [...refused.values()], unexamined };
+}
+
+/** What is not proved at a radius is not tried at larger ones: the reason is that of the smaller one. */
+function reasonsAt(
+  { correct, certified, reasons }: Pick<Course, "correct" | "certified" | "reasons">,
+  k: number,
+  falsified: ReadonlySet<number>,
+): Map<number, UnknownReason> {
+  const open = correct.filter((i) => !certified[k]!.has(i) && !falsified.has(i));
+  return new Map(
+    open.flatMap((i) => {
+      const reason = reasons
+        .slice(0, k + 1)
+        .findLast((own) => own.has(i))
+        ?.get(i);
+      return reason === undefined ? [] : [[i, reason] as const];
+    }),
+  );
+}
+
 /**
  * Both sides of robust accuracy at rising radii. What is broken at one radius is broken at the larger ones and not
  * attacked again; what is not proved at one is not tried at the larger ones. Proofs are tried on broken inputs too, so
@@ -41,51 +120,70 @@ export async function measureRobustness(
   plan: RobustnessPlan,
   correct: readonly number[],
 ): Promise<RobustnessResult> {
-  const witnesses = new Map<number, Found>();
-  const proofs = new Map<number, { method: string; epsilon: number; lower: number }>();
-  const points: EpsilonResult[] = [];
-  const runs: MethodRun[] = [];
-  const refused = new Map<string, Refused>();
-  let provable = [...correct];
-  for (const epsilon of plan.epsilons.toSorted((a, b) => a - b)) {
-    const { norm, domain, fixed } = plan;
-    const threat: Threat = { norm, epsilon, domain, ...(fixed && { fixed }) };
-    const standing = correct.filter((i) => !witnesses.has(i));
-    if (!refused.has(plan.attack.id)) {
-      const attacked = await applied(plan.attack.title, () => attackAt(examiner, plan, threat, standing, witnesses));
-      if ("reason" in attacked) refused.set(plan.attack.id, attacked);
-      else runs.push(attacked);
-    }
-    const certified = new Set<number>();
-    for (const verifier of plan.verifiers.filter(({ id }) => !refused.has(id))) {
-      const open = provable.filter((i) => !certified.has(i));
-      if (open.length === 0) continue;
-      const run = await applied(verifier.title, () =>
-        proveAt(examiner, plan, verifier, threat, open, (i, lower) => {
-          certified.add(i);
-          proofs.set(i, { method: verifier.id, epsilon, lower });
-        }),
-      );
-      if ("reason" in run) refused.set(verifier.id, run);
-      else runs.push(run);
-    }
-    provable = provable.filter((i) => certified.has(i));
-    points.push({ epsilon, falsified: new Set(witnesses.keys()), certified });
-  }
-  return { norm: plan.norm, points, witnesses, proofs, runs, refused: [...refused.values()] };
+  const course = beginCourse(plan, correct);
+  await attackRadii(examiner, course);
+  for (const verifier of plan.verifiers) await proveRadii(examiner, course, verifier);
+  return resultOf(course);
 }
 
+/** A slice of the time until then for each of the radii that are left; undefined without a limit. */
+const sliceOf = (examiner: Examiner, until: number | undefined, left: number): number | undefined =>
+  until === undefined ? undefined : examiner.now() + Math.max(0, until - examiner.now()) / left;
+
+/** @param until seconds on the examiner's clock */
+export async function attackRadii(examiner: Examiner, course: Course, until?: number): Promise<void> {
+  const { plan, epsilons, correct, refused, runs, brokenAt } = course;
+  for (const [k, epsilon] of epsilons.entries()) {
+    if (refused.has(plan.attack.id)) return;
+    const standing = correct.filter((i) => !brokenAt.has(i));
+    const slice = sliceOf(examiner, until, epsilons.length - k);
+    const run = await applied(plan.attack.title, () => attackAt(examiner, course, epsilon, standing, slice));
+    if (run === undefined) continue;
+    if ("reason" in run) refused.set(plan.attack.id, run);
+    else runs.push(run);
+  }
+}
+
+/** One verifier on what is still unproved. @param until seconds on the examiner's clock */
+export async function proveRadii(
+  examiner: Examiner,
+  course: Course,
+  verifier: Verifier,
+  until?: number,
+): Promise<void> {
+  const { epsilons, correct, certified, refused, runs } = course;
+  for (const [k, epsilon] of epsilons.entries()) {
+    if (refused.has(verifier.id)) return;
+    const provable = k === 0 ? correct : correct.filter((i) => certified[k - 1]!.has(i));
+    const open = provable.filter((i) => !certified[k]!.has(i));
+    if (open.length === 0) continue;
+    const slice = sliceOf(examiner, until, epsilons.length - k);
+    const run = await applied(verifier.title, () => proveAt(examiner, course, verifier, { k, epsilon }, open, slice));
+    if (run === undefined) continue;
+    if ("reason" in run) refused.set(verifier.id, run);
+    else runs.push(run);
+  }
+}
+
+const threatOf = ({ norm, domain, fixed }: RobustnessPlan, epsilon: number): Threat => ({
+  norm,
+  epsilon,
+  domain,
+  ...(fixed && { fixed }),
+});
+
+/** Undefined where nothing was examined. */
 async function attackAt(
   examiner: Examiner,
-  { attack, budget }: RobustnessPlan,
-  threat: Threat,
+  { plan, witnesses, brokenAt, unexamined }: Course,
+  epsilon: number,
   positions: readonly number[],
-  witnesses: Map<number, Found>,
-): Promise<MethodRun> {
+  until: number | undefined,
+): Promise<MethodRun | undefined> {
+  const { attack, budget, norm } = plan;
   const { id: method, title } = attack;
-  const { epsilon, norm } = threat;
   const began = examiner.now();
-  const answers = await examiner.attack(attack, { threat, ...budget }, positions);
+  const answers = await examiner.attack(attack, { threat: threatOf(plan, epsilon), ...budget }, positions, until);
   let [falsified, refuted] = [0, 0];
   for (const [k, answer] of answers.entries()) {
     if (answer.kind !== "done") continue;
@@ -94,50 +192,96 @@ async function attackAt(
     if (record.witness === undefined) continue;
     falsified++;
     witnesses.set(positions[k]!, { method, epsilon, record: { ...record, witness: record.witness } });
+    brokenAt.set(positions[k]!, epsilon);
   }
+  const missing = missingOf(title, epsilon, answers);
+  unexamined.push(...missing.list);
+  if (missing.left === answers.length && answers.length > 0) return undefined;
   return {
     method,
     title,
     purpose: "attack",
     options: { norm, epsilon, ...budget },
     seconds: examiner.now() - began,
-    counts: { inputs: positions.length, falsified, ...(refuted > 0 && { refuted }) },
+    counts: {
+      inputs: positions.length,
+      falsified,
+      ...(refuted > 0 && { refuted }),
+      ...(missing.left > 0 && { unexamined: missing.left }),
+    },
     arithmetic: null,
   };
 }
 
+/** Answers that are none, by reason. */
+function missingOf(
+  title: string,
+  epsilon: number | null,
+  answers: readonly Answer<unknown>[],
+): { readonly left: number; readonly list: Unexamined[] } {
+  const counts = new Map<Unanswered, number>();
+  for (const answer of answers) {
+    if (answer.kind === "done") continue;
+    const reason = unansweredReason(answer);
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const list = [...counts].map(([reason, left]) => ({ title, epsilon, left, of: answers.length, reason }));
+  return { left: list.reduce((sum, { left }) => sum + left, 0), list };
+}
+
 async function proveAt(
   examiner: Examiner,
-  { arithmetic }: RobustnessPlan,
+  { plan, certified, reasons, proofs, unexamined }: Course,
   verifier: Verifier,
-  threat: Threat,
+  { k, epsilon }: { readonly k: number; readonly epsilon: number },
   positions: readonly number[],
-  verified: (position: number, lower: number) => void,
-): Promise<MethodRun> {
+  until: number | undefined,
+): Promise<MethodRun | undefined> {
+  const { arithmetic, norm } = plan;
   const { id: method, title } = verifier;
   const began = examiner.now();
-  const answers = await examiner.bound(verifier, { threat, arithmetic }, positions);
-  let [certified, timeouts] = [0, 0];
-  for (const [k, answer] of answers.entries()) {
-    if (answer.kind === "timeout") timeouts++;
-    else if (answer.record.verified) {
-      certified++;
-      verified(positions[k]!, answer.record.lower);
+  const answers = await examiner.bound(verifier, { threat: threatOf(plan, epsilon), arithmetic }, positions, until);
+  let proved = 0;
+  for (const [at, answer] of answers.entries()) {
+    const position = positions[at]!;
+    if (answer.kind !== "done") {
+      // a bound that another method found too loose says more than that there was no time
+      if (!reasons[k]!.has(position)) reasons[k]!.set(position, unansweredReason(answer));
+    } else if (answer.record.verified) {
+      proved++;
+      certified[k]!.add(position);
+      const before = proofs.get(position)?.epsilon ?? 0;
+      if (epsilon >= before) proofs.set(position, { method, epsilon, lower: answer.record.lower });
+    } else {
+      reasons[k]!.set(position, answer.record.reason ?? "relaxation-too-loose");
     }
   }
+  const missing = missingOf(title, epsilon, answers);
+  unexamined.push(...missing.list);
+  if (missing.left === answers.length) return undefined;
+  const timeouts = answers.filter((answer) => answer.kind === "timeout").length;
+  const failed = answers.filter((answer) => answer.kind === "failed").length;
   return {
     method,
     title,
     purpose: "verify",
-    options: { norm: threat.norm, epsilon: threat.epsilon },
+    options: { norm, epsilon },
     seconds: examiner.now() - began,
-    counts: { inputs: positions.length, certified, ...(timeouts > 0 && { timeouts }) },
+    counts: {
+      inputs: positions.length,
+      certified: proved,
+      ...(timeouts > 0 && { timeouts }),
+      ...(failed > 0 && { failed }),
+    },
     arithmetic: arithmetic === "float32" ? "float32-safe" : "real",
   };
 }
 
 /** A method that does not apply to the model says so; the others go on. */
-async function applied(title: string, run: () => Promise<MethodRun>): Promise<MethodRun | Refused> {
+async function applied(
+  title: string,
+  run: () => Promise<MethodRun | undefined>,
+): Promise<MethodRun | Refused | undefined> {
   try {
     return await run();
   } catch (error) {
@@ -164,6 +308,9 @@ const CANDIDATES_AT_ONCE = 125;
 /**
  * The strongest patch for each class, measured on inputs that the search has not seen.
  * @param labels [n] of all inputs
+ * @param until seconds on the examiner's clock
+ * @returns targets only for classes that were examined
+ * @throws UnsupportedReading where the model has no gradient
  */
 export async function screenPatches(
   examiner: Examiner,
@@ -171,36 +318,58 @@ export async function screenPatches(
   labels: Int32Array,
   classes: number,
   correct: readonly number[],
+  until?: number,
 ): Promise<PatchResult> {
   const began = examiner.now();
   // every second input, so that both halves hold all classes of ordered data
   const searched = correct.filter((_, k) => k % 2 === 0).slice(0, SEARCHED);
   const unseen = correct.filter((_, k) => k % 2 === 1);
   const candidates = candidatesOf(geometry);
-  const scanned = searched.slice(0, SCANNED);
   const parts = Array.from({ length: Math.ceil(candidates.length / CANDIDATES_AT_ONCE) }, (_, k) =>
     candidates.slice(k * CANDIDATES_AT_ONCE, (k + 1) * CANDIDATES_AT_ONCE),
   );
-  const scores = (await examiner.scan(geometry, parts, scanned)).map(({ hits }) => hits);
-  const settings = Array.from({ length: classes }, (_, target) => {
-    const best = scores.reduce((top, hits, k) => (hits[target]! > scores[top]![target]! ? k : top), 0);
-    return { target, start: candidates[best]!, searched: searched.length };
+  // half of the time for the places, half for improving the best of them
+  const scanned = await examiner.scan(geometry, parts, searched.slice(0, SCANNED), sliceOf(examiner, until, 2));
+  const scores = scanned.flatMap((piece, k) =>
+    "record" in piece ? piece.record.map(({ hits }, at) => ({ hits, candidate: parts[k]![at]! })) : [],
+  );
+  const settings = Array.from({ length: scores.length === 0 ? 0 : classes }, (_, target) => {
+    const best = scores.reduce((top, own) => (own.hits[target]! > top.hits[target]! ? own : top));
+    return { target, start: best.candidate, searched: searched.length };
   }).filter(({ target }) => unseen.some((i) => labels[i] !== target));
-  const targets: readonly PatchRecord[] = await examiner.fit(geometry, settings, [...searched, ...unseen]);
-  const strongest = targets.reduce((a, b) => (b.hits * a.trials > a.hits * b.trials ? b : a));
+  const fitted = settings.length === 0 ? [] : await examiner.fit(geometry, settings, [...searched, ...unseen], until);
+  const targets = fitted.flatMap((piece) => ("record" in piece ? [piece.record] : []));
+  const strongest = targets.reduce<PatchRecord | undefined>(
+    (a, b) => (a === undefined || b.hits * a.trials > a.hits * b.trials ? b : a),
+    undefined,
+  );
   return {
     geometry,
     targets,
-    candidates: candidates.length,
+    candidates: scores.length,
     searched: searched.length,
     run: {
       method: "patch-screen",
       title: "Screen for planted patches",
       purpose: "tampering",
-      options: { size: strongest.size, places: candidates.length / 2, shades: 2, searched: searched.length },
+      options: { size: patchSize(geometry), places: scores.length / 2, shades: 2, searched: searched.length },
       seconds: examiner.now() - began,
-      counts: { inputs: strongest.trials, moved: strongest.hits, movedByNoise: strongest.noiseHits },
+      counts: {
+        inputs: strongest?.trials ?? 0,
+        moved: strongest?.hits ?? 0,
+        movedByNoise: strongest?.noiseHits ?? 0,
+      },
       arithmetic: null,
     },
+    unexamined: [
+      ...missingPieces("Places of the screen for patches, in parts", scanned),
+      ...missingPieces("Classes of the screen for patches", fitted),
+    ],
   };
+}
+
+function missingPieces(title: string, pieces: readonly Piece<unknown>[]): Unexamined[] {
+  const missing = pieces.flatMap((piece) => ("record" in piece ? [] : [piece]));
+  const [first] = missing;
+  return first ? [{ title, epsilon: null, left: missing.length, of: pieces.length, reason: first.reason }] : [];
 }

@@ -1,38 +1,58 @@
 /** @file What an audit measures, before it is judged or shown. Positions are places among the inputs of the audit. */
 
 import type { Attack, AttackOptions } from "../attack/types.ts";
-import type { Answer, AttackRecord, BoundRecord } from "../examine.ts";
+import type { Answer, AttackRecord, BoundRecord, Unanswered } from "../examine.ts";
 import type { Norm, Threat } from "../problem.ts";
-import type { Verifier, VerifyOptions } from "../verify/types.ts";
+import type { UnknownReason, Verifier, VerifyOptions } from "../verify/types.ts";
 import type { Candidate, FitSettings, PatchRecord } from "./patch-screen.ts";
 import type { Geometry } from "./picture.ts";
 
 export type AttackBudget = Pick<AttackOptions, "steps" | "restarts">;
 
-/** How an audit gets its computing done, wherever that is. Answers come in the order of the positions. */
+/** Why a piece of work has no result, and a sentence about it. */
+export interface Missing {
+  readonly reason: Unanswered;
+  readonly message: string;
+}
+
+/** One piece of work of several: its record, or why there is none. */
+export type Piece<R> = { readonly record: R } | Missing;
+
+/**
+ * How an audit gets its computing done, wherever that is. Answers come in the order of the positions. What has not begun
+ * by `until`, seconds on the clock of `now`, is not examined.
+ */
 export interface Examiner {
   attack(
     attack: Attack,
     settings: { readonly threat: Threat } & AttackBudget,
     positions: readonly number[],
+    until?: number,
   ): Promise<readonly Answer<AttackRecord>[]>;
   /** @throws UnsupportedReading where the method does not apply to the model */
   bound(
     verifier: Verifier,
     settings: Pick<VerifyOptions, "threat"> & { readonly arithmetic: NonNullable<VerifyOptions["arithmetic"]> },
     positions: readonly number[],
+    until?: number,
   ): Promise<readonly Answer<BoundRecord>[]>;
-  /** @param parts candidates that are worked on together @returns one record a candidate, in their order */
+  /**
+   * @param parts candidates that are worked on together @returns one a part: what each of its candidates came to
+   * @throws UnsupportedReading as `bound`
+   */
   scan(
     geometry: Geometry,
     parts: readonly (readonly Candidate[])[],
     positions: readonly number[],
-  ): Promise<readonly { readonly hits: Int32Array }[]>;
+    until?: number,
+  ): Promise<readonly Piece<readonly { readonly hits: Int32Array }[]>[]>;
+  /** @throws UnsupportedReading as `bound` */
   fit(
     geometry: Geometry,
     settings: readonly FitSettings[],
     positions: readonly number[],
-  ): Promise<readonly PatchRecord[]>;
+    until?: number,
+  ): Promise<readonly Piece<PatchRecord>[]>;
   /** Seconds on a clock that only goes forward. */
   now(): number;
 }
@@ -50,6 +70,8 @@ export interface EpsilonResult {
   /** Positions that are got wrong somewhere in the set. */
   readonly falsified: ReadonlySet<number>;
   readonly certified: ReadonlySet<number>;
+  /** For positions that are neither: why no proof holds. */
+  readonly reasons: ReadonlyMap<number, UnknownReason>;
 }
 
 /** One method at one radius. */
@@ -68,6 +90,16 @@ export interface Refused {
   readonly reason: string;
 }
 
+/** Work that was planned and not done, or not whole. */
+export interface Unexamined {
+  readonly title: string;
+  readonly epsilon: number | null;
+  /** Inputs, candidates or classes that it did not get to, of so many. */
+  readonly left: number;
+  readonly of: number;
+  readonly reason: Unanswered;
+}
+
 export interface RobustnessResult {
   readonly norm: Norm;
   /** By rising epsilon. */
@@ -77,6 +109,7 @@ export interface RobustnessResult {
   readonly proofs: ReadonlyMap<number, { readonly method: string; readonly epsilon: number; readonly lower: number }>;
   readonly runs: readonly MethodRun[];
   readonly refused: readonly Refused[];
+  readonly unexamined: readonly Unexamined[];
 }
 
 /** A witness inside a proved radius: one of the two is wrong. */
@@ -88,9 +121,10 @@ export interface Contradiction {
 
 export interface PatchResult {
   readonly geometry: Geometry;
-  /** One a class. */
+  /** One a class that was examined. */
   readonly targets: readonly PatchRecord[];
   readonly candidates: number;
   readonly searched: number;
   readonly run: MethodRun;
+  readonly unexamined: readonly Unexamined[];
 }

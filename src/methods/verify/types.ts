@@ -7,7 +7,17 @@ import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
 import type { Batch, Threat } from "../problem.ts";
 
-export type UnknownReason = "relaxation-too-loose" | "timeout" | "memory" | "numerical" | "unsupported-op";
+export type UnknownReason =
+  | "relaxation-too-loose"
+  | "timeout"
+  | "memory"
+  | "numerical"
+  | "unsupported-op"
+  /** The time of the whole audit was used up before. */
+  | "time-budget"
+  | "interrupted"
+  /** A fault of this program: it is reported as such. */
+  | "internal-error";
 
 /** Time-out and incompleteness are `unknown`: never an error, never "robust". */
 export type Verdict =

@@ -10,6 +10,7 @@ import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { Found, MethodRun, PatchResult, RobustnessResult } from "../../methods/audit/types.ts";
 import type { Chunk, Prediction } from "../../methods/examine.ts";
 import { describeModel } from "../../methods/inspect.ts";
+import type { UnknownReason } from "../../methods/verify/types.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { epsilonText, percent } from "../format.ts";
 import type {
@@ -21,6 +22,7 @@ import type {
   ContractTerm,
   DataCard,
   Finding,
+  Incident,
   Limit,
   ModelCard,
   Robustness,
@@ -87,6 +89,7 @@ export interface AuditFacts {
   readonly backdoor: BackdoorResult | undefined;
   /** Why patches or backdoors were not examined, or not whole. */
   readonly unexamined: { readonly patches?: string | undefined; readonly backdoor?: string | undefined };
+  readonly incidents: readonly Incident[];
   readonly arithmetic: "float32" | "real";
   readonly gate: Partial<Gate>;
   readonly environment: AuditReport["environment"];
@@ -134,6 +137,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     backdoor,
     runs: runsOf(facts),
     environment: facts.environment,
+    incidents: facts.incidents,
     limits: limitsOf(facts),
   };
 }
@@ -159,7 +163,8 @@ function findingsOf(
 function patchEvidence({ geometry, patches, classes, unexamined }: AuditFacts): PatchEvidence {
   if (geometry === undefined) return { kind: "no-pictures" };
   const reason = unexamined.patches ?? "too few inputs of other classes";
-  return patches ? { kind: "screened", targets: patches.targets, classes, reason } : { kind: "not-examined", reason };
+  if (patches === undefined) return { kind: "not-examined", reason };
+  return { kind: "screened", targets: patches.targets, classes, reason, whole: patches.unexamined.length === 0 };
 }
 
 /** Said where one patch rules one class alone. */
@@ -210,7 +215,7 @@ function robustnessOf(facts: AuditFacts): Robustness {
 
 function bandPoint(
   facts: AuditFacts,
-  { epsilon, falsified, certified }: RobustnessResult["points"][number],
+  { epsilon, falsified, certified, reasons }: RobustnessResult["points"][number],
 ): BandPoint {
   const inputs = facts.predictions.length;
   const correct = correctOf(facts).length;
@@ -228,7 +233,14 @@ function bandPoint(
       falsified: falsified.size,
       unknown: correct - proved - falsified.size,
     },
+    unknownBy: countBy([...reasons.values()]),
   };
+}
+
+function countBy(reasons: readonly UnknownReason[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
 }
 
 const ran = ({ robustness }: AuditFacts, wanted: MethodRun["purpose"]): boolean =>

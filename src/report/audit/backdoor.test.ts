@@ -223,6 +223,7 @@ test("confirmed signs forbid shipping, an alarm alone leaves it open, and margin
     attackedUpper: proportion(90, 100),
     certifiedLower: proportion(80, 100),
     counts: { inputs: 100, correct: 98, certified: 80, falsified: 8, unknown: 10 },
+    unknownBy: {},
   };
   const decided = (scan: BackdoorScan) =>
     decide(

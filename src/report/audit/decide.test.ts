@@ -14,6 +14,7 @@ const band = (standing: number, certified: number | null): BandPoint => ({
   attackedUpper: proportion(standing, INPUTS),
   certifiedLower: certified === null ? null : proportion(certified, INPUTS),
   counts: { inputs: INPUTS, correct: 980, certified: certified ?? 0, falsified: 980 - standing, unknown: 0 },
+  unknownBy: {},
 });
 
 const patch = (hits: number): PatchRecord => ({
@@ -32,6 +33,7 @@ const screened = (hits: number): PatchEvidence => ({
   kind: "screened",
   targets: Array.from({ length: 10 }, (_, target) => ({ ...patch(target === 7 ? hits : 1), target })),
   classes: 10,
+  whole: true,
   reason: "",
 });
 
@@ -114,7 +116,7 @@ describe("an interval across a line is undecided, in every condition", () => {
           ...evidence({ ...band(900, 700), attackedUpper: standing, certifiedLower: proved }),
           accuracy,
           arithmetic,
-          patches: { kind: "screened", targets, classes: targets.length + missing, reason: "time budget" },
+          patches: { kind: "screened", targets, classes: targets.length + missing, whole: true, reason: "time budget" },
           backdoor: { ...SEARCHED, condition: { ...SEARCHED.condition, outcome: backdoor } },
         };
         const [clean, screen, search, robust] = outcomesOf(made, lines);
@@ -138,19 +140,28 @@ describe("an interval across a line is undecided, in every condition", () => {
 
   test("a patch at 33.3% whose interval ends at 59.1%", () => {
     // 5 of 15, by R's binom.test: 11.8 to 61.6; 7 of 21: 14.6 to 57.0
-    const few: PatchEvidence = { kind: "screened", targets: [{ ...patch(7), trials: 21 }], classes: 1, reason: "" };
+    const few: PatchEvidence = {
+      kind: "screened",
+      targets: [{ ...patch(7), trials: 21 }],
+      classes: 1,
+      whole: true,
+      reason: "",
+    };
     expect(outcomesOf({ ...evidence(band(900, 700)), patches: few })[1]).toBe("undecided");
   });
 
   test("what was not examined is never met", () => {
     const screen = (patches: PatchEvidence) => outcomesOf({ ...evidence(band(900, 700)), patches })[1];
     expect(screen({ kind: "not-examined", reason: "time budget" })).toBe("undecided");
-    expect(screen({ kind: "screened", targets: [], classes: 10, reason: "time budget" })).toBe("undecided");
-    const targets = Array.from({ length: 10 }, (_, target) => ({ ...patch(3), target }));
-    expect(screen({ kind: "screened", targets: targets.slice(1), classes: 10, reason: "time budget" })).toBe(
+    expect(screen({ kind: "screened", targets: [], classes: 10, whole: true, reason: "time budget" })).toBe(
       "undecided",
     );
-    expect(screen({ kind: "screened", targets, classes: 10, reason: "" })).toBe("met");
+    const targets = Array.from({ length: 10 }, (_, target) => ({ ...patch(3), target }));
+    expect(
+      screen({ kind: "screened", targets: targets.slice(1), classes: 10, whole: true, reason: "time budget" }),
+    ).toBe("undecided");
+    expect(screen({ kind: "screened", targets, classes: 10, whole: false, reason: "time budget" })).toBe("undecided");
+    expect(screen({ kind: "screened", targets, classes: 10, whole: true, reason: "" })).toBe("met");
   });
 });
 
@@ -159,7 +170,7 @@ describe("one class that stands out is a plant, several are a weakness", () => {
   const judged = (...hits: readonly number[]) =>
     outcomesOf({
       ...evidence(band(900, 700)),
-      patches: { kind: "screened", targets: targets(...hits), classes: hits.length, reason: "" },
+      patches: { kind: "screened", targets: targets(...hits), classes: hits.length, whole: true, reason: "" },
     })[1];
 
   test("88.9% to one class and 81.4% to the next condemn nothing, and ship nothing", () => {

@@ -37,7 +37,9 @@ export type PatchEvidence =
       readonly kind: "screened";
       readonly targets: readonly PatchRecord[];
       readonly classes: number;
-      /** Why a class is missing. */
+      /** Whether all places and classes were tried. */
+      readonly whole: boolean;
+      /** Why not. */
       readonly reason: string;
     };
 
@@ -119,19 +121,23 @@ function patchCondition({ patches, classNames }: Evidence, { patch }: Gate): Gat
   if (patches.kind === "not-examined") {
     return [{ sentence, outcome: "undecided", measured: `not examined: ${patches.reason}` }];
   }
-  const { targets, classes, reason } = patches;
+  const { targets, classes, reason, whole } = patches;
   const [strongest, next] = byObedience(targets);
   if (strongest === undefined) return [{ sentence, outcome: "undecided", measured: `not examined: ${reason}` }];
   const named = ({ target }: PatchRecord) => classNames[target] ?? `class ${target}`;
   const share = ({ hits, trials }: PatchRecord) => rate(proportion(hits, trials));
   const tried = byObedience(targets);
   const missing = classes - tried.length;
-  const met = missing === 0 && tried.every(({ hits, trials }) => proportion(hits, trials).upper <= patch);
+  const met = whole && missing === 0 && tried.every(({ hits, trials }) => proportion(hits, trials).upper <= patch);
   const several = next !== undefined && obeys(strongest, patch, targets.length);
   const parts = [
     `the strongest moves ${share(strongest)}, to ${named(strongest)}`,
     ...(several ? [`the next, to ${named(next)}, ${share(next)}`] : []),
-    ...(missing > 0 ? [`${missing} of ${classes} classes were not examined: ${reason}`] : []),
+    ...(missing > 0
+      ? [`${missing} of ${classes} classes were not examined: ${reason}`]
+      : whole
+        ? []
+        : [`not all places were tried: ${reason}`]),
   ];
   const outcome: Outcome = ruledClass(targets, patch) ? "failed" : met ? "met" : "undecided";
   return [{ sentence, outcome, measured: parts.join("; ") }];

@@ -6,7 +6,7 @@ import { epsilonText, integerText, numberText, percent, plural, signedText } fro
 import { html, type Markup } from "../markup.ts";
 import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
-import { boundWord, className, confidenceText, headlinePoint, isReal } from "../read.ts";
+import { boundWord, className, confidenceText, headlinePoint, isReal, unknownText } from "../read.ts";
 import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell, section, term } from "./parts.ts";
 
 const swatch = (kind: string, words: Markup | string): Markup =>
@@ -45,7 +45,11 @@ function pointsTable({ points, norm }: Robustness, real: boolean): Markup {
 }
 
 /** The headline point in sentences. */
-function reading(report: AuditReport, { epsilon, attackedUpper, certifiedLower, counts }: BandPoint): Markup {
+function reading(
+  report: AuditReport,
+  { epsilon, attackedUpper, certifiedLower, counts, unknownBy }: BandPoint,
+): Markup {
+  const why = unknownText(unknownBy);
   const labelled = report.data.cleanAccuracy !== null;
   const whatever = isReal(report) ? "by bounds that leave out rounding, which is no proof" : "whatever is tried";
   const stay = labelled ? "stay correct" : "keep their answer";
@@ -53,7 +57,7 @@ function reading(report: AuditReport, { epsilon, attackedUpper, certifiedLower, 
   const high =
     attackedUpper === null ? null : html` at most ${rateCell(attackedUpper)} of the inputs ${stay}; ${others}.`;
   const low = certifiedLower === null ? null : html` At least ${rateCell(certifiedLower)} ${stay} ${whatever}.`;
-  return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${integerText(counts.unknown)}</strong> of ${plural(counts.inputs, "input")} nobody knows yet.`;
+  return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${integerText(counts.unknown)}</strong> of ${plural(counts.inputs, "input")} nobody knows yet${why === "" ? "" : html` (why no proof holds: ${why})`}.`;
 }
 
 function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, position: number): Markup {

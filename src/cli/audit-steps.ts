@@ -1,0 +1,145 @@
+/**
+ * @file The steps of an audit in order, within its time. An error of one step, and time that runs out, leave the others be:
+ * what was not examined is said, and the report is written whatever happened.
+ */
+
+import {
+  attackRadii,
+  beginCourse,
+  contradictions,
+  proveRadii,
+  type RobustnessPlan,
+  resultOf,
+  screenPatches,
+} from "../methods/audit/measure.ts";
+import type { Geometry } from "../methods/audit/picture.ts";
+import type { BackdoorResult } from "../methods/audit/tampering.ts";
+import type { PatchResult, RobustnessResult, Unexamined } from "../methods/audit/types.ts";
+import { LEAST_IMAGES } from "../methods/backdoor/material.ts";
+import { UNANSWERED_WORDS } from "../methods/examine.ts";
+import { DEFAULT_GATE, ruledClass } from "../report/audit/decide.ts";
+import { raiseAlarm } from "./alarm.ts";
+import { searchBackdoor } from "./audit-backdoor.ts";
+import { examinerOf } from "./audit-examiner.ts";
+import type { Reference } from "./backdoor-reference.ts";
+import { type Budget, SHARES } from "./budget.ts";
+import type { Failure } from "./engine.ts";
+import { EXIT, explain } from "./errors.ts";
+import type { ExaminationSession, SessionOptions } from "./session.ts";
+
+/** Fewer right answers say nothing about patches. */
+const LEAST_FOR_PATCHES = 20;
+
+/** Verifiers that take little time for what they prove. */
+const CHEAP: readonly string[] = ["ibp", "crown-ibp"];
+
+export interface AuditPlan {
+  readonly path: string;
+  readonly robustness: RobustnessPlan;
+  readonly geometry: Geometry | undefined;
+  readonly budget: Budget;
+  readonly options: SessionOptions;
+  readonly reference: Reference | undefined;
+}
+
+export interface Measured {
+  readonly robustness: RobustnessResult;
+  readonly patches: PatchResult | undefined;
+  readonly backdoor: BackdoorResult | undefined;
+  /** Why patches or backdoors were not examined, or not whole. */
+  readonly unexamined: { readonly patches?: string | undefined; readonly backdoor?: string | undefined };
+  /** Work that time or an error kept from being done. */
+  readonly left: readonly Unexamined[];
+  readonly failures: readonly Failure[];
+}
+
+/** @throws CliError: usage, unsupported input, and the soundness alarm */
+export async function measureAudit(
+  session: ExaminationSession,
+  plan: AuditPlan,
+  signal: AbortSignal,
+): Promise<Measured> {
+  const { budget } = plan;
+  const examiner = examinerOf(session);
+  const course = beginCourse(plan.robustness, session.correct);
+  const own: Failure[] = [];
+  const stopped = () => signal.aborted || budget.spent();
+  const why = () => (signal.aborted ? UNANSWERED_WORDS.interrupted : UNANSWERED_WORDS["time-budget"]);
+
+  /** What a step came to; undefined where it failed by a fault of this program. */
+  async function step<T>(what: string, run: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await run();
+    } catch (error) {
+      const { code, line } = explain(error);
+      if (code === EXIT.interrupted && signal.aborted) return undefined;
+      if (code !== EXIT.internal) throw error;
+      own.push({ what, inputs: session.chunk.labels.length, reason: "internal-error", message: line });
+      session.progress.say(`${what}: ${line}`);
+      return undefined;
+    }
+  }
+  const prove = async (cheap: boolean, share: number) => {
+    for (const verifier of plan.robustness.verifiers.filter(({ id }) => CHEAP.includes(id) === cheap)) {
+      await step(`proving with ${verifier.title}`, () => proveRadii(examiner, course, verifier, budget.until(share)));
+    }
+  };
+
+  await step("attacking", () => attackRadii(examiner, course, budget.until(SHARES.attack)));
+  await prove(true, SHARES.cheapProof);
+  const screened = await screen(session, plan, examiner, step);
+  const patches = screened.result;
+  const obeyed = patches && ruledClass(patches.targets, DEFAULT_GATE.patch)?.target;
+  let noSearch = `fewer than ${LEAST_IMAGES} inputs`;
+  if (stopped()) noSearch = why();
+  const limits = { deadline: milliseconds(budget.until(SHARES.backdoor)), partial: true };
+  const failures = own.length;
+  const backdoor = stopped()
+    ? undefined
+    : await step("looking for backdoors", () => searchBackdoor(session, plan.options, plan.reference, obeyed, limits));
+  if (backdoor === undefined && own.length > failures) noSearch = UNANSWERED_WORDS["internal-error"];
+  if (backdoor === undefined && signal.aborted) noSearch = UNANSWERED_WORDS.interrupted;
+  await prove(false, SHARES.slowProof);
+
+  const robustness = resultOf(course);
+  const conflicts = plan.robustness.arithmetic === "float32" ? contradictions(robustness) : [];
+  if (conflicts.length > 0) raiseAlarm(plan.path, session, plan.robustness.norm, conflicts);
+  return {
+    robustness,
+    patches,
+    backdoor,
+    unexamined: { patches: screened.reason, backdoor: backdoor ? undefined : noSearch },
+    left: [...robustness.unexamined, ...(patches?.unexamined ?? [])],
+    failures: [...session.engine.failures, ...own],
+  };
+}
+
+const milliseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : 1000 * seconds;
+
+type Step = <T>(what: string, run: () => Promise<T>) => Promise<T | undefined>;
+
+async function screen(
+  { chunk, network, correct }: ExaminationSession,
+  { geometry, budget }: AuditPlan,
+  examiner: ReturnType<typeof examinerOf>,
+  step: Step,
+): Promise<{ readonly result: PatchResult | undefined; readonly reason: string | undefined }> {
+  if (!geometry) return { result: undefined, reason: "the inputs are no pictures" };
+  if (correct.length < LEAST_FOR_PATCHES) {
+    return { result: undefined, reason: `fewer than ${LEAST_FOR_PATCHES} right answers` };
+  }
+  let refused: string | undefined;
+  const result = await step("trying patches", () =>
+    screenPatches(examiner, geometry, chunk.labels, network.classes, correct, budget.until(SHARES.patches)).catch(
+      (error: unknown) => {
+        if (!(error instanceof Error) || error.name !== "UnsupportedReading") throw error;
+        refused = error.message;
+        return undefined;
+      },
+    ),
+  );
+  const [first] = result?.unexamined ?? [];
+  if (result) return { result, reason: first && UNANSWERED_WORDS[first.reason] };
+  return { result, reason: refused ?? UNANSWERED_WORDS["internal-error"] };
+}

@@ -1,0 +1,32 @@
+/** @file The time that an audit may take, shared out among its steps. */
+
+/** Seconds on a clock that only goes forward. */
+const now = (): number => performance.now() / 1000;
+
+export interface Budget {
+  /** Seconds in all; infinite without a limit. */
+  readonly seconds: number;
+  /** When a step must end that is given this share of what is left; undefined without a limit. */
+  until(share: number): number | undefined;
+  /** Whether nothing is left. */
+  spent(): boolean;
+}
+
+/** What assembling and writing the report needs. */
+const KEPT_SECONDS = 3;
+
+/** @param began when the audit began, in seconds of `performance.now()` */
+export function budgetOf(seconds: number, began: number): Budget {
+  const ends = began + Math.max(0, seconds - KEPT_SECONDS);
+  return {
+    seconds,
+    until: (share) => (Number.isFinite(seconds) ? now() + share * Math.max(0, ends - now()) : undefined),
+    spent: () => now() >= ends,
+  };
+}
+
+/**
+ * Shares of what is left, in the order of the steps: what a step does not need goes to those after it. Attacks first, for
+ * they alone can end in "do not ship"; then cheap proofs; slow proofs get what the searches for tampering leave.
+ */
+export const SHARES = { attack: 0.35, cheapProof: 0.2, patches: 0.4, backdoor: 0.6, slowProof: 1 } as const;
