@@ -155,20 +155,41 @@ async function probe(device: Device): Promise<string | undefined> {
   }
 }
 
+/**
+ * Quantised operators run one by one, as the file has them: the runtime would else put integer kernels in their place that
+ * quantise activations once more, and compute something else than the file says.
+ */
+const AS_WRITTEN = { session: { disable_quant_qdq: "1" } } as const;
+
 /** `Runtime.openModel`; needs no runtime, since a model file is opened once and not cached. */
 export async function openModel(
   bytes: Uint8Array,
   { name = "model", externalData = [] }: OpenOptions = {},
 ): Promise<Session> {
   const external = externalData.map((file) => ({ path: file.path, data: file.bytes }));
-  const options = { ...sessionOptions("cpu"), ...(external.length > 0 ? { externalData: external } : {}) };
+  const options = {
+    ...sessionOptions("cpu"),
+    extra: AS_WRITTEN,
+    ...(external.length > 0 ? { externalData: external } : {}),
+  };
   const session = await makeSession(bytes, options, name);
+  // sequences and maps beside the scores are left alone
+  const tensors = session.outputMetadata.filter((meta) => meta.isTensor);
+  const outputs = (tensors.length > 0 ? tensors : session.outputMetadata).map((meta) =>
+    fileport(meta, `${name}: output`),
+  );
   return wrap({
     name,
     device: "cpu",
     inputs: session.inputMetadata.map((meta) => fileport(meta, `${name}: input`)),
-    outputs: session.outputMetadata.map((meta) => fileport(meta, `${name}: output`)),
-    run: (feeds) => inNative(() => session.run(feeds)),
+    outputs,
+    run: (feeds) =>
+      inNative(() =>
+        session.run(
+          feeds,
+          outputs.map((port) => port.name),
+        ),
+      ),
     dispose: () => inNative(() => session.release()),
   });
 }

@@ -16,8 +16,8 @@ const MAX_MADE_ELEMENTS = 2 ** 24;
 const MAX_EVALUATED_ELEMENTS = 2000;
 
 export interface EmitterOptions {
-  /** A batch that the file fixes at 1 is read as any batch. */
-  readonly generalised: boolean;
+  /** The batch that the file fixes, where it is read as any batch; undefined where the file leaves it open. */
+  readonly fileBatch?: number | undefined;
   /** Refuse what would mix the samples of a batch. */
   readonly samplesAlone: boolean;
   /** Elements stored in the file. */
@@ -25,7 +25,7 @@ export interface EmitterOptions {
 }
 
 export class Emitter implements Builder {
-  readonly generalised: boolean;
+  readonly fileBatch: number | undefined;
   readonly samplesAlone: boolean;
   /** Given to the nodes that are emitted: the name of the file's node. */
   name: string | undefined;
@@ -34,8 +34,8 @@ export class Emitter implements Builder {
   readonly #work = new Map<Value, number>();
   #budget: number;
 
-  constructor({ generalised, samplesAlone, stored }: EmitterOptions) {
-    this.generalised = generalised;
+  constructor({ fileBatch, samplesAlone, stored }: EmitterOptions) {
+    this.fileBatch = fileBatch;
     this.samplesAlone = samplesAlone;
     this.#budget = MAX_MADE_ELEMENTS + 4 * stored;
   }

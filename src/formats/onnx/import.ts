@@ -1,15 +1,18 @@
 /** @file Reads an ONNX model into a graph of Assay's small op set. */
 
-import { isBatched, ShapeError } from "../../graph/dims.ts";
+import { isBatched } from "../../graph/dims.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { Dim, Graph, InputValue, Shape, Tensor, Value } from "../../graph/types.ts";
+import type { NodeSource } from "./body.ts";
+import { type Choice, chooseInput, chooseOutput, withSizes } from "./choose.ts";
+import { Conversion, guard, Scope } from "./conversion.ts";
 import { converters } from "./convert/index.ts";
+import { toldApart } from "./element.ts";
 import { Emitter } from "./emitter.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
-import { type Declared, type ModelSource, type NodeSource, readModel } from "./model.ts";
-import { OnnxNode } from "./node.ts";
-import type { Operand } from "./operand.ts";
-import { externalData, type ReadExternal, readTensor } from "./tensor.ts";
+import { type Declared, functionKey, type ModelSource, readModel } from "./model.ts";
+import { dataTypeOf } from "./proto.ts";
+import { type ExternalData, externalData, type ReadExternal, readTensor } from "./tensor.ts";
 
 export type { Declared, DeclaredDim } from "./model.ts";
 export type { ReadExternal } from "./tensor.ts";
@@ -19,8 +22,10 @@ export interface ImportOptions {
   readonly readExternal?: ReadExternal;
   /** Inputs to replace by constants. */
   readonly bind?: ReadonlyMap<string, Tensor>;
+  /** Read a classifier: one output of the file, and the one input that it depends on. Without it, all there are. */
+  readonly classifier?: Choice;
   /**
-   * `symbolic` reads a first axis that the file fixes at 1 as any batch where the model treats every sample alone;
+   * `symbolic` reads a first axis that the file fixes as any batch where the model treats every sample alone;
    * `as-declared` takes only an axis that the file leaves open as the batch.
    */
   readonly batch?: "symbolic" | "as-declared";
@@ -49,6 +54,11 @@ export interface OnnxModel {
   /** Of the file's nodes that the outputs need, in order. */
   readonly nodeNames: readonly string[];
   readonly warnings: readonly string[];
+  /**
+   * The first node that rounds to half precision, such as `Conv "conv1"`: from there on the file computes something else
+   * than the graph, which does not. Undefined where none does.
+   */
+  readonly half?: string;
   /** In the file's order; only where it was asked for. */
   readonly trace?: readonly TraceStep[];
 }
@@ -57,22 +67,46 @@ export interface OnnxModel {
  * @throws OnnxError one line with file, node, fact and way out, whatever the bytes
  * @throws UnsupportedError (an OnnxError) for a well-formed model with ops, types or shapes outside the op set
  */
-export function importOnnx(
-  bytes: Uint8Array,
-  { readExternal, bind = new Map(), batch = "symbolic", fileName, trace = false }: ImportOptions = {},
-): OnnxModel {
-  try {
-    const source = readModel(bytes);
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModel {
+  const { readExternal, bind = new Map(), batch = "symbolic", classifier, fileName, trace = false } = options;
+  return naming(fileName, () => {
+    const source = classifier ? readClassifier(bytes, classifier) : readModel(bytes);
     checkOps(source);
-    const tensors = new Map(bind);
     const external = readExternal && externalData(readExternal);
-    for (const [name, proto] of source.initializers)
-      if (source.needed.has(name)) tensors.set(name, readTensor(proto, name, external));
-    const { graph, warnings, steps } = convert(source, tensors, batch);
-    const { opset, irVersion, producer, inputs, outputs, nodes } = source;
-    const nodeNames = nodes.map(({ name }) => name);
-    const model = { graph, opset, irVersion, producer, inputs, outputs, nodeNames, warnings };
+    const tensors = readTensors(source, bind, external);
+    const { graph, warnings, steps, half } = convert(source, tensors, batch, external);
+    const { opset, irVersion, producer, inputs, outputs, body } = source;
+    const nodeNames = body.nodes.map(({ name }) => name);
+    const model = { graph, opset, irVersion, producer, inputs, outputs, nodeNames, warnings, ...(half && { half }) };
     return trace ? { ...model, trace: steps } : model;
+  });
+}
+
+/** What a file says of itself, without reading what it computes. */
+export interface OnnxOutline {
+  readonly inputs: readonly Declared[];
+  readonly outputs: readonly Declared[];
+  /** What the choice comes to. */
+  readonly input: Declared;
+  readonly output: string;
+}
+
+/** @throws OnnxError as importOnnx does, where the choice cannot be made */
+export const outlineOnnx = (bytes: Uint8Array, choice: Choice = {}, fileName?: string): OnnxOutline =>
+  naming(fileName, () => {
+    const { inputs, outputs, free, body } = readClassifier(bytes, choice);
+    return { inputs, outputs, input: free[0]!, output: body.outputs[0]! };
+  });
+
+function readClassifier(bytes: Uint8Array, choice: Choice): ModelSource {
+  const source = readModel(bytes, (ports) => [chooseOutput(ports, choice)]);
+  return { ...source, free: [withSizes(chooseInput(source, choice), choice.sizes)] };
+}
+
+/** Errors of one line that begins with the file. */
+function naming<T>(fileName: string | undefined, run: () => T): T {
+  try {
+    return run();
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const Kind = error instanceof UnsupportedError ? UnsupportedError : OnnxError;
@@ -80,11 +114,28 @@ export function importOnnx(
   }
 }
 
+interface Tensors {
+  readonly values: ReadonlyMap<string, Tensor>;
+  readonly types: ReadonlyMap<string, number | undefined>;
+}
+
+function readTensors({ body }: ModelSource, bind: ImportOptions["bind"], external: ExternalData | undefined): Tensors {
+  const values = new Map(bind);
+  const types = new Map<string, number | undefined>();
+  for (const [name, proto] of body.initializers) {
+    if (!body.needed.has(name)) continue;
+    values.set(name, readTensor(proto, name, external));
+    types.set(name, toldApart(proto.dataType));
+  }
+  return { values, types };
+}
+
 /** All unsupported ops of the file in one message. */
-function checkOps({ nodes, opset }: ModelSource): void {
+function checkOps({ body: { nodes }, functions, opset }: ModelSource): void {
   const missing = new Map<string, { first: NodeSource; count: number }>();
   for (const node of nodes) {
-    if (converters.has(node.op)) continue;
+    if (converters.has(node.op) || node.op === "If" || functions.has(functionKey(node.op, node.proto.overload)))
+      continue;
     const known = missing.get(node.op) ?? { first: node, count: 0 };
     known.count++;
     missing.set(node.op, known);
@@ -104,41 +155,71 @@ function checkOps({ nodes, opset }: ModelSource): void {
 /** One way to take the batch axis. */
 interface Reading {
   readonly shapes: ReadonlyMap<string, Shape>;
-  /** The batch is read where the file fixes it at 1: reshapes to that 1 mean the batch. */
-  readonly generalised: boolean;
+  /** The batch is read as any where the file fixes it at this: reshapes to it mean the batch. */
+  readonly fileBatch?: number | undefined;
   /** Refuse what would mix the samples of a batch. */
   readonly samplesAlone: boolean;
+}
+
+interface Converted extends Built {
+  readonly warnings: readonly string[];
 }
 
 /** Tries to take every sample alone in a batch of any size; a model that does not allow it gets a fixed size. */
 function convert(
   source: ModelSource,
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: Tensors,
   batch: "symbolic" | "as-declared",
-): { graph: Graph; steps: readonly TraceStep[]; warnings: string[] } {
-  const declared = declaredShapes(source, tensors);
-  const read = (shapes: ReadonlyMap<string, Shape>, generalised: boolean, samplesAlone: boolean) =>
-    build(source, tensors, { shapes, generalised, samplesAlone });
-  const warnings = declaresDouble(source)
-    ? ["the file computes in double; float32 results differ from its own in their last digits"]
-    : [];
-  if (batch === "as-declared") return { ...read(declared, false, false), warnings };
+  external: ExternalData | undefined,
+): Converted {
+  const declared = declaredShapes(source, tensors.values);
+  const read = (reading: Reading): Converted => {
+    const built = build(source, tensors, reading, external);
+    return { ...built, warnings: precisionOf(source, built.half) };
+  };
+  if (batch === "as-declared") return read({ shapes: declared, samplesAlone: false });
   const open = [...declared.values()].some(isBatched);
   checkBatchFirst(declared);
-  const shapes = open ? declared : replaceFirst(declared, 1, "N");
-  const fixed = open ? replaceFirst(declared, "N", 1) : declared;
-  const remark = open ? "it is read for one sample at a time" : "the batch size is fixed as the file declares it";
-  if (![...shapes.values()].some(isBatched)) {
-    if (declared.size > 0) warnings.push(`no input begins with a batch axis of size 1: ${remark}`);
-    return { ...read(fixed, false, false), warnings };
-  }
+  const fileBatch = open ? undefined : fixedBatch(declared);
+  const shapes = fileBatch === undefined ? declared : replaceFirst(declared, fileBatch, "N");
+  const fixed = { shapes: open ? replaceFirst(declared, "N", 1) : declared, samplesAlone: false };
+  if (!open && fileBatch === undefined) return read(fixed);
   try {
-    return { ...read(shapes, !open, true), warnings };
+    const generalised = read({ shapes, fileBatch, samplesAlone: true });
+    // a size that is no batch comes out elsewhere, or not at all
+    if (fileBatch === undefined || fileBatch === 1 || generalised.graph.outputs.every(isRows)) return generalised;
+    return read(fixed);
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
-    warnings.push(`not every sample is treated alone (${error.message}): ${remark}`);
-    return { ...readOr(() => read(fixed, false, false), open ? error : undefined), warnings };
+    const alone = readOr(() => read(fixed), open ? error : undefined);
+    const [first] = alone.graph.outputs[0]?.value.shape ?? [];
+    if (!open && fileBatch !== 1 && first !== fileBatch) return alone;
+    const remark = open ? "it is read for one sample at a time" : "the batch size is fixed as the file declares it";
+    return {
+      ...alone,
+      warnings: [...alone.warnings, `not every sample is treated alone (${error.message}): ${remark}`],
+    };
   }
+}
+
+/** The size of a first axis that may be the batch: 1 where any input has it, else that of the only input. */
+function fixedBatch(shapes: ReadonlyMap<string, Shape>): number | undefined {
+  const all = [...shapes.values()];
+  if (all.some(([first]) => first === 1)) return 1;
+  const [only, ...more] = all;
+  return only && more.length === 0 && only.length > 1 ? (only[0] as number) : undefined;
+}
+
+const isRows = ({ value: { shape } }: { readonly value: Value }): boolean => shape.length > 1 && shape[0] === "N";
+
+function precisionOf({ free }: ModelSource, half: string | undefined): string[] {
+  const double = free.some(({ elementType }) => elementType === "double");
+  return [
+    ...(double ? ["the file computes in double; float32 results differ from its own in their last digits"] : []),
+    ...(half
+      ? [`the file computes in float16 from ${half} on: attacks run through it, but no bound covers its rounding`]
+      : []),
+  ];
 }
 
 /** @throws `first` in place of a second OnnxError */
@@ -153,8 +234,6 @@ function readOr<T>(run: () => T, first: OnnxError | undefined): T {
 const replaceFirst = (shapes: ReadonlyMap<string, Shape>, from: Dim, to: Dim): Map<string, Shape> =>
   new Map([...shapes].map(([name, shape]) => [name, shape[0] === from ? [to, ...shape.slice(1)] : shape]));
 
-const declaresDouble = ({ inputs }: ModelSource): boolean => inputs.some(({ elementType }) => elementType === "double");
-
 function checkBatchFirst(shapes: ReadonlyMap<string, Shape>): void {
   for (const [name, shape] of shapes) {
     const axis = shape.findLastIndex((dim) => typeof dim !== "number");
@@ -166,8 +245,8 @@ function checkBatchFirst(shapes: ReadonlyMap<string, Shape>): void {
 }
 
 /** Sizes as declared; the one axis that is left open is the batch. */
-function declaredShapes({ inputs }: ModelSource, tensors: ReadonlyMap<string, Tensor>): Map<string, Shape> {
-  const free = inputs.filter(({ name }) => !tensors.has(name));
+function declaredShapes({ free: all }: ModelSource, tensors: ReadonlyMap<string, Tensor>): Map<string, Shape> {
+  const free = all.filter(({ name }) => !tensors.has(name));
   let batchName: string | undefined;
   const shapes = free.map(({ name, shape }): [string, Shape] => {
     if (!shape) throw new UnsupportedError(`its input "${name}" declares no shape; export it with one`);
@@ -194,63 +273,43 @@ function declaredShapes({ inputs }: ModelSource, tensors: ReadonlyMap<string, Te
 interface Built {
   readonly graph: Graph;
   readonly steps: readonly TraceStep[];
+  readonly half: string | undefined;
 }
 
-function build(source: ModelSource, tensors: ReadonlyMap<string, Tensor>, reading: Reading): Built {
+function build(
+  source: ModelSource,
+  { values, types }: Tensors,
+  reading: Reading,
+  external: ExternalData | undefined,
+): Built {
+  const { body, opset, functions } = source;
   let stored = 0;
-  for (const tensor of tensors.values()) stored += tensor.data.length;
+  for (const tensor of values.values()) stored += tensor.data.length;
   const emitter = new Emitter({ ...reading, stored });
-  const operands = new Map<string, Operand>();
+  const scope = new Scope();
   const inputs: InputValue[] = [];
-  for (const [name, tensor] of tensors) operands.set(name, emitter.constant(tensor));
-  for (const { name, dtype } of source.inputs) {
+  for (const [name, tensor] of values) scope.set(name, emitter.constant(tensor), types.get(name));
+  for (const { name, dtype, elementType } of source.free) {
     const shape = reading.shapes.get(name);
     if (!shape) continue;
     const input = guard(() => emitter.input(name, shape, dtype), `input "${name}"`);
-    operands.set(name, input);
+    scope.set(name, input, toldApart(dataTypeOf(elementType)));
     inputs.push(input);
   }
-  for (const node of source.nodes) convertNode(source, node, operands, emitter);
-  const outputs = source.outputs.map(({ name }) => {
-    const operand = operands.get(name)!;
+  const conversion = new Conversion({ emitter, functions, external });
+  conversion.convert(body, scope, opset);
+  const outputs = body.outputs.map((name) => {
+    const { operand } = scope.get(name)!;
     if (operand.kind !== "dims") return { name, value: operand };
     if (operand.entries.some((entry) => typeof entry !== "number"))
       throw new UnsupportedError(`its output "${name}" is the batch size itself, which is not supported`);
     return { name, value: emitter.ints(operand.entries as number[], operand.shape) };
   });
-  const steps = source.nodes.flatMap(({ place, outputs: names }) =>
+  const steps = body.nodes.flatMap(({ place, outputs: names }) =>
     names.flatMap((tensor): TraceStep[] => {
-      const operand = operands.get(tensor);
+      const operand = scope.get(tensor)?.operand;
       return operand && operand.kind !== "dims" ? [{ tensor, place, value: operand }] : [];
     }),
   );
-  return { graph: makeGraph(inputs, outputs), steps };
-}
-
-function convertNode(source: ModelSource, node: NodeSource, operands: Map<string, Operand>, emitter: Emitter): void {
-  emitter.name = node.name;
-  const inputs = node.inputs.map((name) => operands.get(name));
-  // trailing inputs may be left out by an empty name
-  while (inputs.length > 0 && inputs.at(-1) === undefined) inputs.pop();
-  const convertOp = converters.get(node.op)!;
-  const context = { opset: source.opset, emitter, needed: source.needed };
-  const results = guard(() => [convertOp(new OnnxNode(node, inputs, context))].flat(), node.place);
-  node.outputs.forEach((name, i) => {
-    const result = results[i];
-    if (result) operands.set(name, result);
-    else if (name !== "" && source.needed.has(name))
-      throw new UnsupportedError(`its output ${i} is used, which is not supported`, { node: node.place });
-  });
-}
-
-/** Shape errors become errors of the node. */
-function guard<T>(run: () => T, place: string): T {
-  try {
-    return run();
-  } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
-    // the builder's own place is that of an op of this program, not of the file
-    const inner = error.cause instanceof ShapeError ? error.cause.message : "";
-    throw new OnnxError(error.message.slice(error.message.indexOf(inner)), { node: place }, { cause: error });
-  }
+  return { graph: makeGraph(inputs, outputs), steps, half: conversion.half };
 }

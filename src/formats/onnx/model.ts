@@ -1,46 +1,33 @@
 /** @file A decoded and checked model: names resolve, nodes are in execution order, what no output needs is gone. */
 
 import type { DType } from "../../graph/types.ts";
+import { type Body, isDefaultDomain, operatorName, readBody } from "./body.ts";
+import { isNarrow } from "./element.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
 import {
   DATA_TYPE,
   dataTypeName,
   decodeModel,
-  type GraphProto,
+  type FunctionProto,
   type ModelProto,
-  type NodeProto,
-  type TensorProto,
   type ValueInfoProto,
 } from "./proto.ts";
 
 /** Opset 6, of the first PyTorch exports, differs from 7 in how two operands are aligned. */
 export const OLDEST_OPSET = 6;
-export const NEWEST_OPSET = 21;
-
-/** The largest networks in use have a few ten thousand. */
-const MAX_NODES = 100_000;
+export const NEWEST_OPSET = 25;
 
 /** A dimension as the file declares it: a size, a parameter's name, or nothing. */
 export type DeclaredDim = number | string | undefined;
 
 export interface Declared {
   readonly name: string;
-  readonly dtype: DType;
-  /** As the file has it: "float", "double", "int32", "int64" or "bool". */
+  /** What it is read as; whole numbers of fewer than 32 bits as floats. Undefined for what cannot be read. */
+  readonly dtype: DType | undefined;
+  /** As the file has it: "float", "double", "uint8", …; "no tensor" for sequences, maps and optionals. */
   readonly elementType: string;
   /** undefined where the file gives no shape. */
   readonly shape: readonly DeclaredDim[] | undefined;
-}
-
-/** A node that is needed, with a name to call it by. */
-export interface NodeSource {
-  readonly proto: NodeProto;
-  readonly op: string;
-  /** `Conv "conv1"`: its own name, or its output's. */
-  readonly place: string;
-  readonly name: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
 }
 
 export interface ModelSource {
@@ -50,41 +37,63 @@ export interface ModelSource {
   /** Inputs without an initializer. */
   readonly inputs: readonly Declared[];
   readonly outputs: readonly Declared[];
-  readonly initializers: ReadonlyMap<string, TensorProto>;
-  readonly nodes: readonly NodeSource[];
-  /** Tensors that something needs. */
-  readonly needed: ReadonlySet<string>;
+  /** Those of them that the graph is to have. */
+  readonly free: readonly Declared[];
+  /** What the wanted outputs need. */
+  readonly body: Body;
+  /** By domain, name and overload: see `functionKey`. */
+  readonly functions: ReadonlyMap<string, FunctionProto>;
 }
 
 /**
+ * @param choose names of the outputs that are wanted, of those there are; all of them where it is missing
  * @throws OnnxError for bytes that are no ONNX model, names that do not resolve, cycles
- * @throws UnsupportedError for opsets outside 6 to 21, other domains, sparse weights
+ * @throws UnsupportedError for opsets that are too old or too new, sparse weights
  */
-export function readModel(bytes: Uint8Array): ModelSource {
+export function readModel(bytes: Uint8Array, choose?: (source: Ports) => readonly string[]): ModelSource {
   const proto = decode(bytes);
   const { graph } = proto;
   if (!graph) throw new OnnxError("holds no graph: it is not an ONNX model");
   if (!graph.output?.length) throw new OnnxError("its graph has no outputs: it is not a complete ONNX model");
-  const outputNames = graph.output.map((output) => output.name ?? "");
-  if (outputNames.includes("") || new Set(outputNames).size !== outputNames.length)
+  const names = graph.output.map((output) => output.name ?? "");
+  if (names.includes("") || new Set(names).size !== names.length)
     throw new OnnxError("has an output without a name, or two of one name");
-  const count = graph.node?.length ?? 0;
-  if (count > MAX_NODES) throw new UnsupportedError(`has ${count} nodes; at most ${MAX_NODES} are read`);
   const opset = readOpset(proto);
-  const initializers = readInitializers(graph);
-  const inputs = (graph.input ?? []).filter((input) => !initializers.has(input.name ?? "")).map(declare);
-  const nodes = (graph.node ?? []).map(nodeSource);
-  const makers = nameMakers(nodes, inputs, initializers);
-  const ordered = order(nodes, makers, outputNames);
+  const initialized = new Set((graph.initializer ?? []).map(({ name }) => name ?? ""));
+  const inputs = (graph.input ?? []).filter((input) => !initialized.has(input.name ?? "")).map(declare);
+  const outputs = graph.output.map(declare);
+  const wanted = choose?.({ inputs, outputs }) ?? names;
+  const body = readBody(
+    graph,
+    inputs.map(({ name }) => name),
+    wanted,
+  );
+  for (const port of [...inputs.filter(({ name }) => body.needed.has(name)), ...outputs])
+    if (choose === undefined || body.needed.has(port.name)) checkDeclared(port);
   return {
     irVersion: proto.irVersion ?? 0,
     opset,
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(" "),
     inputs,
-    outputs: graph.output.map(declare),
-    initializers,
-    ...ordered,
+    outputs,
+    free: inputs,
+    body,
+    functions: readFunctions(proto),
   };
+}
+
+/** The inputs and outputs of a file. */
+export interface Ports {
+  readonly inputs: readonly Declared[];
+  readonly outputs: readonly Declared[];
+}
+
+export const functionKey = (op: string, overload: string | undefined): string => `${op}:${overload ?? ""}`;
+
+function readFunctions({ functions = [] }: ModelProto): Map<string, FunctionProto> {
+  return new Map(
+    functions.map((proto) => [functionKey(operatorName(proto.domain, proto.name), proto.overload), proto]),
+  );
 }
 
 function decode(bytes: Uint8Array): ModelProto {
@@ -97,7 +106,8 @@ function decode(bytes: Uint8Array): ModelProto {
   }
 }
 
-function readOpset({ opsetImport = [] }: ModelProto): number {
+/** Of a model or a function. @throws OnnxError, UnsupportedError */
+export function readOpset({ opsetImport = [] }: Pick<ModelProto, "opsetImport">): number {
   const versions = opsetImport.filter(({ domain }) => isDefaultDomain(domain)).map(({ version }) => version ?? 0);
   if (versions.length === 0 && opsetImport.length > 0)
     throw new UnsupportedError(`uses no standard ops, only "${opsetImport[0]!.domain}"; such ops are not supported`);
@@ -110,26 +120,12 @@ function readOpset({ opsetImport = [] }: ModelProto): number {
   return opset;
 }
 
-const isDefaultDomain = (domain: string | undefined): boolean => !domain || domain === "ai.onnx";
-
-function readInitializers(graph: GraphProto): Map<string, TensorProto> {
-  if (graph.sparseInitializer?.length)
-    throw new UnsupportedError("holds sparse weights, which are not supported; save them dense");
-  const initializers = new Map<string, TensorProto>();
-  for (const tensor of graph.initializer ?? []) {
-    const name = tensor.name ?? "";
-    if (name === "") throw new OnnxError("holds an initializer without a name");
-    if (initializers.has(name)) throw new OnnxError(`holds two initializers "${name}"`);
-    initializers.set(name, tensor);
-  }
-  return initializers;
-}
-
-/** Element types of inputs and outputs; narrower integers are read as int. */
+/** What a type is read as; narrower integers only where they are given as such, as inputs and constants. */
 export function dtypeOf(type: number | undefined): DType | undefined {
   switch (type) {
     case DATA_TYPE.FLOAT:
     case DATA_TYPE.DOUBLE:
+    case DATA_TYPE.FLOAT16:
       return "float";
     case DATA_TYPE.INT32:
     case DATA_TYPE.INT64:
@@ -143,13 +139,8 @@ export function dtypeOf(type: number | undefined): DType | undefined {
 
 function declare({ name = "", type }: ValueInfoProto): Declared {
   const tensor = type?.tensorType;
-  if (!tensor) throw new UnsupportedError(`"${name}" is not a tensor; sequences, maps and optionals are not supported`);
-  const dtype = dtypeOf(tensor.elemType);
-  if (!dtype)
-    throw new UnsupportedError(
-      `"${name}" holds ${dataTypeName(tensor.elemType)}; supported are float, double, int32, int64 and bool: convert the model to float32`,
-    );
-  const shape = tensor.shape?.dim?.map((dim) =>
+  const elemType = tensor?.elemType;
+  const shape = tensor?.shape?.dim?.map((dim) =>
     dim.value === "dimValue" ? dim.dimValue : dim.value === "dimParam" && dim.dimParam ? dim.dimParam : undefined,
   );
   // some exporters write −1 for an unknown size
@@ -157,75 +148,17 @@ function declare({ name = "", type }: ValueInfoProto): Declared {
   if (impossible !== undefined) throw new OnnxError(`"${name}" has the impossible size ${impossible}`);
   return {
     name,
-    dtype,
-    elementType: dataTypeName(tensor.elemType),
+    dtype: isNarrow(elemType) ? "float" : dtypeOf(elemType),
+    elementType: tensor ? dataTypeName(elemType) : "no tensor",
     shape: shape?.map((dim) => (dim === -1 ? undefined : dim)),
   };
 }
 
-function nodeSource(proto: NodeProto, index: number): NodeSource {
-  const op = proto.opType ?? "";
-  const outputs = proto.output ?? [];
-  const name = proto.name || outputs.find((output) => output !== "") || `number ${index}`;
-  const domain = isDefaultDomain(proto.domain) ? "" : `${proto.domain}.`;
-  return { proto, op: domain + op, place: `${domain}${op} "${name}"`, name, inputs: proto.input ?? [], outputs };
-}
-
-/** Who makes each tensor; undefined for inputs and initializers. */
-function nameMakers(
-  nodes: readonly NodeSource[],
-  inputs: readonly Declared[],
-  initializers: ReadonlyMap<string, TensorProto>,
-): Map<string, NodeSource | undefined> {
-  const makers = new Map<string, NodeSource | undefined>();
-  const claim = (name: string, maker: NodeSource | undefined) => {
-    if (makers.has(name)) throw new OnnxError(`two things make the tensor "${name}"`, { node: maker?.place });
-    makers.set(name, maker);
-  };
-  for (const name of initializers.keys()) claim(name, undefined);
-  for (const { name } of inputs) claim(name, undefined);
-  for (const node of nodes) for (const name of node.outputs) if (name !== "") claim(name, node);
-  return makers;
-}
-
-/** Depth-first from the outputs, without recursion: a hostile file may hold a chain of a million nodes. */
-function order(
-  nodes: readonly NodeSource[],
-  makers: ReadonlyMap<string, NodeSource | undefined>,
-  outputs: readonly string[],
-): { nodes: NodeSource[]; needed: Set<string> } {
-  const needed = new Set<string>(outputs);
-  const state = new Map<NodeSource, "open" | "done">();
-  const ordered: NodeSource[] = [];
-  const stack: { readonly node: NodeSource; next: number }[] = [];
-  const visit = (name: string, user: NodeSource | undefined) => {
-    if (name === "") return;
-    needed.add(name);
-    const maker = makers.get(name);
-    if (!maker && !makers.has(name)) throw new OnnxError(`nothing makes the tensor "${name}"`, { node: user?.place });
-    if (!maker || state.get(maker) === "done") return;
-    if (state.get(maker) === "open") throw new OnnxError(`its result depends on itself`, { node: maker.place });
-    state.set(maker, "open");
-    stack.push({ node: maker, next: 0 });
-  };
-  for (const output of outputs) {
-    visit(output, undefined);
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      if (top.next < top.node.inputs.length) visit(top.node.inputs[top.next++]!, top.node);
-      else {
-        state.set(top.node, "done");
-        ordered.push(top.node);
-        stack.pop();
-      }
-    }
-  }
-  // the file's own order, where it is one: messages then come in an order that readers of the file expect
-  const position = new Map(nodes.map((node, index) => [node, index]));
-  const inFileOrder = ordered.toSorted((a, b) => position.get(a)! - position.get(b)!);
-  const seen = new Set<NodeSource>();
-  const sorted = inFileOrder.every((node) => {
-    seen.add(node);
-    return node.inputs.every((name) => !makers.get(name) || seen.has(makers.get(name)!));
-  });
-  return { nodes: sorted ? inFileOrder : ordered, needed };
+function checkDeclared({ name, dtype, elementType }: Declared): void {
+  if (elementType === "no tensor")
+    throw new UnsupportedError(`"${name}" is not a tensor; sequences, maps and optionals are not supported`);
+  if (!dtype)
+    throw new UnsupportedError(
+      `"${name}" holds ${elementType}; supported are floats, integers up to 64 bits and bool: convert the model to float32`,
+    );
 }

@@ -2,15 +2,23 @@
 
 import type { OpAttrs, OpName } from "../../graph/signatures.ts";
 import type { Dim, Shape, Tensor, Value } from "../../graph/types.ts";
+import type { NodeSource } from "./body.ts";
 import type { Emitter } from "./emitter.ts";
 import { OnnxError, UnsupportedError } from "./error.ts";
-import type { NodeSource } from "./model.ts";
 import { asDims, moveDims, type Operand } from "./operand.ts";
 import type { AttributeProto, TensorProto } from "./proto.ts";
 import { readTensor } from "./tensor.ts";
 
 /** Where attributes hold longer lists than any op has a use for. */
 const MAX_LIST = 1 << 20;
+
+export interface NodeContext {
+  readonly opset: number;
+  readonly emitter: Emitter;
+  readonly needed: ReadonlySet<string>;
+  /** Of the operands: a TensorProto.DataType for half precision and whole numbers of few bits. */
+  readonly types?: readonly (number | undefined)[];
+}
 
 export class OnnxNode {
   readonly source: NodeSource;
@@ -19,17 +27,16 @@ export class OnnxNode {
   readonly #operands: readonly (Operand | undefined)[];
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
   readonly #needed: ReadonlySet<string>;
+  readonly #types: readonly (number | undefined)[];
 
-  constructor(
-    source: NodeSource,
-    operands: readonly (Operand | undefined)[],
-    { opset, emitter, needed }: { opset: number; emitter: Emitter; needed: ReadonlySet<string> },
-  ) {
+  constructor(source: NodeSource, operands: readonly (Operand | undefined)[], context: NodeContext) {
+    const { opset, emitter, needed, types = [] } = context;
     this.source = source;
     this.opset = opset;
     this.b = emitter;
     this.#operands = operands;
     this.#needed = needed;
+    this.#types = types;
     this.#attributes = new Map((source.proto.attribute ?? []).map((attribute) => [attribute.name ?? "", attribute]));
     if (this.#attributes.size !== (source.proto.attribute ?? []).length)
       throw this.error("has two attributes of one name");
@@ -61,6 +68,11 @@ export class OnnxNode {
 
   has(index: number): boolean {
     return this.#operands[index] !== undefined;
+  }
+
+  /** A TensorProto.DataType for half precision and whole numbers of few bits, which are read as floats; else undefined. */
+  typeOf(index: number): number | undefined {
+    return this.#types[index];
   }
 
   operand(index: number): Operand {

@@ -27,7 +27,7 @@ export interface AttributeProto {
   readonly i?: number;
   readonly s?: Uint8Array;
   readonly t?: TensorProto | null;
-  readonly g?: object | null;
+  readonly g?: GraphProto | null;
   readonly floats?: readonly number[];
   readonly ints?: readonly number[];
   readonly strings?: readonly Uint8Array[];
@@ -39,6 +39,7 @@ export interface NodeProto {
   readonly name?: string;
   readonly opType?: string;
   readonly domain?: string;
+  readonly overload?: string;
   readonly attribute?: readonly AttributeProto[];
 }
 
@@ -77,7 +78,22 @@ export interface ModelProto {
   readonly producerName?: string;
   readonly producerVersion?: string;
   readonly graph?: GraphProto | null;
-  readonly functions?: readonly { readonly name?: string; readonly domain?: string }[];
+  readonly functions?: readonly FunctionProto[];
+}
+
+/** A node's operator written in others, in the file itself. */
+export interface FunctionProto {
+  readonly name?: string;
+  readonly domain?: string;
+  readonly overload?: string;
+  readonly input?: readonly string[];
+  readonly output?: readonly string[];
+  /** Names without a default. */
+  readonly attribute?: readonly string[];
+  /** With their defaults. */
+  readonly attributeProto?: readonly AttributeProto[];
+  readonly node?: readonly NodeProto[];
+  readonly opsetImport?: readonly { readonly domain?: string; readonly version?: number }[];
 }
 
 /** TensorProto.DataType. */
@@ -104,6 +120,10 @@ export const dataTypeName = (type: number | undefined): string =>
   Object.entries(DATA_TYPE)
     .find(([, code]) => code === type)?.[0]
     ?.toLowerCase() ?? `data type ${type}`;
+
+/** The inverse of `dataTypeName`. */
+export const dataTypeOf = (name: string): number | undefined =>
+  (DATA_TYPE as Readonly<Record<string, number>>)[name.toUpperCase()];
 
 /** AttributeProto.AttributeType, those that Assay writes. */
 export const ATTRIBUTE_TYPE = { FLOAT: 1, INT: 2, STRING: 3, TENSOR: 4, FLOATS: 6, INTS: 7 } as const;

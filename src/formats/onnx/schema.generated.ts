@@ -169,6 +169,10 @@ export const onnxSchema: INamespace = {
        "type": "string",
        "id": 7
       },
+      "overload": {
+       "type": "string",
+       "id": 8
+      },
       "attribute": {
        "rule": "repeated",
        "type": "AttributeProto",
@@ -681,6 +685,15 @@ export const onnxSchema: INamespace = {
       "domain": {
        "type": "string",
        "id": 10
+      },
+      "attributeProto": {
+       "rule": "repeated",
+       "type": "AttributeProto",
+       "id": 11
+      },
+      "overload": {
+       "type": "string",
+       "id": 13
       }
      },
      "reserved": [

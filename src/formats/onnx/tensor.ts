@@ -1,6 +1,7 @@
 /** @file TensorProto → Tensor: sizes are checked against the bytes present before anything is allocated. */
 
 import type { Tensor } from "../../graph/types.ts";
+import { fromHalf } from "../float16.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
 import { DATA_TYPE, dataTypeName, type TensorProto } from "./proto.ts";
 
@@ -46,7 +47,7 @@ const saturate = (value: number): number => Math.max(-(2 ** 31), Math.min(2 ** 3
 /**
  * Floats stay views of `rawData` where its alignment allows.
  *
- * @throws UnsupportedError for float16, quantised, string and complex elements
+ * @throws UnsupportedError for strings, complex numbers, bfloat16 and numbers of fewer than 8 bits
  * @throws OnnxError when shape and bytes differ, or a value is not finite (one ±∞ alone is a bound, and passes)
  */
 export function readTensor(proto: TensorProto, name: string, external?: ExternalData): Tensor {
@@ -68,6 +69,17 @@ export function readTensor(proto: TensorProto, name: string, external?: External
         shape,
         bytes ? floats64(bytes, count, name) : listed(proto.doubleData, count, name, Float64Array),
       );
+    case DATA_TYPE.FLOAT16: {
+      const halves = bytes ? words(Uint16Array, bytes, count, name) : integers(proto.int32Data, count, name);
+      return finite(name, shape, Float32Array.from(halves, fromHalf));
+    }
+    case DATA_TYPE.UINT8:
+    case DATA_TYPE.INT8:
+    case DATA_TYPE.UINT16:
+    case DATA_TYPE.INT16: {
+      const values = bytes ? words(NARROW[proto.dataType], bytes, count, name) : integers(proto.int32Data, count, name);
+      return { dtype: "float", shape, data: Float32Array.from(values) };
+    }
     case DATA_TYPE.INT64:
       return { dtype: "int", shape, data: bytes ? ints64(bytes, count, name) : integers(proto.int64Data, count, name) };
     case DATA_TYPE.INT32:
@@ -78,9 +90,30 @@ export function readTensor(proto: TensorProto, name: string, external?: External
     }
     default:
       throw new UnsupportedError(
-        `tensor "${name}" holds ${dataTypeName(proto.dataType)}; supported are float, double, int32, int64 and bool: convert the model to float32`,
+        `tensor "${name}" holds ${dataTypeName(proto.dataType)}; supported are floats of 16 to 64 bits, integers of 8 to 64 and bool: convert the model to float32`,
       );
   }
+}
+
+type Words = Uint8Array | Int8Array | Uint16Array | Int16Array;
+
+interface WordArray {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, offset: number, length: number): Words;
+}
+
+/** Whole numbers of few bits are kept as floats: see element.ts. */
+const NARROW = {
+  [DATA_TYPE.UINT8]: Uint8Array as WordArray,
+  [DATA_TYPE.INT8]: Int8Array as WordArray,
+  [DATA_TYPE.UINT16]: Uint16Array as WordArray,
+  [DATA_TYPE.INT16]: Int16Array as WordArray,
+} as const;
+
+function words(kind: WordArray, bytes: Uint8Array, count: number, name: string): Words {
+  const width = kind.BYTES_PER_ELEMENT;
+  const { buffer, byteOffset } = aligned(sized(bytes, count, name, width), width);
+  return new kind(buffer, byteOffset, count);
 }
 
 function readShape(dims: readonly number[], name: string): number[] {

@@ -4,6 +4,7 @@ import { elementwise } from "./elementwise.ts";
 import { linear } from "./linear.ts";
 import { movement } from "./movement.ts";
 import { normalizations } from "./norm.ts";
+import { quantizing } from "./quantize.ts";
 import { reductions } from "./reduce.ts";
 import { resizing } from "./resize.ts";
 import { shapes } from "./shape.ts";
@@ -11,7 +12,7 @@ import type { Converter } from "./types.ts";
 
 /** A map, not an object: op names come from strangers, and "constructor" is one. */
 export const converters: ReadonlyMap<string, Converter> = new Map(
-  [elementwise, linear, movement, normalizations, reductions, resizing, shapes].flatMap((family) =>
+  [elementwise, linear, movement, normalizations, quantizing, reductions, resizing, shapes].flatMap((family) =>
     Object.entries(family),
   ),
 );

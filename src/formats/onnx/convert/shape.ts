@@ -23,30 +23,32 @@ import type { ConverterTable } from "./types.ts";
 
 /** `target` may hold one −1; dimensions to copy are already filled in. */
 export function reshapeTo(n: OnnxNode, x: Operand, target: readonly Dim[]): Operand {
-  const shape = resolveTarget(x.shape, target, n.b.generalised);
+  const shape = resolveTarget(x.shape, target, n.b.fileBatch);
   if (shape.length === x.shape.length && shape.every((dim, axis) => dim === x.shape[axis])) return x;
   return n.move("Reshape", [x], { shape });
 }
 
 /**
- * The shape that a Reshape means. Where the file says a fixed batch of 1, or a traced constant, but the tensor has a
- * batch axis, the axis that has as many rows before it as the batch axis had is the batch.
+ * The shape that a Reshape means. Where the file says a fixed batch, or a traced constant of 1, but the tensor has a batch
+ * axis, the axis that has as many rows before it as the batch axis had is the batch.
  */
-function resolveTarget(shape: Shape, target: readonly Dim[], generalised: boolean): Shape {
+function resolveTarget(shape: Shape, target: readonly Dim[], fileBatch: number | undefined): Shape {
   const literal = target.every((dim) => typeof dim === "number");
   if (!(isBatched(shape) && literal)) return fillTarget(elements(shape), target);
-  if (!generalised)
+  if (fileBatch === undefined)
     try {
       return fillTarget(elements(shape), target);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
     }
+  const count = fileBatch ?? 1;
   const batch = shape.findIndex((dim) => typeof dim !== "number");
   const before = sizeOf(shape.slice(0, batch) as number[]);
-  const sizes = fillTarget(sizeOf(bindShape(shape, 1)), target) as readonly number[];
+  const sizes = fillTarget(sizeOf(bindShape(shape, count)), target) as readonly number[];
   let product = 1;
   for (const [axis, size] of sizes.entries()) {
-    if (product === before) return sizes.map((other, i) => (i === axis ? multiplyDims("N", size) : other));
+    if (product === before && size % count === 0)
+      return sizes.map((other, i) => (i === axis ? multiplyDims("N", size / count) : other));
     product *= size;
   }
   throw new ShapeError(`a reshape from [${shape}] to [${target}] does not keep the batch axis`);
@@ -78,7 +80,7 @@ function flatten(n: OnnxNode): Operand {
   const x = n.operand(0);
   const declared = n.int("axis", 1);
   const axis = declared === x.shape.length ? declared : n.axis(declared, x.shape.length);
-  const shape = n.b.generalised ? bindShape(x.shape, 1) : x.shape;
+  const shape = n.b.fileBatch === undefined ? x.shape : bindShape(x.shape, n.b.fileBatch);
   return reshapeTo(n, x, [elements(shape.slice(0, axis)), elements(shape.slice(axis))]);
 }
 
@@ -167,7 +169,8 @@ function eyeLike(n: OnnxNode): Value {
 
 function targetType(n: OnnxNode, code: number): DType {
   const dtype = dtypeOf(code);
-  if (!dtype) throw n.unsupported(`casts to ${dataTypeName(code)}; supported are float, double, int32, int64 and bool`);
+  if (!dtype)
+    throw n.unsupported(`casts to ${dataTypeName(code)}; supported are floats of 16 to 64 bits, int32, int64 and bool`);
   return dtype;
 }
 
