@@ -85,6 +85,8 @@ export interface EngineOptions {
   readonly workers?: number | undefined;
   readonly resume: boolean;
   readonly storeDirectory: string;
+  /** Bytes that the intermediate results of one run may take; by default what the methods say. */
+  readonly memory?: number | undefined;
   /** Seconds for one input. */
   readonly timeout?: number | undefined;
   readonly signal: AbortSignal;
@@ -140,11 +142,25 @@ export function createEngine(options: EngineOptions): Engine {
       chunk.indices.length === 0
         ? task.what
         : `${task.what}, input ${chunk.indices[0]} and ${chunk.indices.length - 1} more`,
-    input: { subject, method: task.method.id, settings: task.settings, chunk, training: task.training },
+    input: {
+      subject,
+      method: task.method.id,
+      settings: task.settings,
+      chunk,
+      training: task.training,
+      memoryBudget: options.memory,
+    },
     key: {
       model: options.subjectHash,
       method: { id: `${task.kind}/${task.method.id}`, version: task.method.version },
-      options: { settings: task.settings as Plain, device: subject.device, assay: VERSION },
+      options: {
+        settings: task.settings as Plain,
+        device: subject.device,
+        assay: VERSION,
+        // "unknown for want of memory" is not to be taken for the answer under a larger budget; other jobs only take
+        // more or fewer inputs at a time
+        ...(task.kind === "bound" && options.memory !== undefined && { memoryBudget: options.memory }),
+      },
       chunk: task.training ? `${hashChunk(chunk)} ${hashChunk(task.training)}` : hashChunk(chunk),
     },
   });
@@ -374,8 +390,8 @@ function refusalOf({ records }: Extract<Outcome, { readonly kind: "done" }>): Re
   return first?.refused === true ? (first as Refusal) : undefined;
 }
 
-/** What a method throws where it does not apply to the model. */
-const NOT_APPLICABLE: readonly string[] = ["UnsupportedReading", "DetectorError"];
+/** What a method throws where it does not apply to the model, or needs more memory than it may take. */
+const NOT_APPLICABLE: readonly string[] = ["UnsupportedReading", "DetectorError", "MemoryError"];
 
 /** @throws for everything but records of results */
 export function recordsOf(outcome: Outcome): readonly PlainRecord[] {

@@ -40,6 +40,7 @@ export const CODES: Readonly<Record<string, ExitCode>> = {
   UnsupportedReading: EXIT.unsupported,
   RunError: EXIT.unsupported,
   AttackError: EXIT.unsupported,
+  MemoryError: EXIT.unsupported,
   DetectorError: EXIT.unsupported,
   DataError: EXIT.unsupported,
   FormatError: EXIT.unsupported,

@@ -35,6 +35,8 @@ export interface JobInput<Settings> {
   readonly chunk: Chunk;
   /** For methods that examine it. */
   readonly training?: Chunk | undefined;
+  /** Bytes that the intermediate results of one run may take; by default what the methods say. */
+  readonly memoryBudget?: number | undefined;
 }
 
 /** The answer of a method that does not apply to the model: known beforehand, and the same on every run. */
@@ -89,8 +91,8 @@ async function methodOf<P extends PreparedAttack | PreparedVerifier>(
   prepare: (subject: Subject, runtime: Runtime) => Promise<P>,
 ): Promise<{ subject: Subject; method: P }> {
   const subject = await subjectOf(input.subject);
-  const { method, settings } = input;
-  const key = `${method} ${subject.network.hash} ${input.subject.device} ${JSON.stringify(settings)}`;
+  const { method, settings, memoryBudget } = input;
+  const key = `${method} ${subject.network.hash} ${input.subject.device} ${memoryBudget} ${JSON.stringify(settings)}`;
   let found = prepared.get(key) as Promise<P> | undefined;
   if (!found) {
     found = prepare(subject, runtimeOn(input.subject.device));
@@ -102,6 +104,8 @@ async function methodOf<P extends PreparedAttack | PreparedVerifier>(
   return { subject, method: await found };
 }
 
+const budgetOf = ({ memoryBudget }: JobInput<unknown>) => (memoryBudget === undefined ? {} : { memoryBudget });
+
 export const predictJob = answering(async (input: JobInput<null>) =>
   predictChunk(await subjectOf(input.subject), input.chunk),
 );
@@ -110,14 +114,14 @@ export const attackJob = answering(async (input: JobInput<AttackSettings>) => {
   const { threat, seed, ...rest } = input.settings;
   const stated = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const { subject, method } = await methodOf(input, ({ network }, runtime) =>
-    attackOf(input.method).prepare(network, runtime, { threat, seed, ...stated }),
+    attackOf(input.method).prepare(network, runtime, { threat, seed, ...stated, ...budgetOf(input) }),
   );
   return attackChunk(subject, method, threat, input.chunk);
 });
 
 export const boundJob = answering(async (input: JobInput<BoundSettings>) => {
   const { subject, method } = await methodOf(input, ({ network }, runtime) =>
-    verifierOf(input.method).prepare(network, runtime, input.settings),
+    verifierOf(input.method).prepare(network, runtime, { ...input.settings, ...budgetOf(input) }),
   );
   return boundChunk(subject, method, input.chunk);
 });

@@ -36,6 +36,18 @@ export function parseNumber(raw: string | number): number {
 
 const text = z.union([z.string(), z.number()]);
 const flag = z.boolean();
+const MEMORY = /^(\d+\.?\d*)\s*(|[kmgt]i?b?|b)$/i;
+const POWERS = ["", "k", "m", "g", "t"];
+
+/** "2GB", "256 MB", 1e9: bytes; k, M, G and T are powers of 1,024. */
+export function parseBytes(raw: string | number): number {
+  if (typeof raw === "number") return raw;
+  const [, count, unit] = MEMORY.exec(raw.trim()) ?? [];
+  if (count === undefined) return Number.NaN;
+  const power = POWERS.indexOf(unit!.toLowerCase().replace(/i?b$/, ""));
+  return Math.floor(Number(count) * 1024 ** power);
+}
+
 const path = z.string().min(1, "must name a file or folder");
 
 const number = (holds: (value: number) => boolean, rule: string) =>
@@ -63,6 +75,14 @@ const whole = (least: number) =>
   number((value) => Number.isSafeInteger(value) && value >= least, `must be a whole number from ${least}`);
 const radius = number((value) => value >= 0, "must be a number ≥ 0 such as 0.1 or 8/255");
 const share = number((value) => value >= 0 && value <= 1, "must be a share from 0 to 1");
+
+const LEAST_MEMORY = 2 ** 20;
+const bytes = text.transform((raw, context) => {
+  const value = parseBytes(raw);
+  if (Number.isSafeInteger(value) && value >= LEAST_MEMORY) return value;
+  context.addIssue({ code: "custom", message: `must be bytes from 1MB, such as 256MB or 2GB, got "${raw}"` });
+  return z.NEVER;
+});
 
 /** "0.1,0.2", [0.1, 0.2], or one number */
 const list = <T>(item: z.ZodType<T, string | number>) =>
@@ -258,6 +278,12 @@ export const OPTIONS = {
     default: "3m",
   }),
   jobs: define({ flag: "--jobs <n>", help: "worker threads", schema: whole(1), default: "one per core" }),
+  memory: define({
+    flag: "--memory <bytes>",
+    help: "what the intermediate results of one run may take on each thread, such as 256MB or 2GB; the weights come on top",
+    schema: bytes,
+    default: "256MB",
+  }),
   device: define({
     flag: "--device <name>",
     help: "where graphs run: cpu or webgpu",

@@ -24,6 +24,7 @@ export type SessionOptions = Options<
   | "seed"
   | "timeout"
   | "jobs"
+  | "memory"
   | "device"
   | "resume"
   | "mean"
@@ -108,6 +109,7 @@ export async function startSession(
     subject,
     subjectHash: network.hash,
     workers: options.jobs,
+    memory: options.memory,
     resume: options.resume ?? false,
     storeDirectory: STORE,
     timeout: options.timeout,

@@ -46,7 +46,7 @@ const CONTRACT = [
   "classOrder",
   "force",
 ] as const satisfies readonly OptionKey[];
-const RUN = ["seed", "timeout", "jobs", "device", "resume"] as const satisfies readonly OptionKey[];
+const RUN = ["seed", "timeout", "jobs", "memory", "device", "resume"] as const satisfies readonly OptionKey[];
 const OUTPUT = ["json", "out", "config"] as const satisfies readonly OptionKey[];
 const CLIMB = ["restarts", "steps", "loss"] as const satisfies readonly OptionKey[];
 

@@ -58,6 +58,8 @@ export interface BoundRecord {
   /** The smallest lower bound of a margin. */
   readonly lower: number;
   readonly reason: UnknownReason | null;
+  /** What is behind the reason, where there is more to say: for people. */
+  readonly detail?: string | undefined;
 }
 
 /** Why there is no record of an input. */
@@ -150,6 +152,7 @@ export async function boundChunk(
       verified: verdict.kind === "verified",
       lower,
       reason: verdict.kind === "unknown" ? verdict.reason : null,
+      detail: verdict.kind === "unknown" ? verdict.detail : undefined,
     };
   });
 }

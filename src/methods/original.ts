@@ -4,6 +4,7 @@
  */
 
 import { fromHalf, roundEven, toHalf } from "../formats/float16.ts";
+import { fitOf, MEMORY_BUDGET } from "../runtime/memory.ts";
 import type { Element, Port, Session } from "../runtime/session.ts";
 import type { AnswerForm } from "./answer.ts";
 import type { Network, Normalisation } from "./network.ts";
@@ -30,10 +31,15 @@ export interface Original {
   /** Of one input, without the batch axis. */
   readonly shape: readonly number[];
   readonly classes: number;
+  /** Inputs in one run of a file that takes any number: large pictures come few at a time. */
+  readonly atOnce: number;
 }
+
+const MAX_BATCH = 256;
 
 export const originalOf = (session: Session, network: Network, normalisation?: Normalisation): Original => ({
   session,
+  atOnce: Math.max(1, Math.min(MAX_BATCH, fitOf(network.graph, MEMORY_BUDGET).atOnce)),
   file: interfaceOf(session, network),
   normalisation,
   shape: network.input.shape.slice(1) as readonly number[],
@@ -72,9 +78,6 @@ export function modelInput(
   });
 }
 
-/** Inputs in one run of a file that takes any number. */
-const MAX_BATCH = 256;
-
 /**
  * The answers of the model file.
  * @param pixels [n, …input]
@@ -84,7 +87,7 @@ export async function runOriginal(original: Original, pixels: Float32Array): Pro
   const { file, shape, classes } = original;
   const size = product(shape);
   const count = pixels.length / size;
-  const atOnce = file.batch === "any" ? MAX_BATCH : file.batch === "none" ? 1 : file.batch;
+  const atOnce = file.batch === "any" ? original.atOnce : file.batch === "none" ? 1 : file.batch;
   const answers = new Float32Array(count * classes);
   for (let i = 0; i < count; i += atOnce) {
     const n = Math.min(atOnce, count - i);

@@ -16,9 +16,9 @@ export const fgsm: Attack = {
   summary: "One gradient step to the edge of the set: the fastest attack, and a weak one.",
   source: "Goodfellow et al. 2015, arXiv:1412.6572",
   norms: ["linf", "l2", "l1"],
-  async prepare(network, runtime, { threat, loss = "cross-entropy" }) {
+  async prepare(network, runtime, { threat, loss = "cross-entropy", memoryBudget }) {
     const ball = ballOf(threat);
-    const lossGradient = await compileLossGradient(network, runtime, loss);
+    const lossGradient = await compileLossGradient(network, runtime, loss, memoryBudget);
     return {
       async attack(batch) {
         const search = startSearch(lossGradient, batch, network.classes);

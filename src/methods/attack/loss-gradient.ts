@@ -4,6 +4,7 @@ import { makeGraph } from "../../graph/traverse.ts";
 import type { Builder, Graph, Tensor, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { add, mul, sub } from "../../ops/rules.ts";
+import { fitOf, MEMORY_BUDGET, MemoryError, shortOfMemory } from "../../runtime/memory.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import { gradient } from "../../transforms/gradient.ts";
 import type { Network } from "../network.ts";
@@ -54,19 +55,25 @@ export function lossGradientGraph(network: Network, loss: AttackLoss): Graph {
   );
 }
 
-/** @throws UnsupportedReading naming the node that has no derivative */
+/**
+ * @param memoryBudget bytes that the intermediate results of one run may take: fewer inputs at a time
+ * @throws UnsupportedReading naming the node that has no derivative; MemoryError where one input does not fit
+ */
 export async function compileLossGradient(
   network: Network,
   runtime: Pick<Runtime, "compile">,
   loss: AttackLoss,
+  memoryBudget = MEMORY_BUDGET,
 ): Promise<LossGradient> {
   const { classes } = network;
   const graph = lossGradientGraph(network, loss);
+  const fit = fitOf(graph, memoryBudget);
+  if (fit.atOnce === 0) throw new MemoryError(shortOfMemory("one input's gradient", fit.least, memoryBudget));
   const session = await runtime.compile(graph, { float: "float32", name: "loss gradient" });
   const sample = network.input.shape.slice(1) as readonly number[];
   const size = sample.reduce((product, dim) => product * dim, 1);
   // a model whose file fixes the batch runs one input at a time
-  const atOnce = typeof network.input.shape[0] === "number" ? network.input.shape[0] : Number.POSITIVE_INFINITY;
+  const atOnce = typeof network.input.shape[0] === "number" ? network.input.shape[0] : fit.atOnce;
 
   const run = async (points: Float32Array, labels: Int32Array): Promise<Evaluation> => {
     const onehot = new Float32Array(labels.length * classes);

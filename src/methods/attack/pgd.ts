@@ -26,11 +26,11 @@ export const pgd: Attack = {
   source: "Madry et al. 2018, arXiv:1706.06083",
   norms: ["linf", "l2", "l1"],
   async prepare(network, runtime, options) {
-    const { threat, seed, signal } = options;
+    const { threat, seed, memoryBudget, signal } = options;
     const { steps = PGD_DEFAULTS.steps, restarts = PGD_DEFAULTS.restarts, loss = PGD_DEFAULTS.loss } = options;
     const ball = ballOf(threat);
     const stepSize = threat.epsilon * (options.relativeStep ?? REACH / steps);
-    const lossGradient = await compileLossGradient(network, runtime, loss);
+    const lossGradient = await compileLossGradient(network, runtime, loss, memoryBudget);
     return {
       async attack(batch) {
         const search = startSearch(lossGradient, batch, network.classes);

@@ -17,6 +17,8 @@ export interface AttackOptions {
   readonly relativeStep?: number;
   readonly restarts?: number;
   readonly loss?: AttackLoss;
+  /** Bytes that the intermediate results of one run may take: fewer inputs at a time; results do not depend on it. */
+  readonly memoryBudget?: number;
   readonly signal?: AbortSignal;
 }
 

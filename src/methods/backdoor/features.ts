@@ -6,6 +6,7 @@ import { recordOf } from "../../ops/index.ts";
 import type { Matrix } from "../../stats/principal-axes.ts";
 import type { Network } from "../network.ts";
 import { type Batch, sliceBatch } from "../problem.ts";
+import { rowsAtOnce } from "./rows.ts";
 import { DetectorError, type Material } from "./types.ts";
 
 const linearity = (node: NodeValue, varying: ReadonlySet<Value>) =>
@@ -55,7 +56,7 @@ export async function featuresOf({ network, runtime }: Pick<Material, "network" 
   const count = batch.labels.length;
   const columns = value.shape[1] as number;
   const values = new Float64Array(count * columns);
-  const atOnce = typeof network.input.shape[0] === "number" ? network.input.shape[0] : AT_ONCE;
+  const atOnce = rowsAtOnce(network, AT_ONCE);
   for (let from = 0; from < count; from += atOnce) {
     const to = Math.min(count, from + atOnce);
     const { features } = await session.run({ [network.input.name]: sliceBatch(batch, from, to).images });

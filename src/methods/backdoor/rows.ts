@@ -2,13 +2,14 @@
 
 import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor } from "../../graph/tensor.ts";
+import { fitOf, MEMORY_BUDGET } from "../../runtime/memory.ts";
 import type { Session } from "../../runtime/session.ts";
 import type { Network } from "../network.ts";
 
-/** Rows that a run takes: the model's own batch where its file fixes one. */
+/** Rows that a run takes: the model's own batch where its file fixes one; few enough for the default memory budget. */
 export const rowsAtOnce = (network: Network, most: number): number => {
   const batch = network.input.shape[0];
-  return typeof batch === "number" ? batch : most;
+  return typeof batch === "number" ? batch : Math.max(1, Math.min(most, fitOf(network.graph, MEMORY_BUDGET).atOnce));
 };
 
 /** Float rows by name: each array holds as many as the others, of the shape given. */

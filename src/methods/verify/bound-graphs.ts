@@ -1,7 +1,8 @@
 /** @file The bound graphs of the linear-relaxation verifiers: each is one composition of transforms. */
 
+import { bindBatch } from "../../graph/bind.ts";
 import { dependents, makeGraph, outputOf, pruneInputs, topological } from "../../graph/traverse.ts";
-import type { Builder, Graph, InputValue, Value } from "../../graph/types.ts";
+import type { Builder, Dim, Graph, InputValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import type { Interval, SlopeRule } from "../../ops/op.ts";
 import { max } from "../../ops/rules.ts";
@@ -28,6 +29,11 @@ export interface BoundOptions {
   readonly arithmetic: Arithmetic;
   /** Activations' operands whose boxes were found otherwise and are fed, by their place in execution order. */
   readonly given?: readonly number[];
+  /**
+   * What a margin graph's symbolic size counts: images, each with all rows of the specification; or the rows of one
+   * image, for networks of which one image with all its rows is too large. Default: images.
+   */
+  readonly many?: "images" | "rows";
 }
 
 /** Where the boxes of the activations' operands come from, and with which lower line. */
@@ -57,8 +63,16 @@ interface Setting {
   readonly known: ReadonlyMap<Value, Interval>;
 }
 
-function settingOf(b: Builder, whole: Network, { threat, arithmetic, given = [] }: BoundOptions): Setting {
-  const network = boundable(whole, arithmetic);
+/** The network for one image; its one symbolic size is then free to count rows. */
+export function oneImage(b: Builder, network: Network): Network {
+  const graph = bindBatch(b, network.graph, 1);
+  return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
+}
+
+function settingOf(b: Builder, whole: Network, options: BoundOptions): Setting {
+  const { threat, arithmetic, given = [], many = "images" } = options;
+  const boundableNetwork = boundable(whole, arithmetic);
+  const network = many === "rows" ? oneImage(b, boundableNetwork) : boundableNetwork;
   const { inputs, domains } = inputSet(b, network, threat);
   const known = domainBoxes(domains);
   const operands = relaxedOperands(network.logits, new Set([network.input]));
@@ -71,13 +85,13 @@ function settingOf(b: Builder, whole: Network, { threat, arithmetic, given = [] 
   return { network, inputs: [...inputs, ...fed], domains, known };
 }
 
-/** Inputs: the set and the specification [N, S, K]. Output `margins`: lower bounds [N, S]. */
+/** Inputs: the set and the specification [N, S, K], or [1, N, K] of one image. Output `margins`: lower bounds [N, S]. */
 export function relaxedMarginGraph(whole: Network, options: BoundOptions, { intermediate, slope }: Relaxation): Graph {
   const b = builder();
   const { arithmetic } = options;
   const setting = settingOf(b, whole, options);
   const { network, domains } = setting;
-  return marginGraph(b, setting, (rows) => {
+  return marginGraph(b, setting, options, (rows) => {
     const boxes =
       intermediate === "backward"
         ? backwardBoxes(b, network.logits, domains, { slope, arithmetic })
@@ -125,7 +139,7 @@ export function ibpMarginGraph(whole: Network, options: BoundOptions): Graph {
   const b = builder();
   const setting = settingOf(b, whole, options);
   const { network, domains } = setting;
-  return marginGraph(b, setting, (rows) => {
+  return marginGraph(b, setting, options, (rows) => {
     const boxes = ibpBoxes(b, setting, options.arithmetic);
     return elidedBounds(b, network.logits, rows, domains, boxes, { arithmetic: options.arithmetic });
   });
@@ -147,11 +161,19 @@ export function relaxedOperandBoxes(whole: Network, options: BoundOptions): Grap
   return pruneInputs(simplify(makeGraph(setting.inputs, outputs)));
 }
 
-function marginGraph(b: Builder, { network, inputs }: Setting, bound: (rows: Rows) => Value): Graph {
-  const spec = b.input(SPEC, [network.input.shape[0]!, network.classes - 1, network.classes]);
+function marginGraph(
+  b: Builder,
+  { network, inputs }: Setting,
+  { many = "images" }: BoundOptions,
+  bound: (rows: Rows) => Value,
+): Graph {
+  const spec = b.input(SPEC, specShape(network, many));
   const value = bound({ kind: "spec", matrix: spec });
   return pruneInputs(simplify(makeGraph([...inputs, spec], [{ name: "margins", value }])));
 }
+
+export const specShape = (network: Network, many: "images" | "rows"): readonly Dim[] =>
+  many === "rows" ? [1, "N", network.classes] : [network.input.shape[0]!, network.classes - 1, network.classes];
 
 /**
  * Interval boxes; where the set is a ball, the first layer's by the dual norm (exact for one affine layer).

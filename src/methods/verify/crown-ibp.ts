@@ -14,12 +14,17 @@ export const crownIbp: Verifier = {
     "Interval boxes inside, one backward pass of linear bounds for the answer. Nearly as fast as IBP, often tighter.",
   source: "Zhang et al. 2020, arXiv:1906.06316",
   norms: ["linf", "l2", "l1"],
-  prepare: (network, runtime, options) => {
-    const graph = relaxedMarginGraph(
+  prepare: (network, runtime, options) =>
+    prepareGraph(
       network,
-      { arithmetic: "float32", ...options },
-      { intermediate: "interval", slope: "adaptive" },
-    );
-    return prepareGraph(network, graph, runtime, options, "crown-ibp");
-  },
+      (many) =>
+        relaxedMarginGraph(
+          network,
+          { arithmetic: "float32", ...options, many },
+          { intermediate: "interval", slope: "adaptive" },
+        ),
+      runtime,
+      options,
+      "crown-ibp",
+    ),
 };

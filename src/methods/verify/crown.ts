@@ -1,25 +1,43 @@
-import { MEMORY_BUDGET } from "./one-graph.ts";
-import { stagedCrown } from "./staged.ts";
-import type { Verifier, VerifyOptions } from "./types.ts";
+import { MEMORY_BUDGET, MemoryError } from "../../runtime/memory.ts";
+import type { Network } from "../network.ts";
+import { sliceBatch } from "../problem.ts";
+import { nothingProved, withoutBounds } from "./one-graph.ts";
+import { type StagedCrown, stagedCrown } from "./staged.ts";
+import type { PreparedVerifier, Verifier, VerifyOptions } from "./types.ts";
 
 const staged =
   (slope: "adaptive" | "parallel"): Verifier["prepare"] =>
   async (network, runtime, options: VerifyOptions) => {
-    const crown = await stagedCrown(network, runtime, {
-      threat: options.threat,
-      arithmetic: options.arithmetic ?? "float32",
-      memoryBudget: options.memoryBudget ?? MEMORY_BUDGET,
-      slope,
-      ...(options.signal && { signal: options.signal }),
-    });
-    return {
-      bounds: async (batch) => {
-        const { margins } = await crown.bounds(batch);
-        return { lower: Float64Array.from(margins), classes: network.classes, least: network.leastMargin };
-      },
-      [Symbol.asyncDispose]: () => crown.dispose(),
-    };
+    try {
+      return preparedOf(
+        network,
+        await stagedCrown(network, runtime, {
+          threat: options.threat,
+          arithmetic: options.arithmetic ?? "float32",
+          memoryBudget: options.memoryBudget ?? MEMORY_BUDGET,
+          slope,
+          ...(options.signal && { signal: options.signal }),
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+      return withoutBounds(network, { reason: "memory", detail: error.message });
+    }
   };
+
+const preparedOf = (network: Network, crown: StagedCrown): PreparedVerifier => ({
+  async bounds(batch) {
+    const bounds = nothingProved(network, batch.labels.length);
+    for (let from = 0; from < batch.labels.length; from += crown.imagesAtOnce) {
+      const part = sliceBatch(batch, from, Math.min(batch.labels.length, from + crown.imagesAtOnce));
+      const { margins, reasons } = await crown.bounds(part);
+      bounds.lower.set(margins, from * (network.classes - 1));
+      for (const [i, reason] of reasons.entries()) bounds.reasons[from + i] = reason;
+    }
+    return bounds;
+  },
+  [Symbol.asyncDispose]: () => crown.dispose(),
+});
 
 /**
  * Linear bounds carried back from every layer to the input; an unstable ReLU's lower line has slope 1 where u > −l, else 0.

@@ -14,5 +14,11 @@ export const ibp: Verifier = {
   source: "Gowal et al. 2018, arXiv:1810.12715",
   norms: ["linf", "l2", "l1"],
   prepare: (network, runtime, options) =>
-    prepareGraph(network, ibpMarginGraph(network, { arithmetic: "float32", ...options }), runtime, options, "ibp"),
+    prepareGraph(
+      network,
+      (many) => ibpMarginGraph(network, { arithmetic: "float32", ...options, many }),
+      runtime,
+      options,
+      "ibp",
+    ),
 };

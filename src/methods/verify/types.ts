@@ -30,9 +30,18 @@ export interface VerifyOptions {
   readonly threat: Threat;
   /** `float32` encloses the network as it runs in float32; `real` is for comparison with papers. */
   readonly arithmetic?: Arithmetic;
-  /** Bytes that the intermediate results of one run may take; images and rows are chunked to stay below. */
+  /**
+   * Bytes that the intermediate results of one run may take; images and rows are chunked to stay below, and what does not
+   * fit alone is unknown, with the reason "memory". Weights are not counted: see `MEMORY_BUDGET`.
+   */
   readonly memoryBudget?: number;
   readonly signal?: AbortSignal;
+}
+
+/** Why an input is not proved, where its bounds do not tell. */
+export interface Shortfall {
+  readonly reason: UnknownReason;
+  readonly detail: string;
 }
 
 /** Lower bounds of f_y − f_j over S, row j in increasing order of class without y: [n, classes − 1], row-major. */
@@ -41,6 +50,8 @@ export interface MarginBounds {
   readonly classes: number;
   /** What a bound must exceed to decide: the network's `leastMargin`. */
   readonly least: number;
+  /** [n]: why an image that the bounds do not prove is not proved, where they do not tell. */
+  readonly reasons?: readonly (Shortfall | undefined)[];
 }
 
 /** A verifier compiled for one network and set: bounds batch after batch. */

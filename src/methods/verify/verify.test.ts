@@ -5,6 +5,7 @@ import { VARIANTS } from "../../../test/support/variants.ts";
 import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
 import type { Graph } from "../../graph/types.ts";
 import { rng } from "../../random/rng.ts";
+import { MemoryError } from "../../runtime/memory.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import { networkOf } from "../network.ts";
 import type { Batch, Threat } from "../problem.ts";
@@ -108,13 +109,25 @@ describe("CROWN in stages", () => {
         slope: "adaptive",
         memoryBudget,
       });
-      const { margins } = await staged.bounds(batch);
+      const bounds = await staged.bounds(batch);
       await staged.dispose();
-      return margins;
+      return bounds;
     };
-    const [tiny, roomy] = [await of(1), await of(2 ** 28)];
-    tiny.forEach((margin, k) => {
-      expect(margin).toBeCloseTo(roomy[k]!, 9);
+    await expect(of(1)).rejects.toThrow(MemoryError);
+    // the least that it can work in
+    let tiny: Awaited<ReturnType<typeof of>> | undefined;
+    for (let budget = 2 ** 10; !tiny; budget *= 2) {
+      tiny = await of(budget).catch((error: unknown) => {
+        if (!(error instanceof MemoryError)) throw error;
+        return undefined;
+      });
+    }
+    const { margins } = await of(2 ** 28);
+    const rows = margins.length / 3;
+    tiny.margins.forEach((margin, k) => {
+      const reason = tiny.reasons[Math.floor(k / rows)];
+      if (reason && k % rows > 0 && margin === Number.NEGATIVE_INFINITY) return; // left open after one that is not proved
+      expect(margin).toBeCloseTo(margins[k]!, 9);
     });
   });
 });

@@ -6,6 +6,7 @@ import { builder } from "../../../ops/index.ts";
 import { add, mul } from "../../../ops/rules.ts";
 import type { Feeds, Runtime } from "../../../runtime/session.ts";
 import { type Network, substitute } from "../../network.ts";
+import { rowsAtOnce } from "../rows.ts";
 import { DetectorError } from "../types.ts";
 
 /** How noise meets a pixel: it is added, or takes the pixel's place. */
@@ -78,7 +79,7 @@ export async function compileResponder(
   const sample = network.input.shape.slice(1) as readonly number[];
   const size = sample.reduce((product, dim) => product * dim, 1);
   const fixed = network.input.shape[0];
-  const batch = typeof fixed === "number" ? fixed : BATCH;
+  const batch = rowsAtOnce(network, BATCH);
 
   const cutUp = (values: Float32Array): Tensor[] => {
     const count = values.length / size;
