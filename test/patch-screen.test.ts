@@ -13,6 +13,7 @@ import type { Examiner, PatchResult } from "../src/methods/audit/types.ts";
 import { type Chunk, predictChunk, type Subject } from "../src/methods/examine.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { originalOf } from "../src/methods/original.ts";
+import { agreementOf } from "../src/methods/reading/agreement.ts";
 import { rng } from "../src/random/rng.ts";
 import { DEFAULT_GATE, obeys, ruledClass } from "../src/report/audit/decide.ts";
 import { createRuntime } from "../src/runtime/node.ts";
@@ -37,7 +38,8 @@ async function screen(path: string): Promise<PatchResult> {
   const { images, labels } = prepare(dataset, contract);
   const chunk: Chunk = { images, labels: labels!, indices: dataset.indices };
   const network = networkOf(model.graph, model.sha256);
-  const subject: Subject = { network, original: originalOf(await runtime.openModel(model.bytes), network) };
+  const original = originalOf(await runtime.openModel(model.bytes), network);
+  const subject: Subject = { network, original, agreement: agreementOf(network, original, runtime) };
   const loss = await compileLossGradient(network, runtime, "margin");
   const correct = (await predictChunk(subject, chunk)).flatMap((answer, i) =>
     answer.predicted === chunk.labels[i] ? [i] : [],

@@ -38,6 +38,7 @@ export const CODES: Readonly<Record<string, ExitCode>> = {
   ModelError: EXIT.unsupported,
   NetworkError: EXIT.unsupported,
   UnsupportedReading: EXIT.unsupported,
+  ReadingError: EXIT.unsupported,
   RunError: EXIT.unsupported,
   AttackError: EXIT.unsupported,
   MemoryError: EXIT.unsupported,

@@ -123,5 +123,5 @@ export const boundJob = answering(async (input: JobInput<BoundSettings>) => {
   const { subject, method } = await methodOf(input, ({ network }, runtime) =>
     verifierOf(input.method).prepare(network, runtime, { ...input.settings, ...budgetOf(input) }),
   );
-  return boundChunk(subject, method, input.chunk);
+  return boundChunk(subject, method, input.settings.threat, input.chunk);
 });

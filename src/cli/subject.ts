@@ -211,10 +211,12 @@ export function normalisationOf(
 
 /** The subject on this thread. @throws OnnxError when the file is no longer the one that was hashed */
 export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Promise<Subject> {
-  const { openModel } = await import("../runtime/node.ts");
+  const { cpuRuntime, openModel } = await import("../runtime/node.ts");
   const { originalOf } = await import("../methods/original.ts");
   const { OnnxError } = await import("../formats/onnx/error.ts");
   const { folderReader, loadModel } = await import("../runtime/node-model.ts");
+  const { agreementOf } = await import("../methods/reading/agreement.ts");
+  const { locateDifference } = await import("../methods/reading/locate.ts");
   const model = loaded ?? (await loadModel(spec.path));
   if (model.sha256 !== spec.sha256) {
     throw new OnnxError("the file was changed while it was being examined", { file: spec.path });
@@ -222,6 +224,13 @@ export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Prom
   const network = await networkFor(model, spec.normalisation ?? undefined);
   const read = folderReader(dirname(spec.path));
   const externalData = model.external.map(({ path }) => ({ path, bytes: read(path) }));
-  const session = await openModel(model.bytes, { name: basename(spec.path), externalData });
-  return { network, original: originalOf(session, network, spec.normalisation ?? undefined) };
+  const open = (bytes: Uint8Array) => openModel(bytes, { name: basename(spec.path), externalData });
+  const session = await open(model.bytes);
+  const original = originalOf(session, network, spec.normalisation ?? undefined);
+  const runtime = cpuRuntime();
+  const file = { bytes: model.bytes, readExternal: read, open };
+  const agreement = agreementOf(network, original, runtime, (pixels) =>
+    locateDifference(file, original, pixels, runtime),
+  );
+  return { network, original, agreement };
 }

@@ -10,7 +10,9 @@ import type { PreparedAttack } from "./attack/types.ts";
 import { recheck } from "./attack/witness.ts";
 import type { Network } from "./network.ts";
 import { type Original, runOriginal } from "./original.ts";
+import { type Sampled, sampleSets } from "./points.ts";
 import type { Threat } from "./problem.ts";
+import type { Agreement } from "./reading/agreement.ts";
 import type { PreparedVerifier, UnknownReason } from "./verify/types.ts";
 import { verdictOf } from "./verify/verdict.ts";
 
@@ -29,6 +31,8 @@ export interface Chunk {
 export interface Subject {
   readonly network: Network;
   readonly original: Original;
+  /** That the network is what the file computes. */
+  readonly agreement: Agreement;
 }
 
 export interface Prediction {
@@ -60,6 +64,8 @@ export interface BoundRecord {
   readonly reason: UnknownReason | null;
   /** What is behind the reason, where there is more to say: for people. */
   readonly detail?: string | undefined;
+  /** What a few points of the set came to on the model file: a point that it gets wrong is a witness, whatever the bound. */
+  readonly sampled: Sampled | null;
 }
 
 /** Why there is no record of an input. */
@@ -93,9 +99,18 @@ const imagesTensor = ({ original }: Subject, images: Float32Array, count: number
   data: images,
 });
 
-/** The model file's answers. Without labels, pass a chunk whose labels are all −1. */
-export async function predictChunk({ original }: Subject, chunk: Chunk): Promise<Plainly<Prediction>[]> {
+/** Inputs of a chunk on which file and reading are compared: the first. */
+const COMPARED = 64;
+
+/**
+ * The model file's answers. Without labels, pass a chunk whose labels are all −1.
+ * @throws ReadingError where the network is not what the file computes
+ */
+export async function predictChunk(subject: Subject, chunk: Chunk): Promise<Plainly<Prediction>[]> {
+  const { original, agreement } = subject;
   const { classes } = original;
+  const size = chunk.images.length / Math.max(1, chunk.labels.length);
+  await agreement.check(chunk.images.subarray(0, COMPARED * size));
   const logits = await runOriginal(original, chunk.images);
   return Array.from(chunk.labels, (label, row) => {
     const own = label >= 0 ? label : predictedOf(logits, row, classes, 0);
@@ -111,6 +126,7 @@ export async function attackChunk(
 ): Promise<Plainly<AttackRecord>[]> {
   const { images, labels, targets } = chunk;
   const size = images.length / Math.max(1, labels.length);
+  const sampled = await sampleSets(subject, threat, chunk);
   const attempts = await attack.attack({ ...chunk, images: imagesTensor(subject, images, labels.length) });
   const successes = attempts.flatMap(({ success }, i) => (success ? [i] : []));
   const checks = await recheck(
@@ -125,25 +141,30 @@ export async function attackChunk(
   );
   return attempts.map(({ success, margin, queries }, i) => {
     const check = success ? checks[successes.indexOf(i)]! : undefined;
-    const falsified = check?.holds ?? false;
+    const held = check?.holds ? { ...check, witness: check.point } : undefined;
+    const broken = held ?? sampled[i];
     return {
-      falsified,
-      refuted: success && !falsified,
-      predicted: falsified ? check!.predicted : labels[i]!,
-      margin: falsified ? check!.margin : margin,
-      distance: falsified ? check!.distance : 0,
-      confidence: falsified ? check!.confidence : 0,
+      falsified: broken != null,
+      refuted: success && held === undefined,
+      predicted: broken?.predicted ?? labels[i]!,
+      margin: broken?.margin ?? margin,
+      distance: broken?.distance ?? 0,
+      confidence: broken?.confidence ?? 0,
       queries,
-      witness: falsified ? check!.point : undefined,
+      witness: broken?.witness,
     };
   });
 }
 
+/** @throws ReadingError where the network is not what the file computes */
 export async function boundChunk(
   subject: Subject,
   verifier: PreparedVerifier,
-  { images, labels }: Chunk,
+  threat: Threat,
+  chunk: Chunk,
 ): Promise<Plainly<BoundRecord>[]> {
+  const { images, labels } = chunk;
+  const sampled = await sampleSets(subject, threat, chunk);
   const bounds = await verifier.bounds({ images: imagesTensor(subject, images, labels.length), labels });
   return Array.from(labels, (_, i) => {
     const verdict = verdictOf(bounds, i);
@@ -153,6 +174,7 @@ export async function boundChunk(
       lower,
       reason: verdict.kind === "unknown" ? verdict.reason : null,
       detail: verdict.kind === "unknown" ? verdict.detail : undefined,
+      sampled: sampled[i]!,
     };
   });
 }

@@ -17,6 +17,8 @@ export interface Network {
   /** The file's name of the output that holds the answer, and how that is read. */
   readonly output: string;
   readonly answer: AnswerForm;
+  /** From the same input to all that the file puts out for it, [N, numbers], with what `logits` leave away: for comparison. */
+  readonly replica: Graph;
   /** What the margin of two scores must exceed, so that what follows them in the file cannot round it to a tie; ≥ 0. */
   readonly leastMargin: number;
   /** Identifies the model file and the preprocessing: the key of everything computed from it. */
@@ -52,10 +54,13 @@ export function networkOf(graph: Graph, hash: string, normalisation?: Normalisat
   const answer = answerOf(output.value, batch);
   if (!answer) throw new NetworkError(`a classifier's output is [N, classes]; this model's is [${output.value.shape}]`);
   const b = builder();
-  const logits = scoresOf(b, answer, batch ?? 1);
-  const plain = makeGraph([input], [{ name: "logits", value: logits }]);
-  const batched = batch === undefined ? withBatchAxis(plain) : plain;
-  const whole = normalisation ? normalised(batched, normalisation) : batched;
+  const framed = (name: string, value: Value): Graph => {
+    const plain = makeGraph([input], [{ name, value }]);
+    const batched = batch === undefined ? withBatchAxis(plain) : plain;
+    return normalisation ? normalised(batched, normalisation) : batched;
+  };
+  const whole = framed("logits", scoresOf(b, answer, batch ?? 1));
+  const numbers = answer.form === "scores" ? answer.classes : 1;
   return {
     graph: whole,
     input: whole.inputs[0]!,
@@ -63,6 +68,7 @@ export function networkOf(graph: Graph, hash: string, normalisation?: Normalisat
     classes: answer.classes,
     output: output.name,
     answer: answer.form,
+    replica: framed("answer", reshape(b, output.value, [batch ?? 1, numbers])),
     leastMargin: leastMargin(answer.removed, answer.classes),
     hash,
   };

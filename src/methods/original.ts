@@ -16,7 +16,10 @@ export interface FileInterface {
   readonly output: string;
   /** What the file's input is made of: all that it can be told apart. */
   readonly element: Element;
-  /** Any number of inputs at once; a fixed one, to which fewer are filled up; or one input without a batch axis. */
+  /**
+   * Any number of inputs at once; a fixed one, to which fewer are filled up, and 1 also where the file would let the inputs
+   * of a batch change each other's answers; or one input without a batch axis.
+   */
   readonly batch: "any" | "none" | number;
   readonly answer: AnswerForm;
   /** Inputs that the answer does not depend on, but that must be there: they are fed zeros. */
@@ -51,7 +54,8 @@ function interfaceOf({ inputs, outputs }: Session, { input, output, answer }: Ne
   const port = inputs.find(({ name }) => name === input.name) ?? inputs[0]!;
   const result = outputs.find(({ name }) => name === output) ?? outputs[0]!;
   const first = port.shape[0];
-  const batch = port.shape.length < input.shape.length ? "none" : typeof first === "number" ? first : "any";
+  const open = typeof first === "number" ? first : typeof input.shape[0] === "number" ? 1 : "any";
+  const batch = port.shape.length < input.shape.length ? "none" : open;
   return {
     input: port.name,
     output: result.name,
@@ -84,20 +88,31 @@ export function modelInput(
  * @returns [n, classes]: the file's own scores; of a file with one logit z, 0 and z; of one with one probability p, 1 − p and p
  */
 export async function runOriginal(original: Original, pixels: Float32Array): Promise<Float32Array> {
+  return scoresOf(await runFile(original, pixels), pixels.length / product(original.shape), original);
+}
+
+/**
+ * What the file puts out, as it comes.
+ * @param pixels [n, …input]
+ * @returns [n, numbers]: as many as classes, or one
+ */
+export async function runFile(original: Original, pixels: Float32Array): Promise<Float32Array> {
   const { file, shape, classes } = original;
   const size = product(shape);
+  const per = file.answer === "scores" ? classes : 1;
   const count = pixels.length / size;
   const atOnce = file.batch === "any" ? original.atOnce : file.batch === "none" ? 1 : file.batch;
-  const answers = new Float32Array(count * classes);
+  const answers = new Float32Array(count * per);
   for (let i = 0; i < count; i += atOnce) {
     const n = Math.min(atOnce, count - i);
     const values = fileValues(original, pixels.slice(i * size, (i + n) * size));
-    answers.set(scoresOf(await runOnce(original, values, n), n, original), i * classes);
+    // a batch that was filled up puts out more than was asked
+    answers.set((await runOnce(original, values, n))[file.output]!.data.subarray(0, n * per), i * per);
   }
   return answers;
 }
 
-/** The file's output to n inputs at once, as it comes. */
+/** The file's outputs to n inputs at once, as they come. */
 async function runOnce({ session, file, shape }: Original, values: Float32Array, n: number) {
   const rows = typeof file.batch === "number" ? file.batch : n;
   const port = session.inputs.find(({ name }) => name === file.input)!;
@@ -107,9 +122,12 @@ async function runOnce({ session, file, shape }: Original, values: Float32Array,
     data: port.dtype === "float" ? filled(values, n, rows) : Int32Array.from(filled(values, n, rows)),
   };
   const idle = file.idle.map((other) => [other.name, zeros(other, rows)] as const);
-  const results = await session.run({ ...Object.fromEntries(idle), [file.input]: feed });
-  return results[file.output]!.data;
+  return session.run({ ...Object.fromEntries(idle), [file.input]: feed });
 }
+
+/** Every output of a session of the file to one input, as it comes, by name. A fixed batch is filled up with copies of it. */
+export const runOutputs = (original: Original, session: Session, pixels: Float32Array) =>
+  runOnce({ ...original, session }, fileValues(original, pixels), 1);
 
 /** n rows, and as many copies of the last as the file still wants: company that no other input could be. */
 function filled(values: Float32Array, n: number, rows: number): Float32Array {

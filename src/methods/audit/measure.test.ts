@@ -36,7 +36,9 @@ function oracle({ breaks, proved }: World) {
     bound: async (verifier, { threat: { epsilon } }, positions) => {
       asked.push(`${verifier.id} ${epsilon}: ${positions}`);
       const own = proved[PLAN.verifiers.indexOf(verifier)]!;
-      return positions.map((i) => done({ verified: own[i]! >= epsilon, lower: own[i]! - epsilon, reason: null }));
+      return positions.map((i) =>
+        done({ verified: own[i]! >= epsilon, lower: own[i]! - epsilon, reason: null, sampled: null }),
+      );
     },
     scan: async () => [],
     fit: async () => [],

@@ -10,6 +10,7 @@ import { compileLossGradient } from "../attack/loss-gradient.ts";
 import type { Chunk, Subject } from "../examine.ts";
 import { networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
+import { agreementOf } from "../reading/agreement.ts";
 import { candidatesOf, fitPatch, patchSize, scanPatches, stampPatch } from "./patch-screen.ts";
 import { type Geometry, geometryOf, pixelIndex, planar } from "./picture.ts";
 
@@ -42,7 +43,8 @@ function brightestThird(planted: boolean): Graph {
 
 async function subjectOf(graph: Graph): Promise<Subject> {
   const network = networkOf(graph, "test");
-  return { network, original: originalOf(await runtime.openModel(exportOnnx(graph)), network) };
+  const original = originalOf(await runtime.openModel(exportOnnx(graph)), network);
+  return { network, original, agreement: agreementOf(network, original, runtime) };
 }
 
 /** Pictures of class k: dim everywhere, brighter in third k. */

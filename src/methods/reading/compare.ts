@@ -45,9 +45,14 @@ const AT_ONCE = 32;
 
 /**
  * @param graph one float input, [N, …] or of a fixed batch of one; its float outputs are compared
+ * @param feed `one`: what is given is a single input, whatever the graph's axes
  * @returns undefined where there is nothing to compare: another kind of input, no output of floats
  */
-export async function compileReading(graph: Graph, runtime: Pick<Runtime, "compile">): Promise<Reading | undefined> {
+export async function compileReading(
+  graph: Graph,
+  runtime: Pick<Runtime, "compile">,
+  feed: "batch" | "one" = "batch",
+): Promise<Reading | undefined> {
   const [input, ...more] = graph.inputs;
   const outputs = graph.outputs.filter(({ value }) => value.dtype === "float");
   if (!input || more.length > 0 || input.dtype !== "float" || outputs.length === 0) return undefined;
@@ -56,14 +61,15 @@ export async function compileReading(graph: Graph, runtime: Pick<Runtime, "compi
   return {
     outputs: outputs.map(({ name }) => name),
     async compare(points, answers) {
-      const values = await runPoints(plain, points);
-      const count = points.length / sampleSize(plain);
+      const size = feed === "one" ? points.length : sampleSize(plain);
+      const count = points.length / size;
+      const values = await runPoints(plain, points, count);
       const pairs = outputs.map(({ name }, k) => pairOf(values.get(name)!, answers[k]!, count));
       if (pairs.every(({ apart }) => apart.every((gap) => gap === 0))) return pairs.map(() => undefined);
       const worst = farthest(pairs, count);
       enclosing ??= compileEnclosure(graph, outputs, runtime);
       const session = await enclosing;
-      const ends = session && (await runPoints(session, pick(points, worst, sampleSize(plain))));
+      const ends = session && (await runPoints(session, pick(points, worst, size), worst.length));
       return pairs.map((pair, k) => {
         const name = outputs[k]!.name;
         const box = ends && { lower: ends.get(`lower/${name}`)!, upper: ends.get(`upper/${name}`)! };
@@ -104,15 +110,19 @@ const sampleSize = ({ inputs }: Session): number =>
   inputs[0]!.shape.slice(1).reduce<number>((size, dim) => size * Number(dim), 1);
 
 /** Every output as one flat array; a graph of a fixed batch takes one point at a time. */
-async function runPoints(session: Session, points: Float32Array): Promise<ReadonlyMap<string, Float64Array>> {
+async function runPoints(
+  session: Session,
+  points: Float32Array,
+  count: number,
+): Promise<ReadonlyMap<string, Float64Array>> {
   const port = session.inputs[0]!;
-  const size = sampleSize(session);
-  const count = points.length / size;
-  const atOnce = typeof port.shape[0] === "number" ? port.shape[0] : AT_ONCE;
+  const size = points.length / count;
+  const open = typeof port.shape[0] !== "number";
+  const atOnce = open ? AT_ONCE : 1;
   const parts: Record<string, Tensor>[] = [];
   for (let from = 0; from < count; from += atOnce) {
     const n = Math.min(atOnce, count - from);
-    const shape = [n, ...(port.shape.slice(1) as number[])];
+    const shape = (open ? [n, ...port.shape.slice(1)] : port.shape) as number[];
     const data = points.slice(from * size, (from + n) * size);
     parts.push(await session.run({ [port.name]: { dtype: "float", shape, data } }));
   }

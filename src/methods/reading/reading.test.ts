@@ -5,6 +5,8 @@ import { decodeModel, encodeModel, type TensorProto } from "../../formats/onnx/p
 import { rng } from "../../random/rng.ts";
 import { createRuntime, openModel } from "../../runtime/node.ts";
 import type { Session } from "../../runtime/session.ts";
+import { networkOf } from "../network.ts";
+import { originalOf } from "../original.ts";
 import { compileReading, type Difference } from "./compare.ts";
 import { locateDifference } from "./locate.ts";
 
@@ -94,19 +96,13 @@ describe("a file and its reading", () => {
       const wrong = tampered(FILE, name);
       const found = await differenceBetween(session, wrong);
       expect(found).toBeDefined();
-      const place = await locateDifference(
-        {
-          bytes: wrong,
-          // the same outputs asked of the file as it is
-          open: (bytes) =>
-            openModel(
-              withConstants(bytes, (t) => decodeModel(FILE).graph!.initializer!.find((own) => own.name === t.name)!),
-            ),
-          run: (file, point) => file.run({ x: feed(point) }),
-        },
-        POINTS.slice(found!.point * SIZE, (found!.point + 1) * SIZE),
-        runtime,
-      );
+      const original = originalOf(session, networkOf(importOnnx(FILE).graph, "test"));
+      // the same outputs asked of the file as it is
+      const asIs = (variant: Uint8Array) =>
+        withConstants(variant, ({ name: own }) => decodeModel(FILE).graph!.initializer!.find((t) => t.name === own)!);
+      const point = POINTS.slice(found!.point * SIZE, (found!.point + 1) * SIZE);
+      const file = { bytes: wrong, open: (variant: Uint8Array) => openModel(asIs(variant)) };
+      const place = await locateDifference(file, original, point, runtime);
       const user = decodeModel(FILE).graph!.node!.find(({ input }) => input!.includes(name))!;
       expect(place).toBe(`${user.opType} "${user.name}"`);
     },
