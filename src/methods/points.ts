@@ -1,16 +1,18 @@
 /** @file A few points of a set, chosen without the network: what every set is tried on before anything is said of it. */
 
+import type { PlainRecord } from "../runtime/jobs.ts";
 import { ballOf } from "./attack/ball.ts";
 import { streamOf } from "./attack/search.ts";
-import { type Recheck, recheck } from "./attack/witness.ts";
-import type { Chunk, Subject } from "./examine.ts";
+import { recheck } from "./attack/witness.ts";
+import type { AttackRecord, Chunk, Subject } from "./examine.ts";
 import type { Threat } from "./problem.ts";
 
 /** Points of each kind around one input. */
 export const CORNERS = 4;
 export const INSIDE = 4;
 
-const ID = "points";
+/** By this name in results and reports. */
+export const POINTS = { id: "points", title: "Points drawn in the set" } as const;
 
 /**
  * Corners of S(centre) in random directions (the first two are opposite: everything up, everything down), then points drawn
@@ -24,7 +26,7 @@ export function pointsOf(
   { seed, modelHash, index }: { readonly seed: number; readonly modelHash: string; readonly index: number },
 ): Float32Array[] {
   const ball = ballOf(threat);
-  const random = streamOf(seed, modelHash, ID, index, 0);
+  const random = streamOf(seed, modelHash, POINTS.id, index, 0);
   const corners = Array.from({ length: CORNERS }, (_, k) => {
     const direction =
       k < 2 ? centre.map(() => (k === 0 ? 1 : -1)) : centre.map(() => (random.uniform() < 0.5 ? -1 : 1));
@@ -34,9 +36,7 @@ export function pointsOf(
 }
 
 /** A point of the set, drawn without the network, that the model file gets wrong. */
-export type Sampled = Pick<Recheck, "predicted" | "margin" | "distance" | "confidence"> & {
-  readonly witness: Float32Array;
-};
+export type Sampled = AttackRecord & PlainRecord & { readonly witness: Float32Array };
 
 /**
  * A few points of every input's set, run through the model file as it is: first to see that file and reading agree there,
@@ -66,6 +66,6 @@ export async function sampleSets(
     const wrong = checks.slice(i * each, (i + 1) * each).find(({ holds }) => holds);
     if (!wrong) return null;
     const { point: witness, predicted, margin, distance, confidence } = wrong;
-    return { witness, predicted, margin, distance, confidence };
+    return { falsified: true, refuted: false, witness, predicted, margin, distance, confidence, queries: each };
   });
 }

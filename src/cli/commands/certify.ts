@@ -38,9 +38,12 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io);
   const threat = threatOf(session.inputs, norm, epsilon);
-  const { proofs, seconds } = await prove(session, verifiers, { threat, arithmetic: options.arithmetic ?? "float32" });
-  const attacked =
-    options.attack === false ? new Map<number, AttackRecord>() : await tryToBreak(session, threat, seconds);
+  const settings = { threat, arithmetic: options.arithmetic ?? "float32" };
+  const { proofs, sampled, seconds } = await prove(session, verifiers, settings);
+  const searched = options.attack === false ? [] : await tryToBreak(session, threat, seconds);
+  // a point that was drawn counts where the attack found none
+  const broken = new Set(searched.flatMap(([i, { falsified }]) => (falsified ? [i] : [])));
+  const attacked = new Map([...searched, ...[...sampled].filter(([i]) => !broken.has(i))]);
   session.progress.end();
   const conflicts = contradictionsOf(proofs, attacked, threat);
   const real = options.arithmetic === "real";
@@ -70,6 +73,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
 /** Verifiers one after the other, each on what is still unproved; the best bound of each input counts. */
 async function prove(session: ExaminationSession, verifiers: readonly Verifier[], settings: BoundSettings) {
   const proofs = new Map<number, Proof>();
+  const sampled = new Map<number, AttackRecord>();
   const seconds = new Map<number, number>();
   const refused: RefusedError[] = [];
   for (const verifier of verifiers) {
@@ -94,12 +98,13 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
       if (answer.kind !== "done") continue;
       seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
       const { verified, lower } = answer.record;
+      if (answer.record.sampled) sampled.set(i, answer.record.sampled);
       if (lower > (proofs.get(i)?.lower ?? Number.NEGATIVE_INFINITY)) {
         proofs.set(i, { method: verifier.id, verified, lower });
       }
     }
   }
-  return { proofs, seconds };
+  return { proofs, sampled, seconds };
 }
 
 /** Attacks all inputs, the proved ones too: a witness against a proof is the alarm that no test may miss. */
@@ -107,7 +112,7 @@ async function tryToBreak(
   session: ExaminationSession,
   threat: Threat,
   seconds: Map<number, number>,
-): Promise<Map<number, AttackRecord>> {
+): Promise<[position: number, record: AttackRecord][]> {
   const { engine, chunk, correct, seed, progress } = session;
   const settings: AttackSettings = { threat, seed, ...QUICK_ATTACK };
   const answers: Answer<AttackRecord>[] = await engine
@@ -124,13 +129,12 @@ async function tryToBreak(
       progress.say(`no attack: ${error.message}`);
       return [];
     });
-  const found = new Map<number, AttackRecord>();
-  for (const [k, answer] of answers.entries()) {
-    if (answer.kind !== "done") continue;
-    found.set(correct[k]!, answer.record);
-    seconds.set(correct[k]!, (seconds.get(correct[k]!) ?? 0) + answer.seconds);
-  }
-  return found;
+  return answers.flatMap((answer, k): [number, AttackRecord][] => {
+    if (answer.kind !== "done") return [];
+    const position = correct[k]!;
+    seconds.set(position, (seconds.get(position) ?? 0) + answer.seconds);
+    return [[position, answer.record]];
+  });
 }
 
 function contradictionsOf(

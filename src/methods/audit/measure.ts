@@ -2,6 +2,7 @@
 
 import type { Attack } from "../attack/types.ts";
 import { type Answer, type Unanswered, unansweredReason } from "../examine.ts";
+import { POINTS } from "../points.ts";
 import type { Norm, Threat } from "../problem.ts";
 import type { UnknownReason, Verifier } from "../verify/types.ts";
 import { candidatesOf, type PatchRecord, patchSize } from "./patch-screen.ts";
@@ -231,7 +232,7 @@ function missingOf(
 
 async function proveAt(
   examiner: Examiner,
-  { plan, certified, reasons, proofs, unexamined }: Course,
+  { plan, certified, reasons, proofs, witnesses, brokenAt, unexamined }: Course,
   verifier: Verifier,
   { k, epsilon }: { readonly k: number; readonly epsilon: number },
   positions: readonly number[],
@@ -244,6 +245,12 @@ async function proveAt(
   let proved = 0;
   for (const [at, answer] of answers.entries()) {
     const position = positions[at]!;
+    const sampled = answer.kind === "done" ? answer.record.sampled : null;
+    if (sampled && !(brokenAt.get(position)! <= epsilon)) {
+      // a point that was drawn counts where the attack found none
+      witnesses.set(position, { method: POINTS.id, epsilon, record: sampled });
+      brokenAt.set(position, epsilon);
+    }
     if (answer.kind !== "done") {
       // a bound that another method found too loose says more than that there was no time
       if (!reasons[k]!.has(position)) reasons[k]!.set(position, unansweredReason(answer));

@@ -10,6 +10,7 @@ import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { Found, MethodRun, PatchResult, RobustnessResult } from "../../methods/audit/types.ts";
 import type { Chunk, Prediction } from "../../methods/examine.ts";
 import { describeModel } from "../../methods/inspect.ts";
+import { POINTS } from "../../methods/points.ts";
 import type { UnknownReason } from "../../methods/verify/types.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { epsilonText, percent } from "../format.ts";
@@ -286,7 +287,8 @@ function exampleOf(
   found: Found,
 ): AdversarialExample {
   const { record, epsilon, method } = found;
-  const title = robustness.runs.find((run) => run.method === method)?.title ?? method;
+  const title =
+    method === POINTS.id ? POINTS.title : (robustness.runs.find((run) => run.method === method)?.title ?? method);
   return {
     index: chunk.indices[i]!,
     label: chunk.labels[i]!,
