@@ -138,7 +138,10 @@ describe("attack and certify", () => {
         "classes",
         "notices",
         "seed",
+        "arithmetic",
+        "errors",
         "counts",
+        "reasons",
         "results",
       ]);
       expect(json).toMatchObject({ tool: "assay", norm: "linf", epsilon: 8 / 255, seed: 3, model: { path: MLP } });
@@ -146,6 +149,11 @@ describe("attack and certify", () => {
       const { counts, results } = resultsOf(run);
       expect(Object.keys(counts)).toEqual(["inputs", "correct", "certified", "falsified", "unknown"]);
       expect(counts["correct"]).toBe(counts["certified"]! + counts["falsified"]! + counts["unknown"]!);
+      expect(json["arithmetic"]).toBe(verb === "certify" ? "float32" : null);
+      expect(json["errors"]).toEqual([]);
+      expect(Object.values(json["reasons"] as Record<string, number>).reduce((a, b) => a + b, 0)).toBe(
+        counts["unknown"],
+      );
       for (const { witness, ...result } of results) {
         expect(Object.keys(result)).toEqual([
           "index",
@@ -156,6 +164,7 @@ describe("attack and certify", () => {
           "verdict",
           "margin",
           "seconds",
+          ...(result.verdict === "unknown" ? ["reason"] : []),
         ]);
         expect(witness?.length).toBe(result.verdict === "falsified" ? 784 : undefined);
       }

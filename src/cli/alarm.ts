@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import type { Contradiction } from "../methods/audit/types.ts";
 import type { Norm } from "../methods/problem.ts";
 import { CliError, EXIT } from "./errors.ts";
+import { floats } from "./floats.ts";
 import { writeWhole } from "./output.ts";
-import { floats } from "./results.ts";
 import type { ExaminationSession } from "./session.ts";
 
 /**

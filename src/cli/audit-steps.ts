@@ -100,6 +100,10 @@ export async function measureAudit(
   if (backdoor === undefined && own.length > failures) noSearch = UNANSWERED_WORDS["internal-error"];
   if (backdoor === undefined && signal.aborted) noSearch = UNANSWERED_WORDS.interrupted;
   await prove(false, SHARES.slowProof);
+  // steps get slices of the time; what they left of it goes to what they did not get to
+  if (!stopped()) await step("attacking", () => attackRadii(examiner, course, budget.until(SHARES.slowProof)));
+  if (!stopped()) await prove(true, SHARES.slowProof);
+  if (!stopped()) await prove(false, SHARES.slowProof);
 
   const robustness = resultOf(course);
   const conflicts = plan.robustness.arithmetic === "float32" ? contradictions(robustness) : [];

@@ -6,7 +6,7 @@ import { numberText, secondsText } from "../report/format.ts";
 import type { Plain } from "../runtime/jobs.ts";
 import { relationText } from "../stats/p-text.ts";
 import type { Examined } from "./backdoor-jobs.ts";
-import { floats } from "./results.ts";
+import { floats } from "./floats.ts";
 import { TOOL, VERSION } from "./version.ts";
 
 export interface DetectorResult {

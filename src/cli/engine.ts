@@ -303,15 +303,13 @@ const mainThread: Pool = {
     if (signal?.aborted) return { kind: "aborted" };
     const start = performance.now();
     const compute = await jobs[job.kind]!();
+    const ended = new AbortController();
     const interrupted = new Promise<Outcome>((resolve) => {
-      signal?.addEventListener(
-        "abort",
-        () => {
-          haltMainThread();
-          resolve({ kind: "aborted" });
-        },
-        { once: true },
-      );
+      const stop = () => {
+        haltMainThread();
+        resolve({ kind: "aborted" });
+      };
+      signal?.addEventListener("abort", stop, { once: true, signal: ended.signal });
     });
     const done = (async (): Promise<Outcome> => {
       try {
@@ -323,7 +321,11 @@ const mainThread: Pool = {
         return { kind: "failed", message: error instanceof Error ? error.message : String(error) };
       }
     })();
-    return Promise.race([done, interrupted]);
+    try {
+      return await Promise.race([done, interrupted]);
+    } finally {
+      ended.abort();
+    }
   },
   async [Symbol.asyncDispose]() {},
 };

@@ -22,13 +22,19 @@ export function useOf({ family, method }: MethodEntry): string {
   return `assay backdoor MODEL --data DATA${training} --detector ${method.id}`;
 }
 
-/** @throws CliError (usage) for a name that is not listed */
-export function findMethod(name: string): MethodEntry {
+/**
+ * @param family the one that is asked for: only its names are suggested
+ * @throws CliError (usage) for a name that is not listed
+ */
+export function findMethod(name: string, family?: Family): MethodEntry {
   const wanted = name.trim().toLowerCase();
   const found = methods.find(({ method }) => method.id === wanted);
   if (found) return found;
-  const names = methods.map(({ method }) => method.id);
-  throw usage(`no method "${name}".${didYouMean(wanted, names)} There are ${names.join(", ")}.`);
+  const own = methods.filter((entry) => family === undefined || entry.family === family);
+  const names = own.map(({ method }) => method.id);
+  throw usage(
+    `no ${family === "backdoor" ? "detector" : "method"} "${name}".${didYouMean(wanted, names)} There are ${names.join(", ")}.`,
+  );
 }
 
 /** Methods of one family that work in a norm, in the order of the table. @throws CliError (usage) */
@@ -37,7 +43,7 @@ export function chooseMethods<F extends BallFamily>(
   names: readonly string[],
   norm: Norm,
 ): Extract<MethodEntry, { family: F }>["method"][] {
-  const chosen = names.map(findMethod);
+  const chosen = names.map((name) => findMethod(name, family));
   for (const entry of chosen) {
     if (entry.family !== family) throw otherVerb(entry);
     if (!entry.method.norms.includes(norm)) {
@@ -52,7 +58,7 @@ export function chooseDetectors(names: readonly string[]): readonly Detector[] {
   if (names.some((name) => name.trim().toLowerCase() === "all")) return detectors;
   const chosen = new Set(
     names.map((name) => {
-      const entry = findMethod(name);
+      const entry = findMethod(name, "backdoor");
       if (entry.family !== "backdoor") throw otherVerb(entry);
       return entry.method;
     }),

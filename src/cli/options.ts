@@ -297,6 +297,12 @@ export const OPTIONS = {
     schema: path,
     default: "audit: report; population: the name of the recipe; bench: report/bench-backdoor",
   }),
+  witnesses: define({
+    flag: "--witnesses <folder>",
+    help: "write witnesses as NPZ files into this folder; results name file and row",
+    schema: path,
+    default: "with the results; a folder beside --out where they are over 1 MB",
+  }),
   page: define({
     flag: "--page <file>",
     help: "write the page to this Markdown file, its plots into a folder beside it",

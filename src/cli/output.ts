@@ -1,6 +1,6 @@
 /** @file Files of results: whole or not at all, and tried before hours of work depend on them. */
 
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { makeFolder } from "../runtime/node-folder.ts";
 import { CliError, EXIT, systemReason, usage } from "./errors.ts";
@@ -40,12 +40,22 @@ function checkFolder(folder: string, path: string): void {
   }
 }
 
+function writePieces(path: string, pieces: Iterable<string>): void {
+  const file = openSync(path, "w");
+  try {
+    for (const piece of pieces) writeFileSync(file, piece);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Leaves the old file or the new one, never half of it. What is no file (a pipe, a device) is written to as it is. */
-export function writeWhole(path: string, contents: string | Uint8Array): void {
+export function writeWhole(path: string, contents: string | Uint8Array | Iterable<string>): void {
   const replaceable = kindOf(path) !== "other";
   const target = replaceable ? `${path}.${process.pid}.tmp` : path;
   try {
-    writeFileSync(target, contents);
+    if (typeof contents === "string" || contents instanceof Uint8Array) writeFileSync(target, contents);
+    else writePieces(target, contents);
     if (replaceable) renameSync(target, path);
   } catch (error) {
     if (replaceable) rmSync(target, { force: true });

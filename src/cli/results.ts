@@ -4,13 +4,26 @@ import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
 import type { Notice } from "../data/notice.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
+import type { UnknownReason } from "../methods/verify/types.ts";
+import type { Arithmetic } from "../transforms/interval.ts";
+import type { Failure } from "./engine.ts";
 import { CliError, EXIT, type ExitCode, systemReason } from "./errors.ts";
+import { floats } from "./floats.ts";
+import { jsonPieces } from "./json-pieces.ts";
 import { checkOutputFile, writeWhole } from "./output.ts";
 import { type Inputs, inDataUnits } from "./subject.ts";
 import type { Io } from "./verbs.ts";
 import { TOOL, VERSION } from "./version.ts";
+import type { WitnessPlace } from "./witness-files.ts";
 
-export type VerdictName = "certified" | "falsified" | "unknown" | "misclassified";
+/**
+ * `certified` is said of proofs that cover float32 rounding alone; a bound in real arithmetic proves nothing of the network
+ * as it runs, and is `bounded`. `already-there`: of a targeted attack, inputs of the target's class.
+ */
+export type VerdictName = "certified" | "bounded" | "falsified" | "unknown" | "misclassified" | "already-there";
+
+/** Why an input is unknown; an attack that did not succeed leaves it `not-broken`. */
+export type ResultReason = UnknownReason | "not-broken";
 
 /** As methods count: classes by the model's outputs, witnesses in units of epsilon. */
 export interface InputResult {
@@ -23,8 +36,10 @@ export interface InputResult {
   /** Certified or unknown after a proof was tried: the proved lower bound. Otherwise at the worst point seen. */
   readonly margin: number | null;
   readonly seconds: number;
-  /** Pixels, or what else epsilon counts in; float32. */
-  readonly witness?: readonly number[];
+  /** Of unknown ones. */
+  readonly reason?: ResultReason;
+  /** Pixels, or what else epsilon counts in; float32. Where they are many, where in which file. */
+  readonly witness?: readonly number[] | WitnessPlace;
 }
 
 /** As the data counts: classes by its labels, witnesses of tables in its own units. */
@@ -50,25 +65,25 @@ export interface ResultFile {
   /** What the clean answers say against relying on the numbers. */
   readonly notices: readonly string[];
   readonly seed: number;
+  /** Of proofs; `null` where none were tried. */
+  readonly arithmetic: Arithmetic | null;
+  /** Errors of this program on the way; what they concern is unknown. */
+  readonly errors: readonly string[];
   readonly counts: {
     readonly inputs: number;
     readonly correct: number;
     readonly certified: number;
     readonly falsified: number;
     readonly unknown: number;
+    /** In real arithmetic only. */
+    readonly bounded?: number;
+    /** Of a targeted attack only. */
+    readonly alreadyThere?: number;
   };
+  /** How many are unknown for which reason. */
+  readonly reasons: Readonly<Record<string, number>>;
   readonly results: readonly NamedResult[];
 }
-
-/** The shortest decimals that are these float32 numbers. */
-export const floats = (values: Float32Array): number[] =>
-  Array.from(values, (value) => {
-    for (let digits = 6; digits < 9; digits++) {
-      const short = Number(value.toPrecision(digits));
-      if (Math.fround(short) === value) return short;
-    }
-    return Number(value.toPrecision(9));
-  });
 
 export function resultFile(
   run: {
@@ -78,11 +93,16 @@ export function resultFile(
     readonly seed: number;
     readonly inputs: Inputs;
     readonly notices: readonly Notice[];
+    readonly arithmetic: Arithmetic | null;
+    readonly failures: readonly Failure[];
+    readonly targeted?: boolean;
   },
   threat: Threat,
   results: readonly InputResult[],
 ): ResultFile {
   const count = (verdict: VerdictName) => results.filter((result) => result.verdict === verdict).length;
+  const reasons: Record<string, number> = {};
+  for (const { reason } of results) if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
   return {
     tool: TOOL,
     version: VERSION,
@@ -95,20 +115,25 @@ export function resultFile(
     classes: namesToShow(run.inputs.naming),
     notices: run.notices.map(({ sentence }) => sentence),
     seed: run.seed,
+    arithmetic: run.arithmetic,
+    errors: run.failures.map(({ what, message }) => `${what}: ${message}`),
     counts: {
       inputs: results.length,
       correct: results.length - count("misclassified"),
       certified: count("certified"),
       falsified: count("falsified"),
       unknown: count("unknown"),
+      ...(run.arithmetic === "real" && { bounded: count("bounded") }),
+      ...(run.targeted && { alreadyThere: count("already-there") }),
     },
+    reasons,
     results: results.map((result) => named(result, run.inputs)),
   };
 }
 
 function named(result: InputResult, inputs: Inputs): NamedResult {
   const { label, predicted, witness } = result;
-  const { index, verdict, margin, seconds } = result;
+  const { index, verdict, margin, seconds, reason } = result;
   return {
     index,
     label: labelOf(inputs.naming, label),
@@ -118,9 +143,14 @@ function named(result: InputResult, inputs: Inputs): NamedResult {
     verdict,
     margin,
     seconds,
-    ...(witness && { witness: inputs.factor ? floats(inDataUnits(inputs, Float32Array.from(witness))) : witness }),
+    ...(reason !== undefined && { reason }),
+    ...(witness && {
+      witness: inputs.factor && isValues(witness) ? floats(inDataUnits(inputs, Float32Array.from(witness))) : witness,
+    }),
   };
 }
+
+const isValues = (witness: readonly number[] | WitnessPlace): witness is readonly number[] => Array.isArray(witness);
 
 /** JSON has no infinities: a bound that says nothing is null. */
 export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
@@ -134,10 +164,10 @@ export async function deliver(
 ): Promise<void> {
   if (out !== undefined) {
     checkOutputFile(out);
-    writeWhole(out, `${JSON.stringify(file)}\n`);
+    writeWhole(out, jsonPieces(file));
   }
   try {
-    await io.print(json ? `${JSON.stringify(file)}\n` : `${summary.join("\n")}\n`);
+    for (const piece of json ? jsonPieces(file) : [`${summary.join("\n")}\n`]) await io.print(piece);
   } catch (error) {
     throw new CliError(EXIT.internal, `standard output cannot be written: ${systemReason(error)}`, { cause: error });
   }

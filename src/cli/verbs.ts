@@ -62,6 +62,7 @@ export const ATTACK_OPTIONS = [
   "gate",
   ...RUN,
   ...CONTRACT,
+  "witnesses",
   ...OUTPUT,
 ] as const satisfies readonly OptionKey[];
 
@@ -77,6 +78,7 @@ export const CERTIFY_OPTIONS = [
   "gate",
   ...RUN,
   ...CONTRACT,
+  "witnesses",
   ...OUTPUT,
 ] as const satisfies readonly OptionKey[];
 

@@ -24,6 +24,7 @@ const UNKNOWN_WORDS: Readonly<Record<string, string>> = {
   "unsupported-op": "operator without bounds",
   interrupted: "interrupted",
   "internal-error": "internal error",
+  "not-broken": "not broken, nor proved",
 };
 
 /** "bounds too loose 12, time budget 3": why no proof holds for inputs that are neither proved nor broken. */

@@ -1,6 +1,7 @@
 import { outputOf } from "../../data/classes.ts";
-import type { Answer, AttackRecord, Chunk } from "../../methods/examine.ts";
+import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../../methods/examine.ts";
 import { epsilonText, intervalText, percent, secondsText } from "../../report/format.ts";
+import { unknownText } from "../../report/read.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
 import { pick } from "../engine.ts";
@@ -9,10 +10,11 @@ import type { AttackSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
-import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
+import { deliver, finite, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
 import { threatOf } from "../subject.ts";
 import { ATTACK_OPTIONS, type Io } from "../verbs.ts";
+import { createWitnesses, extentOf, type Witnesses } from "../witness-files.ts";
 
 type AttackVerbOptions = Options<(typeof ATTACK_OPTIONS)[number]>;
 
@@ -34,6 +36,7 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
     throw usage(`--target ${options.target}: the model has ${known}`);
   }
 
+  const witnesses = createWitnesses(options, session.inputs, extentOf(chunk, network, correct.length));
   const best = new Map<number, Answer<AttackRecord>>();
   const seconds = new Map<number, number>();
   for (const method of chosen) {
@@ -45,13 +48,16 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
       restarts: options.restarts,
       loss: options.loss,
     };
-    const answers = await session.engine.run<AttackRecord>({
-      kind: "attack",
-      what: `attacking with ${method.title}`,
-      method,
-      settings: { ...settings, threat: { ...threat } },
-      inputs: withTarget(pick(chunk, open), target),
-    });
+    const answers = await session.engine.run<AttackRecord>(
+      {
+        kind: "attack",
+        what: `attacking with ${method.title}`,
+        method,
+        settings: { ...settings, threat: { ...threat } },
+        inputs: withTarget(pick(chunk, open), target),
+      },
+      witnesses.receive(method.id),
+    );
     for (const [k, answer] of answers.entries()) {
       const i = open[k]!;
       best.set(i, better(best.get(i), answer));
@@ -68,15 +74,21 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
       seed: session.seed,
       inputs: session.inputs,
       notices: session.notices,
+      arithmetic: null,
+      failures: session.engine.failures,
+      targeted: target !== undefined,
     },
     threat,
-    inputResults(session, best, seconds),
+    inputResults(session, best, seconds, { witnesses, target }),
   );
   warnOfRefuted(session, best);
+  const lost = witnesses.lost();
+  if (lost !== undefined) session.progress.say(lost);
   await deliver(file, options, summary(file, session), io);
   const { inputs, correct: right, falsified } = file.counts;
   // an attack proves nothing: what it leaves standing may still fall
-  return gateCode(options.gate, { least: 0, most: right - falsified, inputs });
+  const there = alreadyThere(file);
+  return gateCode(options.gate, { least: 0, most: right - falsified - there, inputs: inputs - there });
 }
 
 export function requiredEpsilon({
@@ -105,25 +117,34 @@ function inputResults(
   { chunk, predictions }: ExaminationSession,
   best: ReadonlyMap<number, Answer<AttackRecord>>,
   seconds: ReadonlyMap<number, number>,
+  { witnesses, target }: { readonly witnesses: Witnesses; readonly target: number | undefined },
 ): InputResult[] {
   return predictions.map(({ predicted, margin }, i) => {
     const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
     if (predicted !== base.label) return { ...base, verdict: "misclassified", margin: finite(margin), seconds: 0 };
+    if (base.label === target) return { ...base, verdict: "already-there", margin: finite(margin), seconds: 0 };
     const answer = best.get(i);
     const spent = seconds.get(i) ?? 0;
-    if (answer?.kind !== "done") return { ...base, verdict: "unknown", margin: finite(margin), seconds: spent };
+    const unknown = { ...base, verdict: "unknown", seconds: spent } as const;
+    if (answer?.kind !== "done") {
+      return { ...unknown, margin: finite(margin), reason: answer ? unansweredReason(answer) : "not-broken" };
+    }
     const { record } = answer;
-    if (!record.falsified) return { ...base, verdict: "unknown", margin: finite(record.margin), seconds: spent };
+    if (!record.falsified) return { ...unknown, margin: finite(record.margin), reason: "not-broken" };
+    const witness = witnesses.of(base.index, record.witness);
     return {
       ...base,
       predicted: record.predicted,
       verdict: "falsified",
       margin: finite(record.margin),
       seconds: spent,
-      witness: floats(record.witness!),
+      ...(witness && { witness }),
     };
   });
 }
+
+/** Inputs that an attack on a class had nothing to do on. */
+const alreadyThere = ({ counts }: ResultFile): number => counts.alreadyThere ?? 0;
 
 function warnOfRefuted({ progress }: ExaminationSession, best: ReadonlyMap<number, Answer<AttackRecord>>): void {
   const refuted = [...best.values()].filter((answer) => answer.kind === "done" && answer.record.refuted).length;
@@ -134,6 +155,12 @@ function warnOfRefuted({ progress }: ExaminationSession, best: ReadonlyMap<numbe
 export function rateText(successes: number, trials: number): string {
   const rate = proportion(successes, trials);
   return `${percent(rate.estimate)} (95% interval ${intervalText(rate)}, ${successes} of ${trials})`;
+}
+
+/** How many are unknown for which reason, where one of them is not that an attack failed. */
+export function unknownLine({ reasons }: ResultFile): string[] {
+  const others = Object.keys(reasons).filter((reason) => reason !== "not-broken");
+  return others.length === 0 ? [] : [`unknown because    ${unknownText(reasons)}`];
 }
 
 /** With the unit of epsilon, and the range of the data that it is a share of. */
@@ -148,14 +175,21 @@ export function threatText({
 
 function summary(file: ResultFile, session: ExaminationSession): string[] {
   const { inputs, correct, falsified } = file.counts;
+  const there = alreadyThere(file);
   const seconds = file.results.reduce((sum, result) => sum + result.seconds, 0);
   return [
     `${file.method} on ${file.model.path}, ${threatText(file)}, ${session.inputs.dataset.name}`,
     session.labelled
       ? `clean accuracy     ${rateText(correct, inputs)}, error ${percent(1 - correct / inputs, 2)}`
       : `inputs             ${inputs}, without labels: the model's own answers are to be kept`,
-    `after the attack   ${rateText(correct - falsified, inputs)}, error ${percent(1 - (correct - falsified) / inputs, 2)}`,
-    `changed answers    ${falsified} of ${correct}, each re-run on the model file`,
+    ...(there > 0 ? [`already there      ${there} of the target's class, not attacked and not counted below`] : []),
+    ...(inputs > there
+      ? [
+          `after the attack   ${rateText(correct - there - falsified, inputs - there)}, error ${percent(1 - (correct - there - falsified) / (inputs - there), 2)}`,
+        ]
+      : []),
+    `changed answers    ${falsified} of ${correct - there}, each re-run on the model file`,
+    ...unknownLine(file),
     `compute            ${secondsText(seconds)}`,
   ];
 }

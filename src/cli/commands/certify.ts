@@ -1,9 +1,10 @@
 import type { Contradiction } from "../../methods/audit/types.ts";
-import type { Answer, AttackRecord, BoundRecord } from "../../methods/examine.ts";
+import { type Answer, type AttackRecord, type BoundRecord, unansweredReason } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Threat } from "../../methods/problem.ts";
-import type { Verifier } from "../../methods/verify/types.ts";
+import type { UnknownReason, Verifier } from "../../methods/verify/types.ts";
 import { percent, secondsText } from "../../report/format.ts";
+import { unknownText } from "../../report/read.ts";
 import { raiseAlarm } from "../alarm.ts";
 import { readOptions } from "../config.ts";
 import { pick, RefusedError } from "../engine.ts";
@@ -11,10 +12,11 @@ import type { AttackSettings, BoundSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
-import { deliver, finite, floats, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
+import { deliver, finite, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
 import { threatOf } from "../subject.ts";
 import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
+import { createWitnesses, extentOf, type Witnesses } from "../witness-files.ts";
 import { rateText, requiredEpsilon, threatText } from "./attack.ts";
 
 type CertifyOptions = Options<(typeof CERTIFY_OPTIONS)[number]>;
@@ -38,19 +40,23 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io);
   const threat = threatOf(session.inputs, norm, epsilon);
-  const settings = { threat, arithmetic: options.arithmetic ?? "float32" };
-  const { proofs, sampled, seconds } = await prove(session, verifiers, settings);
-  const searched = options.attack === false ? [] : await tryToBreak(session, threat, seconds);
+  const arithmetic = options.arithmetic ?? "float32";
+  const { proofs, sampled, seconds, reasons } = await prove(session, verifiers, { threat, arithmetic });
+  const { chunk, correct } = session;
+  const proved = new Set([...proofs].flatMap(([i, { verified }]) => (verified ? [chunk.indices[i]!] : [])));
+  const extent = extentOf(chunk, session.network, correct.length);
+  const witnesses = createWitnesses(options, session.inputs, extent, (index) => proved.has(index));
+  const searched = options.attack === false ? [] : await tryToBreak(session, threat, seconds, witnesses);
   // a point that was drawn counts where the attack found none
   const broken = new Set(searched.flatMap(([i, { falsified }]) => (falsified ? [i] : [])));
   const attacked = new Map([...searched, ...[...sampled].filter(([i]) => !broken.has(i))]);
   session.progress.end();
   const conflicts = contradictionsOf(proofs, attacked, threat);
-  const real = options.arithmetic === "real";
+  const real = arithmetic === "real";
   if (conflicts.length > 0 && !real) raiseAlarm(path, session, norm, conflicts);
   if (conflicts.length > 0) {
     session.progress.say(
-      `${conflicts.length} inputs proved in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
+      `${conflicts.length} inputs bounded in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
     );
   }
   const file = resultFile(
@@ -61,13 +67,17 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
       seed: session.seed,
       inputs: session.inputs,
       notices: session.notices,
+      arithmetic,
+      failures: session.engine.failures,
     },
     threat,
-    inputResults(session, proofs, attacked, seconds),
+    inputResults(session, { proofs, attacked, seconds, reasons, witnesses, real }),
   );
+  const lost = witnesses.lost();
+  if (lost !== undefined) session.progress.say(lost);
   await deliver(file, options, summary(file, session, real), io);
-  const { inputs, correct, certified, falsified } = file.counts;
-  return gateCode(options.gate, { least: certified, most: correct - falsified, inputs });
+  const { inputs, certified, falsified } = file.counts;
+  return gateCode(options.gate, { least: certified, most: file.counts.correct - falsified, inputs });
 }
 
 /** Verifiers one after the other, each on what is still unproved; the best bound of each input counts. */
@@ -75,6 +85,7 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
   const proofs = new Map<number, Proof>();
   const sampled = new Map<number, AttackRecord>();
   const seconds = new Map<number, number>();
+  const reasons = new Map<number, UnknownReason>();
   const refused: RefusedError[] = [];
   for (const verifier of verifiers) {
     const open = session.correct.filter((i) => !proofs.get(i)?.verified);
@@ -95,16 +106,20 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
       });
     for (const [k, answer] of answers.entries()) {
       const i = open[k]!;
-      if (answer.kind !== "done") continue;
+      if (answer.kind !== "done") {
+        if (!reasons.has(i)) reasons.set(i, unansweredReason(answer));
+        continue;
+      }
       seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
-      const { verified, lower } = answer.record;
+      const { verified, lower, reason } = answer.record;
+      reasons.set(i, reason ?? "relaxation-too-loose");
       if (answer.record.sampled) sampled.set(i, answer.record.sampled);
       if (lower > (proofs.get(i)?.lower ?? Number.NEGATIVE_INFINITY)) {
         proofs.set(i, { method: verifier.id, verified, lower });
       }
     }
   }
-  return { proofs, sampled, seconds };
+  return { proofs, sampled, seconds, reasons };
 }
 
 /** Attacks all inputs, the proved ones too: a witness against a proof is the alarm that no test may miss. */
@@ -112,17 +127,21 @@ async function tryToBreak(
   session: ExaminationSession,
   threat: Threat,
   seconds: Map<number, number>,
+  witnesses: Witnesses,
 ): Promise<[position: number, record: AttackRecord][]> {
   const { engine, chunk, correct, seed, progress } = session;
   const settings: AttackSettings = { threat, seed, ...QUICK_ATTACK };
   const answers: Answer<AttackRecord>[] = await engine
-    .run<AttackRecord>({
-      kind: "attack",
-      what: "looking for witnesses",
-      method: attackOf("pgd"),
-      settings: { ...settings, threat: { ...threat } },
-      inputs: pick(chunk, correct),
-    })
+    .run<AttackRecord>(
+      {
+        kind: "attack",
+        what: "looking for witnesses",
+        method: attackOf("pgd"),
+        settings: { ...settings, threat: { ...threat } },
+        inputs: pick(chunk, correct),
+      },
+      witnesses.receive("pgd"),
+    )
     .catch((error: unknown) => {
       // proofs stand without an attack; what is not proved stays unknown
       if (!(error instanceof RefusedError)) throw error;
@@ -150,11 +169,19 @@ function contradictionsOf(
   });
 }
 
+/** By position. */
+interface Outcomes {
+  readonly proofs: ReadonlyMap<number, Proof>;
+  readonly attacked: ReadonlyMap<number, AttackRecord>;
+  readonly seconds: ReadonlyMap<number, number>;
+  readonly reasons: ReadonlyMap<number, UnknownReason>;
+  readonly witnesses: Witnesses;
+  readonly real: boolean;
+}
+
 function inputResults(
   { chunk, predictions }: ExaminationSession,
-  proofs: ReadonlyMap<number, Proof>,
-  attacked: ReadonlyMap<number, AttackRecord>,
-  seconds: ReadonlyMap<number, number>,
+  { proofs, attacked, seconds, reasons, witnesses, real }: Outcomes,
 ): InputResult[] {
   return predictions.map(({ predicted, margin }, i) => {
     const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
@@ -162,23 +189,25 @@ function inputResults(
     const spent = seconds.get(i) ?? 0;
     const broken = attacked.get(i);
     if (broken?.falsified) {
+      const witness = witnesses.of(base.index, broken.witness);
       return {
         ...base,
         predicted: broken.predicted,
         verdict: "falsified",
         margin: finite(broken.margin),
         seconds: spent,
-        witness: floats(broken.witness!),
+        ...(witness && { witness }),
       };
     }
     const proof = proofs.get(i);
     const lower = finite(proof?.lower ?? Number.NEGATIVE_INFINITY);
-    return { ...base, verdict: proof?.verified ? "certified" : "unknown", margin: lower, seconds: spent };
+    if (proof?.verified) return { ...base, verdict: real ? "bounded" : "certified", margin: lower, seconds: spent };
+    return { ...base, verdict: "unknown", margin: lower, seconds: spent, reason: reasons.get(i) ?? "unsupported-op" };
   });
 }
 
 function summary(file: ResultFile, session: ExaminationSession, real: boolean): string[] {
-  const { inputs, correct, certified, falsified, unknown } = file.counts;
+  const { inputs, correct, certified, falsified, unknown, bounded = 0 } = file.counts;
   const seconds = file.results.reduce((sum, result) => sum + result.seconds, 0);
   const claim = real ? "real arithmetic, for comparison only" : "float32, rounding included";
   return [
@@ -186,9 +215,11 @@ function summary(file: ResultFile, session: ExaminationSession, real: boolean): 
     session.labelled
       ? `clean accuracy     ${rateText(correct, inputs)}, error ${percent(1 - correct / inputs, 2)}`
       : `inputs             ${inputs}, without labels: the model's own answers are to be kept`,
-    `certified          ${rateText(certified, inputs)}, error ${percent(1 - certified / inputs, 2)}`,
+    real
+      ? `bounded (real arithmetic)  ${rateText(bounded, inputs)}; no proof: rounding is left out`
+      : `certified          ${rateText(certified, inputs)}, error ${percent(1 - certified / inputs, 2)}`,
     `falsified          ${falsified} of ${correct}, each re-run on the model file`,
-    `unknown            ${unknown}`,
+    `unknown            ${unknown}${unknown > 0 ? ` (${unknownText(file.reasons)})` : ""}`,
     `compute            ${secondsText(seconds)}`,
   ];
 }

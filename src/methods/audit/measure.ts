@@ -49,7 +49,10 @@ export interface Course {
   readonly reasons: readonly Map<number, UnknownReason>[];
   readonly runs: MethodRun[];
   readonly refused: Map<string, Refused>;
-  readonly unexamined: Unexamined[];
+  /** By method and radius. */
+  readonly unexamined: Map<string, readonly Unexamined[]>;
+  /** By method and radius: positions that need not be tried again. */
+  readonly tried: Map<string, Set<number>>;
 }
 
 export function beginCourse(plan: RobustnessPlan, correct: readonly number[]): Course {
@@ -65,7 +68,8 @@ export function beginCourse(plan: RobustnessPlan, correct: readonly number[]): C
     reasons: epsilons.map(() => new Map()),
     runs: [],
     refused: new Map(),
-    unexamined: [],
+    unexamined: new Map(),
+    tried: new Map(),
   };
 }
 
@@ -88,7 +92,15 @@ export function resultOf({
     };
   });
   const { witnesses, proofs, runs, unexamined } = course;
-  return { norm: plan.norm, points, witnesses, proofs, runs, refused: [...refused.values()], unexamined };
+  return {
+    norm: plan.norm,
+    points,
+    witnesses,
+    proofs,
+    runs,
+    refused: [...refused.values()],
+    unexamined: [...unexamined.values()].flat(),
+  };
 }
 
 /** What is not proved at a radius is not tried at larger ones: the reason is that of the smaller one. */
@@ -131,12 +143,44 @@ export async function measureRobustness(
 const sliceOf = (examiner: Examiner, until: number | undefined, left: number): number | undefined =>
   until === undefined ? undefined : examiner.now() + Math.max(0, until - examiner.now()) / left;
 
-/** @param until seconds on the examiner's clock */
+/** The rest of the time is for what has to be left out in a first pass; a second call goes on there. */
+function untriedOf({ tried }: Course, method: string, epsilon: number, positions: readonly number[]): number[] {
+  const done = tried.get(`${method} ${epsilon}`);
+  return done ? positions.filter((i) => !done.has(i)) : [...positions];
+}
+
+const isCutOff = (answer: Answer<unknown>): boolean =>
+  answer.kind !== "done" && ["time-budget", "interrupted"].includes(unansweredReason(answer));
+
+function noteAnswers(
+  { tried, unexamined }: Course,
+  { id, title }: { readonly id: string; readonly title: string },
+  epsilon: number,
+  positions: readonly number[],
+  answers: readonly Answer<unknown>[],
+): { readonly left: number } {
+  const key = `${id} ${epsilon}`;
+  const done = tried.get(key) ?? new Set();
+  for (const [k, answer] of answers.entries()) if (!isCutOff(answer)) done.add(positions[k]!);
+  tried.set(key, done);
+  const missing = missingOf(title, epsilon, answers);
+  const before = (unexamined.get(key) ?? []).filter(({ reason }) => reason === "internal-error" || reason === "memory");
+  unexamined.set(key, [...before, ...missing.list]);
+  return missing;
+}
+
+/** Attacks at rising radii; called again, it goes on with what there was no time for. @param until seconds on the examiner's clock */
 export async function attackRadii(examiner: Examiner, course: Course, until?: number): Promise<void> {
   const { plan, epsilons, correct, refused, runs, brokenAt } = course;
   for (const [k, epsilon] of epsilons.entries()) {
     if (refused.has(plan.attack.id)) return;
-    const standing = correct.filter((i) => !brokenAt.has(i));
+    const standing = untriedOf(
+      course,
+      plan.attack.id,
+      epsilon,
+      correct.filter((i) => (brokenAt.get(i) ?? Number.POSITIVE_INFINITY) > epsilon),
+    );
+    if (standing.length === 0) continue;
     const slice = sliceOf(examiner, until, epsilons.length - k);
     const run = await applied(plan.attack.title, () => attackAt(examiner, course, epsilon, standing, slice));
     if (run === undefined) continue;
@@ -145,7 +189,7 @@ export async function attackRadii(examiner: Examiner, course: Course, until?: nu
   }
 }
 
-/** One verifier on what is still unproved. @param until seconds on the examiner's clock */
+/** One verifier on what is still unproved; called again, it goes on with what there was no time for. @param until seconds on the examiner's clock */
 export async function proveRadii(
   examiner: Examiner,
   course: Course,
@@ -156,7 +200,12 @@ export async function proveRadii(
   for (const [k, epsilon] of epsilons.entries()) {
     if (refused.has(verifier.id)) return;
     const provable = k === 0 ? correct : correct.filter((i) => certified[k - 1]!.has(i));
-    const open = provable.filter((i) => !certified[k]!.has(i));
+    const open = untriedOf(
+      course,
+      verifier.id,
+      epsilon,
+      provable.filter((i) => !certified[k]!.has(i)),
+    );
     if (open.length === 0) continue;
     const slice = sliceOf(examiner, until, epsilons.length - k);
     const run = await applied(verifier.title, () => proveAt(examiner, course, verifier, { k, epsilon }, open, slice));
@@ -176,11 +225,12 @@ const threatOf = ({ norm, domain, fixed }: RobustnessPlan, epsilon: number): Thr
 /** Undefined where nothing was examined. */
 async function attackAt(
   examiner: Examiner,
-  { plan, witnesses, brokenAt, unexamined }: Course,
+  course: Course,
   epsilon: number,
   positions: readonly number[],
   until: number | undefined,
 ): Promise<MethodRun | undefined> {
+  const { plan, witnesses, brokenAt } = course;
   const { attack, budget, norm } = plan;
   const { id: method, title } = attack;
   const began = examiner.now();
@@ -192,12 +242,13 @@ async function attackAt(
     if (record.refuted) refuted++;
     if (record.witness === undefined) continue;
     falsified++;
-    witnesses.set(positions[k]!, { method, epsilon, record: { ...record, witness: record.witness } });
-    brokenAt.set(positions[k]!, epsilon);
+    const position = positions[k]!;
+    if ((brokenAt.get(position) ?? Number.POSITIVE_INFINITY) <= epsilon) continue;
+    witnesses.set(position, { method, epsilon, record: { ...record, witness: record.witness } });
+    brokenAt.set(position, epsilon);
   }
-  const missing = missingOf(title, epsilon, answers);
-  unexamined.push(...missing.list);
-  if (missing.left === answers.length && answers.length > 0) return undefined;
+  const missing = noteAnswers(course, attack, epsilon, positions, answers);
+  if (missing.left === answers.length) return undefined;
   return {
     method,
     title,
@@ -232,12 +283,13 @@ function missingOf(
 
 async function proveAt(
   examiner: Examiner,
-  { plan, certified, reasons, proofs, witnesses, brokenAt, unexamined }: Course,
+  course: Course,
   verifier: Verifier,
   { k, epsilon }: { readonly k: number; readonly epsilon: number },
   positions: readonly number[],
   until: number | undefined,
 ): Promise<MethodRun | undefined> {
+  const { plan, certified, reasons, proofs, witnesses, brokenAt } = course;
   const { arithmetic, norm } = plan;
   const { id: method, title } = verifier;
   const began = examiner.now();
@@ -263,8 +315,7 @@ async function proveAt(
       reasons[k]!.set(position, answer.record.reason ?? "relaxation-too-loose");
     }
   }
-  const missing = missingOf(title, epsilon, answers);
-  unexamined.push(...missing.list);
+  const missing = noteAnswers(course, verifier, epsilon, positions, answers);
   if (missing.left === answers.length) return undefined;
   const timeouts = answers.filter((answer) => answer.kind === "timeout").length;
   const failed = answers.filter((answer) => answer.kind === "failed").length;

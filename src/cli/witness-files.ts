@@ -1,0 +1,121 @@
+/**
+ * @file Witnesses of attacks: a few small ones stay with their results, all others go into files as they come, so that no
+ * number of them fills the memory or a string.
+ */
+
+import { join } from "node:path";
+import { labelOf } from "../data/classes.ts";
+import { writeNpz } from "../formats/npz.ts";
+import type { Answer, AttackRecord, Chunk } from "../methods/examine.ts";
+import { floats } from "./floats.ts";
+import { checkOutputFolder, writeWhole } from "./output.ts";
+import { type Inputs, inDataUnits } from "./subject.ts";
+
+/** Where a witness is: an array `images` of an NPZ file, and the row in it. */
+export interface WitnessPlace {
+  readonly file: string;
+  readonly index: number;
+}
+
+/** All witnesses that could be found are at most so many values: a mebibyte as float32. */
+const INLINE_VALUES = 1 << 18;
+
+export interface WitnessOptions {
+  /** `--witnesses` */
+  readonly witnesses?: string | undefined;
+  readonly out?: string | undefined;
+}
+
+export interface Witnesses {
+  /** What is kept of the answers of one job: witnesses that go into files are taken out. */
+  receive(method: string): (answers: readonly Answer<AttackRecord>[], chunk: Chunk) => readonly Answer<AttackRecord>[];
+  /** As it stands in a result; undefined where it was not kept. @param index place in the data set */
+  of(index: number, witness: Float32Array | undefined): readonly number[] | WitnessPlace | undefined;
+  /** What to tell where witnesses were not kept. */
+  lost(): string | undefined;
+}
+
+const folderBeside = (out: string): string => `${out.replace(/\.json$/i, "")}-witnesses`;
+
+/** How much there can be: with it is decided where witnesses go, so that this does not depend on what is found. */
+export interface Extent {
+  /** Inputs that are attacked. */
+  readonly attacked: number;
+  /** Values of an input. */
+  readonly size: number;
+  /** Of an input, as the model takes it. */
+  readonly shape: readonly (number | string)[];
+}
+
+export const extentOf = (
+  { images, labels }: Chunk,
+  { input }: { readonly input: { readonly shape: readonly (number | string)[] } },
+  attacked: number,
+): Extent => ({ attacked, size: images.length / Math.max(1, labels.length), shape: input.shape.slice(1) });
+
+/**
+ * @param whole inputs, by place in the data set, whose witness is needed afterwards
+ * @throws CliError (usage) where the folder cannot be written
+ */
+export function createWitnesses(
+  { witnesses, out }: WitnessOptions,
+  inputs: Pick<Inputs, "naming" | "factor">,
+  { attacked, size, shape }: Extent,
+  whole: (index: number) => boolean = () => false,
+): Witnesses {
+  const known =
+    shape.every((dim) => typeof dim === "number") && shape.reduce<number>((a, b) => a * Number(b), 1) === size;
+  const own: readonly number[] = known ? (shape as readonly number[]) : [size];
+  const inline = witnesses === undefined && attacked * size <= INLINE_VALUES;
+  const folder = inline ? undefined : (witnesses ?? (out === undefined ? undefined : folderBeside(out)));
+  if (folder !== undefined) checkOutputFolder(folder);
+  const places = new Map<number, WitnessPlace>();
+  let dropped = 0;
+
+  function write(
+    method: string,
+    found: readonly number[],
+    answers: readonly Answer<AttackRecord>[],
+    chunk: Chunk,
+  ): void {
+    const file = join(folder!, `${method}-${`${chunk.indices[found[0]!]!}`.padStart(6, "0")}.npz`);
+    const data = new Float32Array(found.length * size);
+    for (const [row, k] of found.entries()) {
+      const { witness } = (answers[k] as Extract<Answer<AttackRecord>, { kind: "done" }>).record;
+      data.set(inputs.factor ? inDataUnits(inputs as Inputs, witness!) : witness!, row * size);
+      places.set(chunk.indices[k]!, { file, index: row });
+    }
+    const ofInputs = (values: (k: number) => number) => ({
+      dtype: "i4" as const,
+      shape: [found.length],
+      data: Int32Array.from(found, values),
+    });
+    writeWhole(
+      file,
+      writeNpz({
+        images: { dtype: "f4", shape: [found.length, ...own], data },
+        labels: ofInputs((k) => labelOf(inputs.naming, chunk.labels[k]!)),
+        indices: ofInputs((k) => chunk.indices[k]!),
+      }),
+    );
+  }
+
+  return {
+    receive: (method) => (answers, chunk) => {
+      const found = answers.flatMap((answer, k) => (answer.kind === "done" && answer.record.witness ? [k] : []));
+      if (inline || found.length === 0) return answers;
+      if (folder === undefined) dropped += found.length;
+      else write(method, found, answers, chunk);
+      return answers.map((answer, k) =>
+        answer.kind !== "done" || whole(chunk.indices[k]!)
+          ? answer
+          : { ...answer, record: { ...answer.record, witness: undefined } },
+      );
+    },
+    of: (index, witness) => places.get(index) ?? (inline && witness ? floats(witness) : undefined),
+    lost: () =>
+      dropped === 0
+        ? undefined
+        : `${dropped} witnesses were found and are too large for the results: name a folder for them with --witnesses`,
+  };
+}
