@@ -39,6 +39,35 @@ function chain(n: OnnxNode, op: Binary): Operand {
   return result;
 }
 
+/** The remainder: of the divisor's sign; with `fmod` of the dividend's, as in C. */
+function mod(n: OnnxNode): Operand {
+  const [p, q] = [asDims(n.operand(0)), asDims(n.operand(1))];
+  const likeC = n.int("fmod", 0) !== 0;
+  if (p && q && !likeC) return combineDims(p, q, dimArithmetic.Mod);
+  const [x, y] = [n.value(0), n.value(1)];
+  if (x.dtype === "float") {
+    if (!likeC) throw n.unsupported("of floats needs fmod = 1");
+    const quotient = div(n.b, x, y);
+    const zero = n.b.constant(0);
+    const whole = add(
+      n.b,
+      n.b.emit("Max", [n.b.emit("Floor", [quotient]), zero]),
+      n.b.emit("Min", [n.b.emit("Ceil", [quotient]), zero]),
+    );
+    return sub(n.b, x, mul(n.b, whole, y));
+  }
+  const remainder = sub(n.b, x, mul(n.b, div(n.b, x, y), y));
+  if (likeC) return remainder;
+  const zero = n.b.ints([0], []);
+  const below = (value: Value) => n.b.emit("Less", [value, zero]);
+  const above = (value: Value) => n.b.emit("Greater", [value, zero]);
+  const apart = n.b.emit("Or", [
+    n.b.emit("And", [below(remainder), above(y)]),
+    n.b.emit("And", [above(remainder), below(y)]),
+  ]);
+  return n.b.emit("Where", [apart, add(n.b, remainder, y), remainder]);
+}
+
 type Unary = { [K in OpName]: keyof OpAttrs[K] extends never ? K : never }[OpName];
 
 const unary =
@@ -144,6 +173,30 @@ const hyperbolic = (n: OnnxNode, op: "Add" | "Sub"): Value => {
   return scale(n.b, n.b.emit(op, [n.b.emit("Exp", [x]), n.b.emit("Exp", [neg(n.b, x)])]), 0.5);
 };
 
+/** An odd function by its branch at and above 0: f(max(x, 0)) − f(max(−x, 0)), so that a box keeps its exact ends. */
+function odd(n: OnnxNode, branch: (x: Value) => Value): Value {
+  const x = n.value(0);
+  const above = (value: Value) => branch(n.b.emit("Relu", [value]));
+  return sub(n.b, above(x), above(neg(n.b, x)));
+}
+
+const one = (n: OnnxNode): Value => n.b.constant(1);
+const log = (n: OnnxNode, x: Value): Value => n.b.emit("Log", [x]);
+const sqrt = (n: OnnxNode, x: Value): Value => n.b.emit("Sqrt", [x]);
+
+/** x beyond every number of float32. */
+function isInf(n: OnnxNode): Value {
+  const x = n.value(0);
+  const [up, down] = [n.int("detect_positive", 1) !== 0, n.int("detect_negative", 1) !== 0];
+  const beyond = (value: Value) => n.b.emit("Greater", [value, n.b.constant(LARGEST)]);
+  if (up && down) return beyond(n.b.emit("Abs", [x]));
+  if (up || down) return beyond(up ? x : neg(n.b, x));
+  return n.b.emit("And", [beyond(x), n.b.emit("Not", [beyond(x)])]);
+}
+
+/** The largest float32. */
+const LARGEST = 3.4028234663852886e38;
+
 const same = [
   "Neg",
   "Abs",
@@ -173,13 +226,25 @@ export const elementwise: ConverterTable = {
   Min: (n) => chain(n, "Min"),
   Max: (n) => chain(n, "Max"),
   Mean: (n) => scale(n.b, n.toValue(chain(n, "Add")), 1 / n.arity),
-  Mod: (n) => {
-    const [p, q] = [asDims(n.operand(0)), asDims(n.operand(1))];
-    if (!p || !q || n.int("fmod", 0) !== 0) throw n.unsupported("a remainder is supported in shape arithmetic only");
-    return combineDims(p, q, dimArithmetic.Mod);
-  },
+  Mod: mod,
   Pow: pow,
   Tan: (n) => div(n.b, n.b.emit("Sin", [n.value(0)]), n.b.emit("Cos", [n.value(0)])),
+  Asinh: (n) => odd(n, (x) => log(n, add(n.b, x, sqrt(n, add(n.b, mul(n.b, x, x), one(n)))))),
+  Acosh: (n) => {
+    const x = n.value(0);
+    return log(n, add(n.b, x, sqrt(n, sub(n.b, mul(n.b, x, x), one(n)))));
+  },
+  Atanh: (n) => {
+    const x = n.value(0);
+    return scale(n.b, sub(n.b, log(n, add(n.b, one(n), x)), log(n, sub(n.b, one(n), x))), 0.5);
+  },
+  IsNaN: (n) => n.b.emit("Not", [n.b.emit("Equal", [n.value(0), n.value(0)])]),
+  IsInf: isInf,
+  Swish: (n) => {
+    const x = n.value(0);
+    const alpha = n.float("alpha", 1);
+    return mul(n.b, x, n.b.emit("Sigmoid", [alpha === 1 ? x : scale(n.b, x, alpha)]));
+  },
   Sinh: (n) => hyperbolic(n, "Sub"),
   Cosh: (n) => hyperbolic(n, "Add"),
   Clip: clip,

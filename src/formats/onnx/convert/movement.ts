@@ -224,6 +224,8 @@ function padByIndex(n: OnnxNode, x: Value, begin: readonly number[], end: readon
     const size = n.fixed(x.shape, axis, "its padded axis");
     const count = size + low + high;
     if (count < 1 || size < 1) throw n.error(`its pads leave nothing of axis ${axis}`);
+    if (mode === "wrap" && Math.max(low, high) > size)
+      throw n.unsupported(`wraps axis ${axis} of size ${size} more than once: runtimes disagree on it; use Tile`);
     n.b.claim(count);
     const places = Array.from({ length: count }, (_, i) => paddedIndex(i - low, size, mode));
     result = takeAxis(n, result, axis, places);

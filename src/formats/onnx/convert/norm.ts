@@ -107,23 +107,33 @@ function meanVarianceNormalization(n: OnnxNode): Value {
   return div(n.b, centred, add(n.b, deviation, n.b.constant(1e-9)));
 }
 
-/** x / (bias + α/size · Σ x²)^β over neighbouring channels; the sum is a product with a band matrix. */
+/**
+ * x / (bias + α/size · Σ x²)^β over neighbouring channels; the sum is a product with a band matrix, in which the bias is
+ * a further column. The runtime keeps one running sum over the channels, which carries the rounding of all windows before
+ * it. So that a float-sound bound counts that rounding, every square is also added and taken away again with a quarter of
+ * its weight: 2·¼ of all squares, times the 3.05·γ(2·channels + 9) of such a product, is more than their 2·channels
+ * roundings.
+ */
 function localResponseNormalization(n: OnnxNode): Value {
   const x = channelled(n, n.value(0));
   const channels = n.fixed(x.shape, 1, "its channel axis");
   const size = n.int("size");
   if (size < 1) throw n.error(`its size ${size} is impossible`);
-  n.b.claim(channels, channels);
+  const columns = 2 * channels + 1;
+  n.b.claim(channels, columns);
   const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
   const weight = n.float("alpha", 1e-4) / size;
-  const band = new Float64Array(channels * channels);
-  for (let i = 0; i < channels; i++)
-    for (let j = Math.max(0, i - before); j <= Math.min(channels - 1, i + after); j++) band[i * channels + j] = weight;
-  const places = elements(x.shape.slice(2));
-  const squares = reshape(n.b, mul(n.b, x, x), [x.shape[0]!, channels, places]);
-  const sums = n.b.emit("MatMul", [n.b.constant(doubles([channels, channels], band)), squares]);
-  const base = add(n.b, reshape(n.b, sums, x.shape), n.b.constant(n.float("bias", 1)));
-  return div(n.b, x, n.b.emit("Pow", [base, n.b.constant(n.float("beta", 0.75))]));
+  const bias = n.float("bias", 1);
+  const band = Float64Array.from({ length: channels * columns }, (_, at) => {
+    const [i, j] = [Math.floor(at / columns), at % columns];
+    if (j >= channels) return j === columns - 1 ? bias : -weight / 4;
+    return j >= i - before && j <= i + after ? 1.25 * weight : weight / 4;
+  });
+  const squares = reshape(n.b, mul(n.b, x, x), [x.shape[0]!, channels, elements(x.shape.slice(2))]);
+  const twice = n.b.emit("Concat", [squares, squares], { axis: 1 });
+  const withOne = n.b.emit("Pad", [twice], { pads: [0, 0, 0, 0, 1, 0], value: 1 });
+  const base = n.b.emit("MatMul", [n.b.constant(doubles([channels, columns], band)), withOne]);
+  return div(n.b, x, n.b.emit("Pow", [reshape(n.b, base, x.shape), n.b.constant(n.float("beta", 0.75))]));
 }
 
 /** Opset 13 made it one axis, the last by default; before, everything from `axis` (1) on is one. */

@@ -6,7 +6,7 @@ import { abs, add, mul, neg, reshape, scale, sub } from "../../../ops/rules.ts";
 import { doubles } from "../fold.ts";
 import type { OnnxNode } from "../node.ts";
 import { asDims, dimArithmetic, dims, type Operand } from "../operand.ts";
-import { multiplyAxis, takeAxis } from "./movement.ts";
+import { multiplyAxis, sliceAxis, takeAxis } from "./movement.ts";
 import type { Converter, ConverterTable } from "./types.ts";
 import { padsFor, planar, readWindow, type Window, windowCounts } from "./window.ts";
 
@@ -58,12 +58,32 @@ function logSumExp(n: OnnxNode, r: Reduction): Value {
   return add(n.b, n.b.emit("Log", [sum]), reshape(n.b, largest, sum.shape));
 }
 
-/** Only of shapes: the number of elements. */
+/** Beyond this many factors, a product written out one by one is no part of a network. */
+const MAX_FACTORS = 64;
+
+/** The number of elements, of a shape; else the factors multiplied one after the other, as the runtime does. */
 function reduceProd(n: OnnxNode): Operand {
-  const known = asDims(n.operand(0));
-  if (!known) throw n.unsupported("is supported in shape arithmetic only");
-  const product = known.entries.reduce(dimArithmetic.Mul, 1);
-  return dims([product], n.int("keepdims", 1) !== 0 ? known.shape.map(() => 1) : []);
+  const known = n.operand(0).kind === "dims" ? asDims(n.operand(0)) : undefined;
+  if (known) {
+    const product = known.entries.reduce(dimArithmetic.Mul, 1);
+    return dims([product], n.int("keepdims", 1) !== 0 ? known.shape.map(() => 1) : []);
+  }
+  const { x, axes, keepdims } = reduction(n);
+  let result: Value = x;
+  for (const axis of axes) {
+    const size = n.fixed(x.shape, axis);
+    if (size < 1 || size > MAX_FACTORS)
+      throw n.unsupported(`multiplies ${size} elements; 1 to ${MAX_FACTORS} are supported`);
+    const factors = Array.from({ length: size }, (_, i) => n.toValue(sliceAxis(n, result, axis, i, 1)));
+    result = factors.reduce((product, factor) => mul(n.b, product, factor));
+  }
+  return keepdims
+    ? result
+    : reshape(
+        n.b,
+        result,
+        result.shape.filter((_, axis) => !axes.includes(axis)),
+      );
 }
 
 /** The place of the first largest (or smallest) element; of the last one by looking from the other end. */

@@ -26,28 +26,33 @@ interface Style {
   readonly extrapolation: number;
 }
 
-/** Where in the input an output's place lies: the formulas of the ONNX operator's coordinate_transformation_mode. */
+/**
+ * Where in the input an output's place lies: the formulas of the ONNX operator's coordinate_transformation_mode, rounded
+ * to float32 as the runtime rounds them, since `floor` and `ceil` tell 2 from the number below it.
+ */
 function coordinate(n: OnnxNode, { from, to, scale, roi }: AxisPlan, i: number, mode: string): number {
+  const f = Math.fround;
+  const halfPixel = () => f(f((i + 0.5) / scale) - 0.5);
   switch (mode) {
     case "half_pixel":
-      return (i + 0.5) / scale - 0.5;
+      return halfPixel();
     case "half_pixel_symmetric": {
-      const adjustment = to / (scale * from);
-      return (from / 2) * (1 - adjustment) + (i + 0.5) / scale - 0.5;
+      const adjustment = f(to / f(scale * from));
+      return f(f((from / 2) * f(1 - adjustment)) + halfPixel());
     }
     case "pytorch_half_pixel":
-      return to > 1 ? (i + 0.5) / scale - 0.5 : 0;
+      return to > 1 ? halfPixel() : 0;
     case "align_corners":
       // the standard divides by the unrounded size, ONNX Runtime by the rounded one
       if (Math.abs(scale * from - to) > 1e-6 * to)
         throw n.unsupported(
           "aligns corners at a scale that gives no whole size: runtimes disagree on it; export it with sizes",
         );
-      return to > 1 ? (i * (from - 1)) / (to - 1) : 0;
+      return to > 1 ? f((i * (from - 1)) / (to - 1)) : 0;
     case "tf_half_pixel_for_nn":
-      return (i + 0.5) / scale;
+      return f((i + 0.5) / scale);
     case "asymmetric":
-      return i / scale;
+      return f(i / scale);
     case "tf_crop_and_resize":
       return to > 1
         ? roi[0] * (from - 1) + (i * (roi[1] - roi[0]) * (from - 1)) / (to - 1)
@@ -57,8 +62,11 @@ function coordinate(n: OnnxNode, { from, to, scale, roi }: AxisPlan, i: number, 
   }
 }
 
-function nearestIndex(n: OnnxNode, x: number, mode: string): number {
+/** @param shrinks the axis becomes shorter: before opset 11 the runtime then rounds up, else down */
+function nearestIndex(n: OnnxNode, x: number, mode: string, shrinks: boolean): number {
   switch (mode) {
+    case "simple":
+      return shrinks ? Math.ceil(x) : Math.floor(x);
     case "round_prefer_floor":
       return Math.ceil(x - 0.5);
     case "round_prefer_ceil":
@@ -104,7 +112,9 @@ function resizeAxis(n: OnnxNode, x: Operand, plan: AxisPlan, style: Style): Oper
   n.b.claim(to);
   const places = Array.from({ length: to }, (_, i) => coordinate(n, plan, i, style.coordinates));
   if (style.mode === "nearest") {
-    const indices = places.map((place) => Math.max(0, Math.min(from - 1, nearestIndex(n, place, style.nearest))));
+    const indices = places.map((place) =>
+      Math.max(0, Math.min(from - 1, nearestIndex(n, place, style.nearest, plan.scale < 1))),
+    );
     return takeAxis(n, x, axis, indices);
   }
   n.b.claim(from, to);
@@ -124,7 +134,7 @@ function readStyle(n: OnnxNode): Style {
   return {
     mode,
     coordinates,
-    nearest: old ? "floor" : n.string("nearest_mode", "round_prefer_floor"),
+    nearest: old ? "simple" : n.string("nearest_mode", "round_prefer_floor"),
     cubic: n.float("cubic_coeff_a", -0.75),
     excludeOutside: n.int("exclude_outside", 0) !== 0,
     extrapolation: n.float("extrapolation_value", 0),
@@ -145,10 +155,10 @@ function readPlans(n: OnnxNode, x: Value, coordinates: string): AxisPlan[] {
   };
   const scales = old && n.hasAttribute("scales") ? n.floats("scales") : list(old ? 1 : 2);
   const sizes = old ? undefined : list(3);
-  const given = sizes ?? scales;
-  if (given?.length !== axes.length) throw n.error(`needs a scale or size for each of ${axes.length} axes`);
-  if (n.string("keep_aspect_ratio_policy", "stretch") !== "stretch")
-    throw n.unsupported("keep_aspect_ratio_policy is not supported");
+  const listed = sizes ?? scales;
+  if (listed?.length !== axes.length) throw n.error(`needs a scale or size for each of ${axes.length} axes`);
+  const common = sizes && commonScale(n, x, axes, sizes);
+  const given = common === undefined ? listed : axes.map(() => common);
   const roi = coordinates === "tf_crop_and_resize" ? (list(1) ?? []) : [];
   return axes.flatMap((axis, i): AxisPlan[] => {
     const dim = x.shape[axis]!;
@@ -158,8 +168,10 @@ function readPlans(n: OnnxNode, x: Value, coordinates: string): AxisPlan[] {
       if (value === 1) return [];
       throw n.unsupported("resizes the batch axis");
     }
-    const to = sizes ? value : Math.floor(dim * value);
-    const scale = sizes ? to / dim : value;
+    // in float32, as the runtime does: 2.6 · 5 is 13 there, and below it in double
+    const [whole, scaled] = [sizes && common === undefined, Math.fround(dim * value)];
+    const to = whole ? value : common === undefined ? Math.floor(scaled) : Math.round(scaled);
+    const scale = whole ? Math.fround(to / dim) : value;
     if (!(value > 0) || !Number.isSafeInteger(to) || to < 1)
       throw n.error(`cannot resize an axis of ${dim} by ${value}`);
     const part: [number, number] = [roi[i] ?? 0, roi[i + axes.length] ?? 1];
@@ -167,6 +179,15 @@ function readPlans(n: OnnxNode, x: Value, coordinates: string): AxisPlan[] {
       ? []
       : [{ axis, from: dim, to, scale, roi: part }];
   });
+}
+
+/** The one scale by which sizes that keep the proportions are reached or not exceeded; undefined where they need not. */
+function commonScale(n: OnnxNode, x: Value, axes: readonly number[], sizes: readonly number[]): number | undefined {
+  const policy = n.string("keep_aspect_ratio_policy", "stretch");
+  if (policy === "stretch") return undefined;
+  if (policy !== "not_larger" && policy !== "not_smaller") throw n.error(`knows no policy "${policy}"`);
+  const scales = sizes.map((size, i) => Math.fround(size / n.fixed(x.shape, axes[i]!)));
+  return policy === "not_larger" ? Math.min(...scales) : Math.max(...scales);
 }
 
 function resize(n: OnnxNode): Operand {
