@@ -89,6 +89,7 @@ describe("results", () => {
       "reference",
       "detectors",
       "verdict",
+      "classes",
     ]);
     const { sha256 } = await loadModel(BADNETS);
     expect(result).toMatchObject({ tool: "assay", model: { path: BADNETS, sha256 }, seed: 3 });
@@ -102,6 +103,7 @@ describe("results", () => {
       "score",
       "pValue",
       "target",
+      "targetOutput",
       "seconds",
       "reason",
       "ownPValue",

@@ -1,5 +1,6 @@
 /** @file The results of backdoor, for programs and for people. */
 
+import { type ClassNaming, classText, labelOf, namesToShow, PLAIN_CLASSES, sayingClasses } from "../data/classes.ts";
 import { type Decision, FALSE_ALARMS } from "../methods/backdoor/decision.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { numberText, secondsText } from "../report/format.ts";
@@ -16,7 +17,9 @@ export interface DetectorResult {
   readonly score: number | null;
   /** Against the reference population where there is one, else by the detector's own null distribution. */
   readonly pValue: number | null;
+  /** By the data's label, and the model's output that stands for it. */
   readonly target: number | null;
+  readonly targetOutput: number | null;
   readonly seconds: number;
   /** One sentence: what was seen, or why nothing was. */
   readonly reason: string;
@@ -46,17 +49,23 @@ export interface BackdoorFile {
   readonly seed: number;
   readonly reference: ReferenceResult | null;
   readonly detectors: readonly DetectorResult[];
-  readonly verdict: Omit<Decision, "perDetector">;
+  readonly verdict: Omit<Decision, "perDetector"> & { readonly targetOutput: number | null };
+  /** How each output is called; empty where outputs, labels and names are the same. */
+  readonly classes: readonly string[];
   /** What a reader of the results should know. */
   readonly notes: readonly string[];
 }
 
 export interface Scanned extends Pick<BackdoorFile, "model" | "data" | "training" | "seed" | "reference" | "notes"> {
+  /** How the data calls the model's classes, where it calls them otherwise. */
+  readonly naming?: ClassNaming | undefined;
   readonly examined: readonly Examined[];
   readonly decision: Decision;
 }
 
-export function backdoorFile({ examined, decision, ...rest }: Scanned): BackdoorFile {
+export function backdoorFile({ examined, decision, naming = PLAIN_CLASSES, ...rest }: Scanned): BackdoorFile {
+  const label = (output: number | null): number | null => (output === null ? null : labelOf(naming, output));
+  const words = (sentence: string): string => sayingClasses(sentence, (output) => classText(naming, output));
   const { perDetector, ...verdict } = decision;
   const { model, data, training, seed, reference, notes } = rest;
   return {
@@ -72,13 +81,25 @@ export function backdoorFile({ examined, decision, ...rest }: Scanned): Backdoor
       flagged: detection.flagged,
       score: finite(detection.score),
       pValue: finite(perDetector[detector.id] ?? detection.pValue),
-      target: detection.target,
+      target: label(detection.target),
+      targetOutput: detection.target,
       seconds,
-      reason: detection.reason,
+      reason: words(detection.reason),
       ownPValue: finite(detection.pValue),
       evidence: asJson(detection.evidence),
     })),
-    verdict,
+    verdict: {
+      ...verdict,
+      lean: verdict.lean && {
+        ...verdict.lean,
+        target: label(verdict.lean.target)!,
+        source: label(verdict.lean.source),
+      },
+      target: label(verdict.target),
+      targetOutput: verdict.target,
+      reason: words(verdict.reason),
+    },
+    classes: namesToShow(naming),
     notes,
   };
 }
@@ -100,12 +121,12 @@ const cell = (value: number | null): string => (value === null ? "–" : numberT
 
 /** The table, what each detector says, the answer, and what to do next. */
 export function summaryLines(file: BackdoorFile, run: readonly Detector[]): string[] {
-  const rows = file.detectors.map(({ name, flagged, score, pValue, target, seconds }) => [
+  const rows = file.detectors.map(({ name, flagged, score, pValue, target, targetOutput, seconds }) => [
     name,
     yesOrNo[`${flagged}`],
     cell(score),
     pValue === null ? "–" : relationText(pValue, "").replace("=", ""),
-    target === null ? "–" : `${target}`,
+    target === null ? "–" : (file.classes[targetOutput!] ?? `${target}`),
     secondsText(seconds),
   ]);
   const header = ["detector", "flagged", "score", "p", "target", "seconds"];
@@ -143,15 +164,20 @@ function referenceText(reference: ReferenceResult | null): string {
 }
 
 /** The answer in a sentence, and its ground. */
-export function verdictText({ verdict }: Pick<BackdoorFile, "verdict">): string {
+export function verdictText({ verdict, classes }: Pick<BackdoorFile, "verdict" | "classes">): string {
   const { flagged, target, kind, reason } = verdict;
   const known = target !== null;
-  if (flagged === null)
-    return `UNDECIDED${known ? `; if there is a backdoor, it leads to class ${target}` : ""}. ${reason}`;
+  const name = targetName({ verdict, classes });
+  if (flagged === null) return `UNDECIDED${known ? `; if there is a backdoor, it leads to ${name}` : ""}. ${reason}`;
   const ground = kind === "statistical" ? "statistical" : "heuristic, without a known rate of false alarms";
-  const answer = flagged ? `BACKDOOR SUSPECTED${known ? `, leading to class ${target}` : ""}` : "NOT FLAGGED";
+  const answer = flagged ? `BACKDOOR SUSPECTED${known ? `, leading to ${name}` : ""}` : "NOT FLAGGED";
   return `${answer} (${ground}). ${reason}`;
 }
+
+const targetName = ({
+  verdict: { target, targetOutput },
+  classes,
+}: Pick<BackdoorFile, "verdict" | "classes">): string => classes[targetOutput ?? -1] ?? `class ${target}`;
 
 function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
   const { verdict, data, reference } = file;
@@ -166,7 +192,7 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
         ]),
   ];
   if (verdict.flagged === true) {
-    const wanted = verdict.target === null ? "" : ` for class ${verdict.target}`;
+    const wanted = verdict.target === null ? "" : ` for ${targetName(file)}`;
     return [
       "Do not use the model until this is explained.",
       ...(cleansed ? [] : [`Run --detector neural-cleanse: it shows the smallest trigger${wanted} that it finds.`]),

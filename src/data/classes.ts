@@ -47,8 +47,6 @@ export const outputOf = ({ labels }: ClassNaming, label: number): number => (lab
 export const namesToShow = ({ labels, names }: ClassNaming): readonly string[] =>
   names ?? labels?.map((label) => `class ${label}`) ?? [];
 
-/** A sentence that counts classes as the model does, in the data's words. */
-export function inDataWords(naming: ClassNaming, sentence: string): string {
-  if (!naming.labels && !naming.names) return sentence;
-  return sentence.replaceAll(/\bclass (\d+)\b/g, (_, output: string) => classText(naming, Number(output)));
-}
+/** A sentence that calls classes by the model's outputs, "class 3", with what they are called by those who read it. */
+export const sayingClasses = (sentence: string, say: (output: number) => string): string =>
+  sentence.replaceAll(/\bclass (\d+)\b/g, (_, output: string) => say(Number(output)));

@@ -46,6 +46,7 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
     seed: session.seed,
     reference: compared.result,
     notes: [...subject.notes, ...scanNotes(compared, subject, chosen)],
+    naming: subject.like?.naming,
     examined,
     decision,
   });

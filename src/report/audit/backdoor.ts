@@ -1,5 +1,6 @@
 /** @file The search for a backdoor as part of the report: curves beside the reference's band, the class lean, pictures. */
 
+import { sayingClasses } from "../../data/classes.ts";
 import { type Shown, stampTrigger, type TriggerLook } from "../../methods/audit/closer-look.ts";
 import { planar } from "../../methods/audit/picture.ts";
 import { allSigns, type BackdoorResult, smallMask, suspectedClass } from "../../methods/audit/tampering.ts";
@@ -59,7 +60,7 @@ export function backdoorScan(
       score: finite(detection.score),
       pValue: finite(decision.perDetector[id] ?? null),
       target: id === "titration" && decision.lean ? decision.lean.target : detection.target,
-      reason: reasonOf(detection, decision.perDetector[id] ?? null),
+      reason: sayingClasses(reasonOf(detection, decision.perDetector[id] ?? null), named),
       blindTo,
     })),
     nextSteps: nextStepsOf(result, signs, named),
