@@ -95,6 +95,7 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
     ...(limit && { limit }),
     ...(split && { split }),
     ...(pictureRow && { pictureRow }),
+    ...(stated.layout && stated.layout !== "flat" && { layoutInDoubt: stated.layout }),
   });
   if (reading?.range === undefined) await checkScale(whole, pictureRow);
   const dataset = drawn === undefined ? whole : await drawSample(whole, drawn, seed);

@@ -12,6 +12,8 @@ export type Pixels = Pick<Dataset, "images" | "shape" | "range" | "notes" | "val
 export interface ArrayOptions {
   /** Order of the axes of a four-axis array; told from the sizes when they leave no doubt. */
   readonly layout?: "NCHW" | "NHWC";
+  /** The same, but only where the sizes leave a doubt. */
+  readonly layoutInDoubt?: "NCHW" | "NHWC";
   /** Of one sample, [channels, height, width], for rows that are pictures. */
   readonly shape?: readonly number[];
   /** Where black and white lie, for values that do not tell: floats between 0 and 255, tables within 0 … 1. */
@@ -82,7 +84,7 @@ function pictureOf(
     return { images, shape: picture ?? [size], range };
   }
   if (sizes.length !== 3) return { images, shape: sizes.length === 2 ? [1, ...sizes] : sizes, range };
-  return fromPictures(images, sizes as [number, number, number], range, options.layout, notes);
+  return fromPictures(images, sizes as [number, number, number], range, options, notes);
 }
 
 const product = (sizes: readonly number[]): number => sizes.reduce((p, size) => p * size, 1);
@@ -91,21 +93,27 @@ function fromPictures(
   images: Float32Array,
   sizes: readonly [number, number, number],
   range: PixelRange,
-  stated: ArrayOptions["layout"],
+  { layout: stated, layoutInDoubt }: ArrayOptions,
   notes: string[],
 ): Pick<Pixels, "images" | "shape" | "range"> {
-  const layout = stated ?? guessLayout(sizes, notes);
+  const layout = stated ?? guessLayout(sizes, layoutInDoubt, notes);
   if (layout === "NCHW") return { images, shape: sizes, range };
   const [height, width, channels] = sizes;
   if (stated === undefined) notes.push("The axes stand in the order NHWC and were turned to NCHW.");
   return { images: channelsFirst(images, height * width, channels), shape: [channels, height, width], range };
 }
 
-function guessLayout(sizes: readonly [number, number, number], notes: string[]): "NCHW" | "NHWC" {
+function guessLayout(
+  sizes: readonly [number, number, number],
+  inDoubt: ArrayOptions["layoutInDoubt"],
+  notes: string[],
+): "NCHW" | "NHWC" {
   const first = CHANNELS.includes(sizes[0]);
   const last = CHANNELS.includes(sizes[2]);
   if (first && last) {
-    throw new FormatError("array", `shape [N, ${sizes.join(", ")}] may be NCHW or NHWC; state the layout.`);
+    if (inDoubt) return inDoubt;
+    if (product(sizes) === 1) return "NCHW";
+    throw new FormatError("array", `shape [N, ${sizes.join(", ")}] may be NCHW or NHWC; state the layout (--layout).`);
   }
   if (!first && !last) notes.push(`The axes [N, ${sizes.join(", ")}] were taken to be NCHW.`);
   return last ? "NHWC" : "NCHW";
