@@ -7,6 +7,7 @@ import { builder, recordOf } from "../../ops/index.ts";
 import type { Interval, SlopeRule } from "../../ops/op.ts";
 import { max } from "../../ops/rules.ts";
 import { simplify } from "../../ops/simplify.ts";
+import { batchFirst } from "../../transforms/batch-first.ts";
 import { type Arithmetic, interval } from "../../transforms/interval.ts";
 import {
   type Boxes,
@@ -46,12 +47,13 @@ export interface Relaxation {
 export const boxNames = (k: number) => ({ lower: `lower/${k}`, upper: `upper/${k}` });
 
 /**
- * The network as the transforms want it: ops without linear bounds written in others; for real arithmetic also with
+ * The network as the transforms want it: the batch along axis 0, ops without linear bounds written in others; for real arithmetic also with
  * normalisations folded into the weights (in floating point that would be another network).
  */
 export function boundable(network: Network, arithmetic: Arithmetic): Network {
   const options = arithmetic === "real" ? { foldAffine: true } : { keepRounding: true };
-  const graph = simplify(expandForRelax(simplify(network.graph, options)), { ...options, foldAffine: false });
+  const plain = batchFirst(simplify(network.graph, options));
+  const graph = simplify(expandForRelax(simplify(plain, options)), { ...options, foldAffine: false });
   return { ...network, graph, input: graph.inputs[0]!, logits: outputOf(graph) };
 }
 
