@@ -20,7 +20,7 @@ export interface AssumedInputs {
 
 /** @throws NetworkError, ContractError; CliError (unsupported) where the model leaves sizes open */
 export async function assumeInputs(model: LoadedModel, stated: StatedContract): Promise<AssumedInputs> {
-  const { inferContract } = await import("../data/contract.ts");
+  const { contractFor } = await import("./contract-for.ts");
   const { input } = networkOf(model.graph, "");
   const sizes = input.shape.slice(1);
   if (!sizes.every((size) => typeof size === "number")) {
@@ -30,7 +30,7 @@ export async function assumeInputs(model: LoadedModel, stated: StatedContract): 
   }
   const { shape, picture } = await dataShape(sizes, stated.layout);
   const range = picture || stated.range ? "0..1" : "unknown";
-  const contract = inferContract({ modelInputShape: [1, ...sizes], dataset: { shape, range }, stated });
+  const contract = contractFor(model, { modelInputShape: [1, ...sizes], dataset: { shape, range }, stated });
   const pixels = contract.contract.range !== undefined;
   return {
     shape,

@@ -150,6 +150,18 @@ function numbersIn(file: string): string[] {
 const define = <T>(spec: OptionSpec<T>): OptionSpec<T> => spec;
 
 export const OPTIONS = {
+  output: define({
+    flag: "--output <name>",
+    help: "the output of the file that holds the class scores",
+    schema: z.string().min(1, "must name an output"),
+    default: "the only one, or the only one of floats",
+  }),
+  input: define({
+    flag: "--input <name>",
+    help: "the input of the file that takes the data",
+    schema: z.string().min(1, "must name an input"),
+    default: "the only one that the scores depend on",
+  }),
   data: define({
     flag: "--data <source>",
     help: "inputs: a file or folder (IDX, CIFAR, NPY, NPZ, CSV, PNG, JPEG), or bundled digits (mnist, mnist:train, mnist:all)",

@@ -1,6 +1,5 @@
 /** @file What attack, certify and audit begin with: model, data, threads, and the model's answers on clean inputs. */
 
-import { existsSync } from "node:fs";
 import { classText } from "../data/classes.ts";
 import type { Confirmation } from "../data/confirm.ts";
 import type { StatedContract } from "../data/contract.ts";
@@ -11,12 +10,15 @@ import type { LoadedModel } from "../runtime/node-model.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { unsupportedInput, usage } from "./errors.ts";
 import { adoptModel } from "./job-functions.ts";
+import { checkModelFile, readModel } from "./model-file.ts";
 import { type Options, readingOptions, statedContract, statedUnit } from "./options.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { type InputOptions, type Inputs, loadInputs, networkFor, type SubjectSpec } from "./subject.ts";
 import type { Io } from "./verbs.ts";
 
 export type SessionOptions = Options<
+  | "output"
+  | "input"
   | "data"
   | "labels"
   | "limit"
@@ -76,17 +78,6 @@ export const STORE = ".assay";
 /** Inputs in one forward pass of the model file. */
 const PREDICT_CHUNK = 512;
 
-function checkModelFile(path: string): void {
-  if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
-}
-
-/** @throws CliError (usage), and what reading a model can throw */
-export async function readModel(path: string): Promise<LoadedModel> {
-  checkModelFile(path);
-  const { loadModel } = await import("../runtime/node-model.ts");
-  return loadModel(path);
-}
-
 /** @param normalisation of pixels, before the model */
 export async function startSession(
   model: LoadedModel,
@@ -100,6 +91,7 @@ export async function startSession(
   const subject: SubjectSpec = {
     path,
     sha256: model.sha256,
+    choice: model.choice,
     normalisation: normalisation ?? null,
     device: options.device ?? "cpu",
   };
@@ -161,8 +153,9 @@ export async function openSession(
   checkModelFile(path);
   const { data, limit, sample, seed = 0 } = options;
   if (data === undefined) throw usage("say with --data what to examine it on: a file, a folder, or mnist");
-  const model = await readModel(path);
-  const inputs = await loadInputs(model, { ...statedInputs(options), data, limit, sample, seed });
+  const stated = statedInputs(options);
+  const model = await readModel(path, options, { ...stated, data });
+  const inputs = await loadInputs(model, { ...stated, data, limit, sample, seed });
   check(inputs);
   const session = await startSession(model, inputs.normalisation, options, io);
   const { network, engine, progress } = session;

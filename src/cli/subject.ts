@@ -6,6 +6,7 @@ import type { ClassNaming } from "../data/classes.ts";
 import type { Contract, InferredContract, StatedContract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
+import type { Choice } from "../formats/onnx/choose.ts";
 import type { Chunk, Subject } from "../methods/examine.ts";
 import { type Network, type Normalisation, networkOf } from "../methods/network.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
@@ -16,6 +17,8 @@ import type { Device } from "../runtime/session.ts";
 export interface SubjectSpec {
   readonly path: string;
   readonly sha256: string;
+  /** Which output and input of the file, and the sizes that it leaves open. */
+  readonly choice: Choice;
   readonly normalisation: Normalisation | null;
   readonly device: Device;
 }
@@ -55,11 +58,14 @@ export const subjectHash = async (model: LoadedModel, normalisation: Normalisati
   const { nodeDigest } = await import("../runtime/node-digest.ts");
   const external = model.external.map(({ path, sha256 }) => [path, sha256]);
   const plain = normalisation && { ...normalisation };
-  return hashPlain({ model: model.sha256, external, normalisation: plain }, nodeDigest);
+  const { choice } = model;
+  const stated = Object.keys(choice).length > 0 && { choice: { ...choice } };
+  return hashPlain({ model: model.sha256, external, normalisation: plain, ...stated }, nodeDigest);
 };
 
 export async function networkFor(model: LoadedModel, normalisation?: Normalisation): Promise<Network> {
-  return networkOf(model.graph, await subjectHash(model, normalisation), normalisation);
+  const network = networkOf(model.graph, await subjectHash(model, normalisation), normalisation);
+  return model.half === undefined ? network : { ...network, half: model.half };
 }
 
 export type ReadingOptions = Pick<ReadOptions, "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize">;
@@ -83,7 +89,8 @@ export interface InputOptions {
 /** @throws DataError, ContractError, NetworkError */
 export async function loadInputs(model: LoadedModel, options: InputOptions): Promise<Inputs> {
   const { loadDataset } = await import("../data/files.ts");
-  const { inferContract, prepare } = await import("../data/contract.ts");
+  const { prepare } = await import("../data/contract.ts");
+  const { contractFor } = await import("./contract-for.ts");
   const { unitOf } = await import("../data/units.ts");
   const { classNaming } = await import("../data/classes.ts");
   const { data, labels, limit, sample: drawn, seed, stated, split, reading } = options;
@@ -100,7 +107,7 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
   if (reading?.range === undefined) await checkScale(whole, pictureRow);
   const dataset = drawn === undefined ? whole : await drawSample(whole, drawn, seed);
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
-  const contract = inferContract({ modelInputShape: shape, dataset, stated });
+  const contract = contractFor(model, { modelInputShape: shape, dataset, stated });
   // Methods work on pixels of 0 to 1, whatever the model takes: stretching and normalising move into the network.
   const { contract: terms } = contract;
   const channels = dataset.shape[0] ?? 1;
@@ -218,7 +225,7 @@ export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Prom
   const { folderReader, loadModel } = await import("../runtime/node-model.ts");
   const { agreementOf } = await import("../methods/reading/agreement.ts");
   const { locateDifference } = await import("../methods/reading/locate.ts");
-  const model = loaded ?? (await loadModel(spec.path));
+  const model = loaded ?? (await loadModel(spec.path, { classifier: spec.choice }));
   if (model.sha256 !== spec.sha256) {
     throw new OnnxError("the file was changed while it was being examined", { file: spec.path });
   }

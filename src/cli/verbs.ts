@@ -47,10 +47,12 @@ const CONTRACT = [
   "force",
 ] as const satisfies readonly OptionKey[];
 const RUN = ["seed", "timeout", "jobs", "memory", "device", "resume"] as const satisfies readonly OptionKey[];
+const MODEL = ["output", "input"] as const satisfies readonly OptionKey[];
 const OUTPUT = ["json", "out", "config"] as const satisfies readonly OptionKey[];
 const CLIMB = ["restarts", "steps", "loss"] as const satisfies readonly OptionKey[];
 
 export const ATTACK_OPTIONS = [
+  ...MODEL,
   ...DATA,
   ...READING,
   "epsilon",
@@ -67,6 +69,7 @@ export const ATTACK_OPTIONS = [
 ] as const satisfies readonly OptionKey[];
 
 export const CERTIFY_OPTIONS = [
+  ...MODEL,
   ...DATA,
   ...READING,
   "epsilon",
@@ -83,6 +86,7 @@ export const CERTIFY_OPTIONS = [
 ] as const satisfies readonly OptionKey[];
 
 export const AUDIT_OPTIONS = [
+  ...MODEL,
   ...DATA,
   ...READING,
   "epsilons",
@@ -101,6 +105,7 @@ export const AUDIT_OPTIONS = [
 ] as const satisfies readonly OptionKey[];
 
 export const BACKDOOR_OPTIONS = [
+  ...MODEL,
   "data",
   "labels",
   ...READING,
@@ -127,7 +132,7 @@ export const TRAIN_OPTIONS = [
 ] as const satisfies readonly OptionKey[];
 export const POPULATION_OPTIONS = ["out", "jobs", "resume", "json"] as const satisfies readonly OptionKey[];
 export const BENCH_OPTIONS = ["out", "page", "jobs", "resume", "json"] as const satisfies readonly OptionKey[];
-export const INSPECT_OPTIONS = ["json", "out"] as const satisfies readonly OptionKey[];
+export const INSPECT_OPTIONS = [...MODEL, "json", "out"] as const satisfies readonly OptionKey[];
 export const METHODS_OPTIONS = ["explain", "json"] as const satisfies readonly OptionKey[];
 export const REPORT_OPTIONS = ["out", "json"] as const satisfies readonly OptionKey[];
 

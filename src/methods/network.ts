@@ -21,6 +21,8 @@ export interface Network {
   readonly replica: Graph;
   /** What the margin of two scores must exceed, so that what follows them in the file cannot round it to a tie; ≥ 0. */
   readonly leastMargin: number;
+  /** The file's first node that rounds to half precision; the graph does not, and bounds of it say nothing of the file. */
+  readonly half?: string;
   /** Identifies the model file and the preprocessing: the key of everything computed from it. */
   readonly hash: string;
 }

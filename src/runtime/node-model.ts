@@ -4,14 +4,26 @@ import { createHash } from "node:crypto";
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
+import type { Choice } from "../formats/onnx/choose.ts";
 import { OnnxError } from "../formats/onnx/error.ts";
-import { type ImportOptions, importOnnx, type OnnxModel, type ReadExternal } from "../formats/onnx/import.ts";
+import {
+  type ImportOptions,
+  importOnnx,
+  type OnnxModel,
+  type OnnxOutline,
+  outlineOnnx,
+  type Ports,
+  portsOnnx,
+  type ReadExternal,
+} from "../formats/onnx/import.ts";
 
 /** Protocol buffers end at 2 GiB; larger models keep their weights in external files. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 export interface LoadedModel extends OnnxModel {
   readonly path: string;
+  /** What was stated of its outputs, inputs and sizes. */
+  readonly choice: Choice;
   /** Of the model file, in hexadecimal. */
   readonly sha256: string;
   /** Files beside the model that hold weights, in the order they were read. */
@@ -31,8 +43,18 @@ export async function loadModel(
   const external: { path: string; sha256: string }[] = [];
   const readExternal = folderReader(dirname(path), (name, data) => external.push({ path: name, sha256: sha256(data) }));
   const model = importOnnx(bytes, { ...options, readExternal, fileName: path });
-  return { ...model, path, sha256: sha256(bytes), external, bytes };
+  return { ...model, path, choice: options.classifier ?? {}, sha256: sha256(bytes), external, bytes };
 }
+
+/**
+ * What a model file says of itself.
+ * @throws as loadModel, but for what the file computes
+ */
+export const loadOutline = async (path: string, choice: Choice = {}): Promise<OnnxOutline> =>
+  outlineOnnx(await readModelFile(path), choice, path);
+
+/** All inputs and outputs of a model file. @throws as loadModel, but for what the file computes */
+export const loadPorts = async (path: string): Promise<Ports> => portsOnnx(await readModelFile(path), path);
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 

@@ -4,8 +4,10 @@ import type { NodeValue } from "../graph/types.ts";
 export class UnsupportedReading extends Error {
   override readonly name = "UnsupportedReading";
   readonly reading: string;
-  constructor(node: Pick<NodeValue, "op" | "name">, reading: string, reason: string) {
-    super(`${node.op}${node.name === undefined ? "" : ` "${node.name}"`} has no ${reading}: ${reason}`);
+  /** @param node of the graph, or the place of one in the file */
+  constructor(node: Pick<NodeValue, "op" | "name"> | string, reading: string, reason: string) {
+    const named = typeof node !== "string" && node.name !== undefined ? ` "${node.name}"` : "";
+    super(`${typeof node === "string" ? node : node.op}${named} has no ${reading}: ${reason}`);
     this.reading = reading;
   }
 }

@@ -11,10 +11,11 @@ import { backdoorFile, summaryLines } from "../backdoor-results.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode, unsupportedInput, usage } from "../errors.ts";
 import { chooseDetectors } from "../method-names.ts";
+import { readModel } from "../model-file.ts";
 import { type Options, statedContract } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
 import { deliver } from "../results.ts";
-import { checkLabels, type ModelSession, openSession, readModel, startSession, statedInputs } from "../session.ts";
+import { checkLabels, type ModelSession, openSession, startSession, statedInputs } from "../session.ts";
 import { type Inputs, loadInputs } from "../subject.ts";
 import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
 
@@ -98,7 +99,7 @@ async function openWithInputs(path: string, options: BackdoorOptions & { images:
 }
 
 async function openWithoutInputs(path: string, options: BackdoorOptions, io: Io): Promise<Case> {
-  const model = await readModel(path);
+  const model = await readModel(path, options);
   const { shape, contract, geometry, domain, normalisation } = await assumeInputs(model, statedContract(options));
   const session = await startSession(model, normalisation, options, io);
   const { shape: inputShape } = contract.contract;

@@ -1,16 +1,52 @@
-import { existsSync } from "node:fs";
+import { describePort, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
+import type { Declared, Ports } from "../../formats/onnx/import.ts";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";
 import { readOptions } from "../config.ts";
-import { usage } from "../errors.ts";
+import { checkModelFile, choiceOf } from "../model-file.ts";
 import { checkOutputFile, writeWhole } from "../output.ts";
 import { INSPECT_OPTIONS, type Io } from "../verbs.ts";
 
+/** Where the data settles the sizes, nothing can be said of the nodes before. */
+async function sayOpen(
+  path: string,
+  { inputs, outputs }: Ports,
+  open: Declared,
+  { json, out }: { readonly json: boolean | undefined; readonly out: string | undefined },
+  io: Io,
+): Promise<number> {
+  const axes = openAxes(open);
+  const plain = (ports: readonly Declared[]) =>
+    ports.map(({ name, shape, elementType }) => ({
+      name,
+      shape: shape?.map((dim) => dim ?? null) ?? null,
+      elementType,
+    }));
+  const description = {
+    model: { path },
+    inputs: plain(inputs),
+    outputs: plain(outputs),
+    open: { input: open.name, axes },
+  };
+  if (out !== undefined) writeWhole(out, `${JSON.stringify(description, null, 1)}\n`);
+  const lines = [
+    `inputs  ${inputs.map(describePort).join(", ")}`,
+    `outputs ${outputs.map(describePort).join(", ")}`,
+    `open    ${axes.length > 1 ? "axes" : "axis"} ${axes.join(", ")} of "${open.name}": the data settles ${axes.length > 1 ? "them" : "it"}, and so what each node does`,
+  ];
+  await io.print(json ? `${JSON.stringify(description)}\n` : `${path}\n${lines.join("\n")}\n`);
+  return 0;
+}
+
 export async function inspect(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const { json, out } = readOptions(INSPECT_OPTIONS, raw);
-  if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
+  const { json, out, ...options } = readOptions(INSPECT_OPTIONS, raw);
+  checkModelFile(path);
   if (out !== undefined) checkOutputFile(out);
-  const { loadModel } = await import("../../runtime/node-model.ts");
-  const model = await loadModel(path);
+  const { loadModel, loadPorts } = await import("../../runtime/node-model.ts");
+  const ports = await loadPorts(path);
+  const open = ports.inputs.find((input) => leavesSizes(input));
+  if (open) return sayOpen(path, ports, open, { json, out }, io);
+  const choice = choiceOf(options);
+  const model = await loadModel(path, Object.keys(choice).length > 0 ? { classifier: choice } : {});
   const nodes = describeModel(model.graph);
   const total = nodes.reduce((sum, { parameters }) => sum + parameters, 0);
   const description = {

@@ -63,6 +63,10 @@ export function chooseInput({ inputs, body }: ModelSource, { input }: Choice): D
 export const openAxes = ({ shape }: Declared): number[] =>
   (shape ?? []).flatMap((dim, axis) => (axis > 0 && typeof dim !== "number" ? [axis] : []));
 
+/** Must the data settle sizes? A first axis that is fixed at another number than 1 is no batch, and the rest no sample. */
+export const leavesSizes = (input: Declared): boolean =>
+  openAxes(input).length > 0 && (typeof input.shape![0] !== "number" || input.shape![0] === 1);
+
 /** The input with its open sizes filled in; the first axis is the batch where there is one axis more than sizes. */
 export function withSizes(input: Declared, sizes: readonly number[] | undefined): Declared {
   const { name, shape } = input;

@@ -10,11 +10,11 @@ import { converters } from "./convert/index.ts";
 import { toldApart } from "./element.ts";
 import { Emitter } from "./emitter.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
-import { type Declared, functionKey, type ModelSource, readModel } from "./model.ts";
+import { type Declared, functionKey, type ModelSource, type Ports, readModel } from "./model.ts";
 import { dataTypeOf } from "./proto.ts";
 import { type ExternalData, externalData, type ReadExternal, readTensor } from "./tensor.ts";
 
-export type { Declared, DeclaredDim } from "./model.ts";
+export type { Declared, DeclaredDim, Ports } from "./model.ts";
 export type { ReadExternal } from "./tensor.ts";
 
 export interface ImportOptions {
@@ -96,6 +96,13 @@ export const outlineOnnx = (bytes: Uint8Array, choice: Choice = {}, fileName?: s
   naming(fileName, () => {
     const { inputs, outputs, free, body } = readClassifier(bytes, choice);
     return { inputs, outputs, input: free[0]!, output: body.outputs[0]! };
+  });
+
+/** @throws OnnxError as importOnnx does, but for what the file computes */
+export const portsOnnx = (bytes: Uint8Array, fileName?: string): Ports =>
+  naming(fileName, () => {
+    const { inputs, outputs } = readModel(bytes, () => []);
+    return { inputs, outputs };
   });
 
 function readClassifier(bytes: Uint8Array, choice: Choice): ModelSource {
