@@ -10,6 +10,7 @@ import { converters } from "./convert/index.ts";
 import { toldApart } from "./element.ts";
 import { Emitter } from "./emitter.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
+import { finiteMasks } from "./masks.ts";
 import { type Declared, functionKey, type ModelSource, type Ports, readModel } from "./model.ts";
 import { dataTypeOf } from "./proto.ts";
 import { type ExternalData, externalData, type ReadExternal, readTensor } from "./tensor.ts";
@@ -318,5 +319,5 @@ function build(
       return operand && operand.kind !== "dims" ? [{ tensor, place, value: operand }] : [];
     }),
   );
-  return { graph: makeGraph(inputs, outputs), steps, half: conversion.half };
+  return { graph: finiteMasks(makeGraph(inputs, outputs)), steps, half: conversion.half };
 }

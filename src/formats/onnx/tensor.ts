@@ -48,7 +48,7 @@ const saturate = (value: number): number => Math.max(-(2 ** 31), Math.min(2 ** 3
  * Floats stay views of `rawData` where its alignment allows.
  *
  * @throws UnsupportedError for strings, complex numbers, bfloat16 and numbers of fewer than 8 bits
- * @throws OnnxError when shape and bytes differ, or a value is not finite (one ±∞ alone is a bound, and passes)
+ * @throws OnnxError when shape and bytes differ, or a value is not finite (−∞ is a mask, and +∞ alone a bound: both pass)
  */
 export function readTensor(proto: TensorProto, name: string, external?: ExternalData): Tensor {
   const shape = readShape(proto.dims ?? [], name);
@@ -132,7 +132,7 @@ function finite(name: string, shape: number[], data: Float32Array | Float64Array
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
     // x − x is 0 for finite x alone
-    if (value - value !== 0 && (data.length > 1 || Number.isNaN(value)))
+    if (value - value !== 0 && value !== Number.NEGATIVE_INFINITY && (data.length > 1 || Number.isNaN(value)))
       throw new OnnxError(
         `tensor "${name}" holds ${value} at element ${i}; a model with such weights cannot be examined`,
       );
