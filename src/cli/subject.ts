@@ -236,7 +236,7 @@ export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Prom
   const session = await open(model.bytes);
   const original = originalOf(session, network, spec.normalisation ?? undefined);
   const runtime = cpuRuntime();
-  const file = { bytes: model.bytes, readExternal: read, open };
+  const file = { bytes: model.bytes, readExternal: read, open, choice: spec.choice };
   const agreement = agreementOf(network, original, runtime, (pixels) =>
     locateDifference(file, original, pixels, runtime),
   );

@@ -1,5 +1,6 @@
 /** @file Which operator of a file is read otherwise than the runtime has it: both are compared at every tensor on the way. */
 
+import type { Choice } from "../../formats/onnx/choose.ts";
 import { importOnnx, type ReadExternal } from "../../formats/onnx/import.ts";
 import { withOutputs } from "../../formats/onnx/intermediate.ts";
 import { makeGraph } from "../../graph/traverse.ts";
@@ -10,6 +11,8 @@ import { compileReading } from "./compare.ts";
 export interface ModelFile {
   readonly bytes: Uint8Array;
   readonly readExternal?: ReadExternal;
+  /** Which output and input of it, and the sizes that it leaves open. */
+  readonly choice?: Choice;
   /** Opens a variant of the file, with the same external data. */
   open(bytes: Uint8Array): Promise<Session>;
 }
@@ -28,6 +31,7 @@ export async function locateDifference(
 ): Promise<string | undefined> {
   const { graph, trace = [] } = importOnnx(file.bytes, {
     ...(file.readExternal && { readExternal: file.readExternal }),
+    ...(file.choice && { classifier: file.choice }),
     trace: true,
   });
   const steps = trace.filter(({ value }) => value.kind === "node" && value.dtype === "float");
