@@ -67,7 +67,7 @@ test("large witnesses go into files as they come, and are taken out of the answe
   const kept = witnesses.receive("pgd")(answers, chunkOf([7, 8, 9, 10]));
   expect(kept.map((answer) => answer.kind === "done" && answer.record.falsified)).toEqual([true, false, true, false]);
   for (const answer of kept) if (answer.kind === "done") expect(answer.record.witness).toBeUndefined();
-  const place = witnesses.of(9, undefined) as WitnessPlace;
+  const place = witnesses.of(9, undefined, 0) as WitnessPlace;
   expect(place).toEqual({ file: join(folder, "results-witnesses", "pgd-000007.npz"), index: 1 });
   const arrays = readNpz(readFileSync(place.file));
   const { shape, data } = arrays.get("images")!;
@@ -86,12 +86,12 @@ test("small ones stay with the results, and large ones without a place are told,
   const witness = Float32Array.of(0.1, 0.2, 0.3, 1);
   const [kept] = small.receive("pgd")([found(witness)], chunkOf([5]));
   expect(kept).toMatchObject({ record: { witness } });
-  expect(small.of(5, witness)).toEqual([0.1, 0.2, 0.3, 1]);
+  expect(small.of(5, witness, 0)).toEqual([0.1, 0.2, 0.3, 1]);
   const large = createWitnesses({}, INPUTS, { attacked: 1000, size: 3072, shape: [3, 32, 32] });
   large.receive("pgd")([found(new Float32Array(3072))], chunkOf([5]));
-  expect(large.of(5, undefined)).toBeUndefined();
+  expect(large.of(5, undefined, 0)).toBeUndefined();
   expect(large.lost()).toMatch(/^1 witnesses .*--witnesses/);
   const asked = createWitnesses({ witnesses: join(folder, "asked") }, INPUTS, { attacked: 1, size: 4, shape: [4] });
   asked.receive("fgsm")([found(witness)], chunkOf([2]));
-  expect(asked.of(2, undefined)).toEqual({ file: join(folder, "asked", "fgsm-000002.npz"), index: 0 });
+  expect(asked.of(2, undefined, 0)).toEqual({ file: join(folder, "asked", "fgsm-000002.npz"), index: 0 });
 });

@@ -17,6 +17,14 @@ export interface WitnessPlace {
   readonly index: number;
 }
 
+interface Witness {
+  /** Place in the data set. */
+  readonly index: number;
+  /** Of the model's outputs. */
+  readonly label: number;
+  readonly witness: Float32Array;
+}
+
 /** All witnesses that could be found are at most so many values: a mebibyte as float32. */
 const INLINE_VALUES = 1 << 18;
 
@@ -30,7 +38,7 @@ export interface Witnesses {
   /** What is kept of the answers of one job: witnesses that go into files are taken out. */
   receive(method: string): (answers: readonly Answer<AttackRecord>[], chunk: Chunk) => readonly Answer<AttackRecord>[];
   /** As it stands in a result; undefined where it was not kept. @param index place in the data set */
-  of(index: number, witness: Float32Array | undefined): readonly number[] | WitnessPlace | undefined;
+  of(index: number, witness: Float32Array | undefined, label: number): readonly number[] | WitnessPlace | undefined;
   /** What to tell where witnesses were not kept. */
   lost(): string | undefined;
 }
@@ -72,20 +80,14 @@ export function createWitnesses(
   const places = new Map<number, WitnessPlace>();
   let dropped = 0;
 
-  function write(
-    method: string,
-    found: readonly number[],
-    answers: readonly Answer<AttackRecord>[],
-    chunk: Chunk,
-  ): void {
-    const file = join(folder!, `${method}-${`${chunk.indices[found[0]!]!}`.padStart(6, "0")}.npz`);
+  function write(method: string, found: readonly Witness[]): void {
+    const file = join(folder!, `${method}-${`${found[0]!.index}`.padStart(6, "0")}.npz`);
     const data = new Float32Array(found.length * size);
-    for (const [row, k] of found.entries()) {
-      const { witness } = (answers[k] as Extract<Answer<AttackRecord>, { kind: "done" }>).record;
-      data.set(inputs.factor ? inDataUnits(inputs as Inputs, witness!) : witness!, row * size);
-      places.set(chunk.indices[k]!, { file, index: row });
+    for (const [row, { index, witness }] of found.entries()) {
+      data.set(inputs.factor ? inDataUnits(inputs as Inputs, witness) : witness, row * size);
+      places.set(index, { file, index: row });
     }
-    const ofInputs = (values: (k: number) => number) => ({
+    const ofInputs = (values: (own: Witness) => number) => ({
       dtype: "i4" as const,
       shape: [found.length],
       data: Int32Array.from(found, values),
@@ -94,25 +96,36 @@ export function createWitnesses(
       file,
       writeNpz({
         images: { dtype: "f4", shape: [found.length, ...own], data },
-        labels: ofInputs((k) => labelOf(inputs.naming, chunk.labels[k]!)),
-        indices: ofInputs((k) => chunk.indices[k]!),
+        labels: ofInputs(({ label }) => labelOf(inputs.naming, label)),
+        indices: ofInputs(({ index }) => index),
       }),
     );
   }
 
   return {
     receive: (method) => (answers, chunk) => {
-      const found = answers.flatMap((answer, k) => (answer.kind === "done" && answer.record.witness ? [k] : []));
+      const found = answers.flatMap((answer, k): Witness[] => {
+        const witness = answer.kind === "done" ? answer.record.witness : undefined;
+        return witness ? [{ index: chunk.indices[k]!, label: chunk.labels[k]!, witness }] : [];
+      });
       if (inline || found.length === 0) return answers;
       if (folder === undefined) dropped += found.length;
-      else write(method, found, answers, chunk);
+      else write(method, found);
       return answers.map((answer, k) =>
         answer.kind !== "done" || whole(chunk.indices[k]!)
           ? answer
           : { ...answer, record: { ...answer.record, witness: undefined } },
       );
     },
-    of: (index, witness) => places.get(index) ?? (inline && witness ? floats(witness) : undefined),
+    of(index, witness, label) {
+      const known = places.get(index);
+      if (known || !witness) return known;
+      if (inline) return floats(witness);
+      // a point that was drawn beside a proof, and not found by an attack
+      if (folder === undefined) dropped++;
+      else write("point", [{ index, label, witness }]);
+      return places.get(index);
+    },
     lost: () =>
       dropped === 0
         ? undefined

@@ -53,3 +53,21 @@ test("leaves an unchanged picture without colour", () => {
   expect([...pixelsOf(changeUri(changeOf([1], [1], size), pictureOf([1], size))).data]).toEqual([247, 247, 247]);
   expect(divergingColour(-2)).toEqual(divergingColour(-1));
 });
+
+test("large pictures are shown by every k-th pixel, the change at the same places", () => {
+  const size = { channels: 3, height: 600, width: 800 } as const;
+  const plane = size.height * size.width;
+  // each value says where it is: red the row, green the column
+  const original = Float32Array.from({ length: 3 * plane }, (_, i) => {
+    const at = i % plane;
+    return i < plane ? Math.floor(at / size.width) / 1000 : i < 2 * plane ? (at % size.width) / 1000 : 0;
+  });
+  const adversarial = original.map((value, i) => value + (i % plane === 4 * size.width + 8 ? 0.5 : 0));
+  const { original: shown, change } = examplePictures(original, adversarial, size);
+  expect([shown.width, shown.height]).toEqual([200, 150]);
+  const pixels = fromBase64(shown.pixels);
+  const at = 3 * (1 * 200 + 2);
+  expect([...pixels.subarray(at, at + 3)]).toEqual([Math.round(255 * 0.004), Math.round(255 * 0.008), 0]);
+  const moved = [...new Int8Array(fromBase64(change.values).buffer)].flatMap((value, i) => (value === 0 ? [] : [i]));
+  expect(moved).toEqual([at, at + 1, at + 2]);
+});

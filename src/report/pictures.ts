@@ -15,19 +15,42 @@ interface PlanarImage {
   readonly width: number;
 }
 
-/** Index in rows of interleaved channels → index in planes, the layout of a model's input (C, H, W). */
-const planarIndex = (i: number, { channels, width, height }: PlanarImage): number =>
-  (i % channels) * width * height + Math.floor(i / channels);
+/** Larger pictures are shown by every second, third … pixel: a report stays small, however large the inputs are. */
+const LARGEST_SHOWN = 256;
+
+const stepOf = ({ width, height }: PlanarImage): number => Math.ceil(Math.max(width, height) / LARGEST_SHOWN);
+
+/** What is shown of a picture. */
+function shownSize(size: PlanarImage): PlanarImage {
+  const step = stepOf(size);
+  return { ...size, width: Math.ceil(size.width / step), height: Math.ceil(size.height / step) };
+}
+
+/** Index in the shown rows of interleaved channels → index in planes, the layout of a model's input (C, H, W). */
+function planarIndex(i: number, size: PlanarImage): number {
+  const { channels, width, height } = size;
+  const step = stepOf(size);
+  const pixel = Math.floor(i / channels);
+  const across = Math.ceil(width / step);
+  const [y, x] = [step * Math.floor(pixel / across), step * (pixel % across)];
+  return (i % channels) * width * height + y * width + x;
+}
+
+const shownLength = (size: PlanarImage): number => {
+  const { channels, width, height } = shownSize(size);
+  return channels * width * height;
+};
 
 /**
  * @param values [channels · height · width], planes of one channel after another, in `range`; values outside are clipped
  */
 export function pictureOf(values: ArrayLike<number>, size: PlanarImage, [low, high] = [0, 1]): Picture {
-  const bytes = Uint8Array.from({ length: values.length }, (_, i) => {
+  const bytes = Uint8Array.from({ length: shownLength(size) }, (_, i) => {
     const unit = (values[planarIndex(i, size)]! - low!) / (high! - low!);
     return Math.round(255 * Math.min(1, Math.max(0, unit)));
   });
-  return { width: size.width, height: size.height, channels: size.channels, pixels: toBase64(bytes) };
+  const { width, height, channels } = shownSize(size);
+  return { width, height, channels, pixels: toBase64(bytes) };
 }
 
 /** @param original, adversarial [channels · height · width] in the units of epsilon */
@@ -38,7 +61,7 @@ export function changeOf(
 ): PictureChange {
   let scale = 0;
   for (let i = 0; i < original.length; i++) scale = Math.max(scale, Math.abs(adversarial[i]! - original[i]!));
-  const values = Int8Array.from({ length: original.length }, (_, i) => {
+  const values = Int8Array.from({ length: shownLength(size) }, (_, i) => {
     const j = planarIndex(i, size);
     return scale === 0 ? 0 : Math.round(((adversarial[j]! - original[j]!) / scale) * LARGEST_INT8);
   });

@@ -131,7 +131,7 @@ function inputResults(
     }
     const { record } = answer;
     if (!record.falsified) return { ...unknown, margin: finite(record.margin), reason: "not-broken" };
-    const witness = witnesses.of(base.index, record.witness);
+    const witness = witnesses.of(base.index, record.witness, base.label);
     return {
       ...base,
       predicted: record.predicted,

@@ -189,7 +189,7 @@ function inputResults(
     const spent = seconds.get(i) ?? 0;
     const broken = attacked.get(i);
     if (broken?.falsified) {
-      const witness = witnesses.of(base.index, broken.witness);
+      const witness = witnesses.of(base.index, broken.witness, base.label);
       return {
         ...base,
         predicted: broken.predicted,
