@@ -96,13 +96,16 @@ async function measure(name: string, id: string): Promise<void> {
   const start = performance.now();
   const prepared = await verifier.prepare(network, runtime, {
     threat: { norm: "linf", epsilon: 2 / 255, domain: [0, 1] },
+    ...(process.env["BUDGET"] && { memoryBudget: Number(process.env["BUDGET"]) * 2 ** 20 }),
   });
   const ready = performance.now();
+  const cpu0 = process.cpuUsage();
   const { lower } = await prepared.bounds({ images: float32Tensor(shape, pixels), labels: Int32Array.of(0) });
   const seconds = (from: number, to: number) => `${((to - from) / 1000).toFixed(2)} s`;
+  const cpu = process.cpuUsage(cpu0);
   const peak = process.resourceUsage().maxRSS / 1024;
   console.log(
-    `${name.padEnd(24)} compiled in ${seconds(start, ready)}, one image ${seconds(ready, performance.now())}, peak ${peak.toFixed(0)} MB; least margin ${Math.min(...lower).toFixed(4)}`,
+    `${name.padEnd(24)} compiled in ${seconds(start, ready)}, one image ${seconds(ready, performance.now())} (processor ${(cpu.user / 1e6).toFixed(2)} + ${(cpu.system / 1e6).toFixed(2)} s), peak ${peak.toFixed(0)} MB; least margin ${Math.min(...lower).toFixed(4)}`,
   );
 }
 

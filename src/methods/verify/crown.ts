@@ -5,6 +5,9 @@ import { nothingProved, withoutBounds } from "./one-graph.ts";
 import { type StagedCrown, stagedCrown } from "./staged.ts";
 import type { PreparedVerifier, Verifier, VerifyOptions } from "./types.ts";
 
+/** Twice as fast as the whole default budget, on residual networks (docs/performance.md). */
+const ROWS_BUDGET = 2 ** 24;
+
 const staged =
   (slope: "adaptive" | "parallel"): Verifier["prepare"] =>
   async (network, runtime, options: VerifyOptions) => {
@@ -15,6 +18,7 @@ const staged =
           threat: options.threat,
           arithmetic: options.arithmetic ?? "float32",
           memoryBudget: options.memoryBudget ?? MEMORY_BUDGET,
+          rowsBudget: ROWS_BUDGET,
           slope,
           ...(options.signal && { signal: options.signal }),
         }),

@@ -56,6 +56,8 @@ export interface StagedOptions extends BoundOptions {
   readonly slope: Relaxation["slope"] & string;
   /** Bytes that the intermediate results of one run may take. */
   readonly memoryBudget: number;
+  /** Bytes for rows at once, where less than the budget: what caches hold is faster than what memory does. */
+  readonly rowsBudget?: number;
   /** Bound every neuron, also those that interval propagation finds stable: for comparison with papers. */
   readonly allRows?: boolean;
   /** What the bounds are computed in; float64 is slow, and for comparisons. */
@@ -236,6 +238,8 @@ async function compileMargins(
   }
 }
 
+const rowsWithin = (bytes: number, each: number): number => Math.max(1, Math.floor(bytes / each));
+
 /**
  * @param size elements of the target that rows may be asked for
  * @throws MemoryError where one image, or one row, does not fit
@@ -248,7 +252,7 @@ async function compileStage(
   kind: StageKind,
   size = 0,
 ): Promise<Stage> {
-  const { memoryBudget, float = "float32" } = options;
+  const { memoryBudget, rowsBudget = memoryBudget, float = "float32" } = options;
   const name = `crown/${kind}/${index}`;
   let least = 0;
   try {
@@ -263,7 +267,8 @@ async function compileStage(
       const reads = graph.inputs.flatMap((input) =>
         input.name.startsWith("lower/") ? [Number(input.name.slice(6))] : [],
       );
-      return { session, atOnce: fixedBatch ? 1 : fit.atOnce, reads, many: countsRows(kind) ? "rows" : "images" };
+      const atOnce = kind === "elements" ? Math.min(fit.atOnce, rowsWithin(rowsBudget, fit.each)) : fit.atOnce;
+      return { session, atOnce: fixedBatch ? 1 : atOnce, reads, many: countsRows(kind) ? "rows" : "images" };
     }
   } catch (error) {
     if (!isTooLarge(error)) throw error;
