@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Graph, Tensor } from "../graph/types.ts";
 import { builder } from "../ops/index.ts";
 import { canonicalJson, hashGraph, hashPlain, hashTensor, sha256 } from "./hash.ts";
+import { digestInPieces } from "./node-digest.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -17,6 +18,12 @@ test("SHA-256 agrees with OpenSSL at every length around its block size, also in
     const part = bytes.subarray(3, 3 + length);
     expect(sha256(part)).toBe(createHash("sha256").update(part).digest("hex"));
   }
+});
+
+test("bytes that are too many for one call are hashed in pieces", () => {
+  const bytes = Uint8Array.from({ length: 200 }, (_, i) => (i * 37 + 11) & 255);
+  for (const piece of [1, 64, 199, 200, 201]) expect(digestInPieces(bytes, piece)).toBe(sha256(bytes));
+  expect(digestInPieces(new Uint8Array(), 64)).toBe(sha256(new Uint8Array()));
 });
 
 test("canonical JSON sorts keys, drops absent ones and tells every number apart", () => {

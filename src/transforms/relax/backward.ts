@@ -160,8 +160,11 @@ function throughAffine(
 function atZero(b: Builder, node: NodeValue, varies: readonly boolean[]): Value {
   // beside a constant that is written out for the batch, so are the zeros
   const batched = node.inputs.some((input, i) => !varies[i] && isBatched(input.shape));
+  // element by element, a bias that is the same all over a channel stays a number a channel
+  const alone = !batched && recordOf(node.op).rounding.kind === "elementwise";
   const inputs = node.inputs.map((input, i) => {
     if (!varies[i]) return input;
+    if (alone) return b.constant(0);
     const shape = input.shape.map((dim, axis) => (axis === 0 ? 1 : bindDim(dim, 1)));
     const zero = b.constant(0, shape);
     return batched ? broadcastTo(b, zero, [input.shape[0]!, ...shape.slice(1)]) : zero;

@@ -158,11 +158,42 @@ export function scalePatches(b: Builder, a: Patches, factor: Value, z: Shaped): 
 export function maskPatches(b: Builder, a: Patches, z: Shaped): Patches {
   if (a.masked || staysInside(a.window, z)) return { ...a, masked: true };
   const sizes = spatialSizes(z, a.window);
-  const plane = { shape: [1, 1, ...sizes] };
-  const inside = windowRows(b, a, b.constant(1), plane); // [1, P, R, kernel]
+  // [1, P, R, kernel]
+  const inside = a.positions
+    ? insideOwn(b, a.positions, a.window, sizes)
+    : windowRows(b, a, b.constant(1), { shape: [1, 1, ...sizes] });
   const [, p, r, size] = inside.shape as [Dim, Dim, Dim, Dim];
   const product = mul(b, byChannel(b, a.value, channelCount(z, a.window)), reshape(b, inside, [1, p, r, 1, size]));
   return { ...a, value: reshape(b, product, [...product.shape.slice(0, 3), a.value.shape[3]!]), masked: true };
+}
+
+/** Where the window of each row starts along one axis: [R]. */
+function startsAlong(b: Builder, own: Value, { counts, strides, pads }: Window, axis: number): Value {
+  const below = sizeOf(counts.slice(axis + 1));
+  const starts = Float64Array.from(
+    { length: sizeOf(counts) },
+    (_, p) => (Math.floor(p / below) % counts[axis]!) * strides[axis]! - pads[axis]!,
+  );
+  return b.emit("Gather", [b.constant(floatTensor([starts.length], starts)), own], { axis: 0 });
+}
+
+/** 1 where an element of a row's window lies in z, else 0: [1, 1, R, kernel]. */
+function insideOwn(b: Builder, own: Value, window: Window, sizes: readonly number[]): Value {
+  const { kernel } = window;
+  const rows = own.shape[0]!;
+  const along = kernel.map((count, axis) => {
+    const starts = reshape(b, startsAlong(b, own, window, axis), [rows, 1]);
+    const places = b.emit("Add", [starts, countFrom(b, 0, 1, count, [1, count])]);
+    const from = b.emit("GreaterOrEqual", [places, b.constant(0)]);
+    const to = b.emit("Less", [places, b.constant(sizes[axis]!)]);
+    const inside = b.emit("Cast", [b.emit("And", [from, to])], { to: "float" });
+    return reshape(b, inside, [rows, ...kernel.map((_, i) => (i === axis ? count : 1))]);
+  });
+  return reshape(
+    b,
+    along.reduce((x, y) => mul(b, x, y)),
+    [1, 1, rows, sizeOf(kernel)],
+  );
 }
 
 // ---------------------------------------------------------------- relaxed ops
@@ -254,16 +285,11 @@ export function patchesWrittenOut(b: Builder, a: Patches, z: Shaped): Value {
 
 /** [1, 1, R, C·kernel] → [R, C, …sizes]. */
 function placeOwn(b: Builder, value: Value, own: Value, window: Window, z: Shaped): Value {
-  const { kernel, counts } = window;
+  const { kernel } = window;
   const [sizes, channels, r] = [spatialSizes(z, window), channelCount(z, window), value.shape[2]!];
   /** [R, kernel, size]: 1 where element k of the row's window lies at s. */
   const places = (axis: number): Value => {
-    const below = sizeOf(counts.slice(axis + 1));
-    const starts = Float64Array.from(
-      { length: sizeOf(counts) },
-      (_, p) => (Math.floor(p / below) % counts[axis]!) * window.strides[axis]! - window.pads[axis]!,
-    );
-    const start = b.emit("Gather", [b.constant(floatTensor([starts.length], starts)), own], { axis: 0 });
+    const start = startsAlong(b, own, window, axis);
     const [k, size] = [kernel[axis]!, sizes[axis]!];
     const offsets = Float64Array.from({ length: k * size }, (_, i) => (i % size) - Math.floor(i / size));
     return oneWhereEqual(b, reshape(b, start, [r, 1, 1]), b.constant(floatTensor([1, k, size], offsets)));
