@@ -110,7 +110,15 @@ const parts: Row[] = [
     shape: [1, 4, 3],
     open: true,
   },
-  { op: "TopK", about: "values", attrs: { axis: 1 }, inputs: [integers([3])], outputs: ["y", "i"], opset: 11 },
+  {
+    op: "TopK",
+    about: "values",
+    attrs: { axis: 1 },
+    inputs: [integers([1])],
+    outputs: ["y", "i"],
+    opset: 11,
+    scores: false,
+  },
 ];
 
 const shapes: Row[] = [
@@ -145,7 +153,7 @@ const shapes: Row[] = [
   { op: "DepthToSpace", attrs: { blocksize: 2, mode: "CRD" }, shape: [1, 8, 2, 3] },
   { op: "SpaceToDepth", attrs: { blocksize: 2 }, shape: [1, 2, 4, 6], open: true },
   { op: "ReverseSequence", attrs: { batch_axis: 0, time_axis: 1 }, inputs: [integers([4])] },
-  { op: "OneHot", attrs: { axis: -1 }, inputs: ["x", integer(3), numbers([0, 1])], range: [0, 2.9], scores: false },
+  { op: "OneHot", attrs: { axis: -1 }, inputs: ["x", number(3), numbers([0, 1])], range: [0, 2.9], scores: false },
 ];
 
 const pads = (mode: string, list: readonly number[], more: Partial<Row> = {}): Row => ({

@@ -126,8 +126,6 @@ const pools: Row[] = [
   pool("AveragePool", { kernel_shape: [7, 6] }, { about: "everything" }),
   pool("AveragePool", { kernel_shape: [2, 2] }, { opset: 7 }),
   pool("MaxPool", { kernel_shape: [2, 2], strides: [2, 2] }, { opset: 7 }),
-  pool("LpPool", {}, { opset: 18 }),
-  pool("LpPool", { p: 1, strides: [2, 2], pads: [1, 1, 1, 1] }, { opset: 18 }),
   ...["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"].map((op): Row => ({ op, shape: picture, open: true })),
   { op: "GlobalLpPool", attrs: { p: 1 }, shape: picture },
 ];

@@ -1,7 +1,10 @@
 /** @file The table of ONNX ops that can be read. An op can be read when a family lists it. */
 
+import { sums } from "./einsum.ts";
 import { elementwise } from "./elementwise.ts";
+import { indexed } from "./indices.ts";
 import { linear } from "./linear.ts";
+import { losses } from "./loss.ts";
 import { movement } from "./movement.ts";
 import { normalizations } from "./norm.ts";
 import { quantizing } from "./quantize.ts";
@@ -12,7 +15,17 @@ import type { Converter } from "./types.ts";
 
 /** A map, not an object: op names come from strangers, and "constructor" is one. */
 export const converters: ReadonlyMap<string, Converter> = new Map(
-  [elementwise, linear, movement, normalizations, quantizing, reductions, resizing, shapes].flatMap((family) =>
-    Object.entries(family),
-  ),
+  [
+    elementwise,
+    linear,
+    movement,
+    normalizations,
+    quantizing,
+    reductions,
+    resizing,
+    shapes,
+    indexed,
+    sums,
+    losses,
+  ].flatMap((family) => Object.entries(family)),
 );

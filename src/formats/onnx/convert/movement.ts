@@ -1,6 +1,5 @@
 /** @file Ops that move elements. */
 
-import { sizeOf } from "../../../graph/dims.ts";
 import { intTensor } from "../../../graph/tensor.ts";
 import type { Dim, Shape, Tensor, Value } from "../../../graph/types.ts";
 import { broadcastTo } from "../../../ops/rules.ts";
@@ -117,29 +116,6 @@ function gather(n: OnnxNode): Operand {
 function countFromFront(n: OnnxNode, indices: Value, size: number): Value {
   const negative = n.b.emit("Less", [indices, n.b.ints([0], [])]);
   return n.b.emit("Where", [negative, n.b.emit("Add", [indices, n.b.ints([size], [])]), indices]);
-}
-
-/** out[i][j] = x[index[i][j]][j] (axis 0): for constant indices, one gather from the flattened tensor. */
-function gatherElements(n: OnnxNode): Operand {
-  const x = n.value(0);
-  const rank = x.shape.length;
-  const axis = n.axis(n.int("axis", 0), rank);
-  const { data, shape } = n.constant(1);
-  if (shape.length !== rank || x.shape.some((dim, i) => typeof dim !== "number" || (i !== axis && shape[i]! > dim)))
-    throw n.unsupported("is supported for tensors of fixed sizes");
-  const sizes = x.shape as readonly number[];
-  const strides = sizes.map((_, i) => sizeOf(sizes.slice(i + 1)));
-  const counter = new Array<number>(rank).fill(0);
-  const places = Array.from(data, (raw) => {
-    const index = raw < 0 ? raw + sizes[axis]! : raw;
-    if (!(index >= 0 && index < sizes[axis]!)) throw n.error(`an index lies outside axis ${axis}`);
-    const place = counter.reduce((sum, at, i) => sum + (i === axis ? index : at) * strides[i]!, 0);
-    for (let i = rank - 1; i >= 0 && ++counter[i]! === shape[i]; i--) counter[i] = 0;
-    return place;
-  });
-  const flat = n.b.emit("Reshape", [x], { shape: [sizeOf(sizes)] });
-  const taken = n.b.emit("Gather", [flat, n.b.ints(places)], { axis: 0 });
-  return n.b.emit("Reshape", [taken], { shape });
 }
 
 // ---------------------------------------------------------------- joining and repeating
@@ -333,7 +309,6 @@ export const movement: ConverterTable = {
   Slice: slice,
   Split: split,
   Gather: gather,
-  GatherElements: gatherElements,
   Concat: concat,
   Tile: tile,
   Pad: pad,

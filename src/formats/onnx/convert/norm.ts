@@ -66,6 +66,28 @@ function standardize(n: OnnxNode, x: Value, axes: readonly number[], epsilon: nu
   return { centre, inverse, result: mul(n.b, centred, inverse) };
 }
 
+/** x / √(mean x² + ε) · scale, over the axes from `axis` on. */
+function rmsNormalization(n: OnnxNode): Value {
+  const x = n.value(0);
+  const axes = spatialAxes(x, n.axis(n.int("axis", -1), x.shape.length));
+  const size = elements(axes.map((axis) => x.shape[axis]!));
+  if (typeof size !== "number") throw n.unsupported("normalises over the batch");
+  const squares = n.b.emit("ReduceSum", [mul(n.b, x, x)], { axes, keepdims: true });
+  const mean = add(n.b, scale(n.b, squares, 1 / size), n.b.constant(n.float("epsilon", 1e-5)));
+  return mul(n.b, mul(n.b, x, n.b.emit("Reciprocal", [n.b.emit("Sqrt", [mean])])), n.value(1));
+}
+
+/** x divided by its norm along one axis. */
+function lpNormalization(n: OnnxNode): Value {
+  const x = n.value(0);
+  const axes = [n.axis(n.int("axis", -1), x.shape.length)];
+  const p = n.int("p", 2);
+  if (p !== 1 && p !== 2) throw n.error(`its p ${p} is neither 1 nor 2`);
+  const terms = p === 1 ? n.b.emit("Abs", [x]) : mul(n.b, x, x);
+  const sum = n.b.emit("ReduceSum", [terms], { axes, keepdims: true });
+  return div(n.b, x, p === 1 ? sum : n.b.emit("Sqrt", [sum]));
+}
+
 const spatialAxes = (x: Value, from = 2): number[] => x.shape.slice(from).map((_, i) => i + from);
 
 function instanceNormalization(n: OnnxNode): Value {
@@ -158,6 +180,8 @@ export const normalizations: ConverterTable = {
   LayerNormalization: layerNormalization,
   GroupNormalization: groupNormalization,
   MeanVarianceNormalization: meanVarianceNormalization,
+  RMSNormalization: rmsNormalization,
+  LpNormalization: lpNormalization,
   LRN: localResponseNormalization,
   Softmax: softmax("Softmax"),
   LogSoftmax: softmax("LogSoftmax"),

@@ -185,6 +185,14 @@ function share(n: OnnxNode, { kernel, sizes, strides, dilations, pads }: Window,
   );
 }
 
+function globalLpPool(n: OnnxNode): Value {
+  const r = globalPool(n);
+  const p = n.int("p", 2);
+  if (p === 1) return reduce(n, "ReduceSum", { ...r, x: abs(n.b, r.x) });
+  if (p !== 2) throw n.unsupported(`of order ${p}; 1 and 2 are supported`);
+  return n.b.emit("Sqrt", [reduce(n, "ReduceSum", { ...r, x: mul(n.b, r.x, r.x) })]);
+}
+
 export const reductions: ConverterTable = {
   ReduceSum: reducing((n, r) => reduce(n, "ReduceSum", r)),
   ReduceMean: reducing(mean),
@@ -201,6 +209,7 @@ export const reductions: ConverterTable = {
   ArgMin: arg((n, x) => neg(n.b, x)),
   MaxPool: maxPool,
   AveragePool: averagePool,
+  GlobalLpPool: globalLpPool,
   GlobalMaxPool: (n) => reduce(n, "ReduceMax", globalPool(n)),
   GlobalAveragePool: (n) => mean(n, globalPool(n)),
 };
