@@ -29,7 +29,9 @@ export function incidentsOf(left: readonly Unexamined[], faults: readonly Fault[
     ...leftIncident(
       left.filter(({ reason }) => reason === "time-budget"),
       {
-        title: Number.isFinite(budget) ? `The time budget of ${secondsText(budget)} was used up` : "Time ran out",
+        title: Number.isFinite(budget)
+          ? `The time budget of ${budget % 60 === 0 ? plural(budget / 60, "minute") : secondsText(budget)} was used up`
+          : "Time ran out",
         closing: "Which inputs these are depends on the speed of the machine; --budget gives it more time.",
       },
     ),
