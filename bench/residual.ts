@@ -1,7 +1,8 @@
 /**
  * Seconds and peak memory of CROWN on one image through residual networks, plain ones of the same multiplications, and
  * dense layers before convolutions: `npx tsx bench/residual.ts [NAME …]`. Random weights, linf 2/255. Each runs in a process
- * of its own; its peak is the whole process's, of which node, the engine and the graphs take about 200 MB.
+ * of its own; its peak is the whole process's, of which node, the engine and the graphs take about 200 MB. LIMIT: seconds
+ * for each; BUDGET: megabytes; METHOD: another verifier.
  */
 
 import { spawnSync } from "node:child_process";
