@@ -220,12 +220,18 @@ function fixedBatch(shapes: ReadonlyMap<string, Shape>): number | undefined {
 
 const isRows = ({ value: { shape } }: { readonly value: Value }): boolean => shape.length > 1 && shape[0] === "N";
 
-function precisionOf({ free }: ModelSource, half: string | undefined): string[] {
+function precisionOf({ free, body }: ModelSource, half: string | undefined): string[] {
   const double = free.some(({ elementType }) => elementType === "double");
+  const quantised = body.nodes.some(({ op }) => op === "QuantizeLinear" || op === "DequantizeLinear");
   return [
     ...(double ? ["the file computes in double; float32 results differ from its own in their last digits"] : []),
     ...(half
       ? [`the file computes in float16 from ${half} on: attacks run through it, but no bound covers its rounding`]
+      : []),
+    ...(quantised
+      ? [
+          "quantised operators are read and run one by one, as the file has them; integer kernels in their place round otherwise",
+        ]
       : []),
   ];
 }
