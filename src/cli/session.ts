@@ -97,6 +97,7 @@ export async function startSession(
   };
   await adoptModel(subject, model);
   const progress = await createProgress(io.stderr, false);
+  for (const warning of model.warnings) progress.say(`${path}: ${warning}`);
   const engine = createEngine({
     subject,
     subjectHash: network.hash,

@@ -259,7 +259,7 @@ const ON_ROWS: readonly Piece[] = [
 /** A random classifier of 6×6 pictures or rows, in [0, 1]. */
 export function randomFile(seed: number): RandomFile {
   const random = rng(seed).split("file");
-  const opset = 9 + (seed % 13);
+  const opset = 9 + (seed % 15);
   const openBatch = seed % 3 !== 0;
   const pictures = random.uniform() < 0.7;
   const shape = pictures ? [1 + below(random, 2), 6, 6] : [5 + below(random, 4)];
