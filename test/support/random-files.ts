@@ -266,14 +266,14 @@ export function randomFile(seed: number): RandomFile {
   const state: State = { nodes: [], constants: [], random, opset, openBatch, at: "x", shape };
   if (pictures) {
     convolution(state, 2 + below(random, 2));
-    for (let k = below(random, 3); k >= 0; k--) {
+    for (let k = below(random, 2); k >= 0; k--) {
       activation(state);
       pick(random, ON_MAPS)(state);
     }
     activation(state);
     pick(random, TO_ROW)(state);
   }
-  for (let k = below(random, 3); k > 0; k--) {
+  for (let k = below(random, 2); k > 0; k--) {
     dense(state, 4 + below(random, 3));
     activation(state);
     pick(random, ON_ROWS)(state);

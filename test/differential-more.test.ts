@@ -1,0 +1,3 @@
+import { differential, half } from "./support/differential.ts";
+
+differential(half(1));
