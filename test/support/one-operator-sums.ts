@@ -238,4 +238,30 @@ const normalizations: Row[] = [
   { op: "Dropout", about: "of an input", inputs: [number(0.9)], opset: 13 },
 ];
 
-export const sums: readonly Row[] = [...products, ...convolutions, ...pools, ...reductions, ...normalizations];
+const domain3 = { domain: "ai.onnx.ml" } as const;
+const six = [0.5, -1.5, 2.5, 0.25, -0.75, 1.25];
+const classifier = (post_transform: string): Row => ({
+  op: "LinearClassifier",
+  ...domain3,
+  attrs: {
+    coefficients: [...six, ...six.map((value) => value + 0.125), ...six.map((value) => -value)],
+    intercepts: [0.5, -0.25, 0.75],
+    classlabels_ints: [0, 1, 2],
+    post_transform,
+  },
+  outputs: ["label", "y"],
+});
+const forTables: Row[] = [
+  { op: "Scaler", ...domain3, attrs: { offset: six, scale: six.map((value) => value + 0.125) } },
+  { op: "LinearRegressor", ...domain3, attrs: { coefficients: [...six, ...six], intercepts: [0.5, 1.5], targets: 2 } },
+  ...["NONE", "SOFTMAX", "LOGISTIC"].map(classifier),
+];
+
+export const sums: readonly Row[] = [
+  ...products,
+  ...convolutions,
+  ...pools,
+  ...reductions,
+  ...normalizations,
+  ...forTables,
+];

@@ -11,6 +11,7 @@ import { quantizing } from "./quantize.ts";
 import { reductions } from "./reduce.ts";
 import { resizing } from "./resize.ts";
 import { shapes } from "./shape.ts";
+import { tables } from "./tables.ts";
 import type { Converter } from "./types.ts";
 
 /** A map, not an object: op names come from strangers, and "constructor" is one. */
@@ -27,5 +28,6 @@ export const converters: ReadonlyMap<string, Converter> = new Map(
     indexed,
     sums,
     losses,
+    tables,
   ].flatMap((family) => Object.entries(family)),
 );
