@@ -91,8 +91,21 @@ function fold(node: NodeValue, keepRounding: boolean): ConstantValue | undefined
   const terms =
     rounding.kind === "sum" ? (rounding.terms as (i: unknown, a: unknown) => number)(node.inputs, node.attrs) : 1;
   if (size * terms > FOLD_WORK) return undefined;
+  return makeConstant(evaluated(node, tensors), node.name);
+}
+
+/** Results of ops without attributes on one tensor, such as |W|: the graphs of a network's bounds share them as they share W. */
+const known = new WeakMap<Tensor, Map<string, Tensor>>();
+
+function evaluated(node: NodeValue, tensors: readonly Tensor[]): Tensor {
   const evaluate = recordOf(node.op).evaluate as (inputs: readonly Tensor[], attrs: unknown) => Tensor;
-  return makeConstant(compact(evaluate(tensors, node.attrs)), node.name);
+  const [source] = tensors as [Tensor];
+  if (tensors.length > 1 || Object.keys(node.attrs).length > 0) return compact(evaluate(tensors, node.attrs));
+  const results = known.get(source) ?? new Map<string, Tensor>();
+  known.set(source, results);
+  const result = results.get(node.op) ?? compact(evaluate(tensors, node.attrs));
+  results.set(node.op, result);
+  return result;
 }
 
 /** float32 where that loses nothing: weights are large. */

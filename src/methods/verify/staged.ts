@@ -12,6 +12,7 @@ import type { Builder, Graph, InputValue, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { simplify } from "../../ops/simplify.ts";
 import {
+  type Fit,
   fitOf,
   isTooLarge,
   isTooLargeToCompile,
@@ -120,9 +121,12 @@ export async function stagedCrown(
   if (boxBytes > options.memoryBudget) {
     throw new MemoryError(shortOfMemory("keeping the boxes of one image's layers", boxBytes, options.memoryBudget));
   }
+  // all drafts first: what is too large is found before anything is compiled
+  const lastDraft = draftMargins(network, options, operands.length);
+  const drafts = operands.map((_, index) => draftLayer(network, options, operands, index));
   const plan: LayerPlan[] = [];
-  for (const index of operands.keys()) plan.push(await planLayer(network, runtime, options, operands, index));
-  const last = await compileMargins(network, runtime, options, operands.length);
+  for (const draft of drafts) plan.push(await planLayer(network, runtime, options, operands, draft));
+  const last = await compileStage(network, runtime, options, lastDraft);
   return {
     bounds: (batch, given) => runStages(plan, last, sizes, network, options, batch, given),
     imagesAtOnce: Math.max(1, Math.floor(options.memoryBudget / (BOXES_SHARE * Math.max(1, boxBytes)))),
@@ -133,19 +137,32 @@ export async function stagedCrown(
   };
 }
 
+interface LayerDraft {
+  readonly index: number;
+  readonly guess: Draft;
+  readonly rows?: Draft;
+}
+
+function draftLayer(network: Network, options: StagedOptions, operands: readonly Value[], index: number): LayerDraft {
+  const operand = operands[index]!;
+  const guess = draftStage(network, options, index, "interval");
+  if (intervalIsExact(operand, inputSet(builder(), network, options.threat).domains)) return { index, guess };
+  const size = bindDim(elements(operand.shape.slice(1)), 1);
+  return { index, guess, rows: draftStage(network, options, index, "elements", size) };
+}
+
 async function planLayer(
   network: Network,
   runtime: Pick<Runtime, "compile">,
   options: StagedOptions,
   operands: readonly Value[],
-  index: number,
+  draft: LayerDraft,
 ): Promise<LayerPlan> {
-  const operand = operands[index]!;
+  const operand = operands[draft.index]!;
   const per = bindDim(elements(operand.shape.slice(2)), 1);
-  const guess = await compileStage(network, runtime, options, index, "interval");
-  if (intervalIsExact(operand, inputSet(builder(), network, options.threat).domains)) return { guess, per };
-  const size = bindDim(elements(operand.shape.slice(1)), 1);
-  const rows = await compileStage(network, runtime, options, index, "elements", size);
+  const guess = await compileStage(network, runtime, options, draft.guess);
+  if (!draft.rows) return { guess, per };
+  const rows = await compileStage(network, runtime, options, draft.rows);
   const kinks = kinksOf(operand, network.logits);
   const intersect = kinks === undefined || bends(network.logits, new Set([network.input]));
   return { guess, rows, per, kinks: options.allRows ? undefined : kinks, intersect };
@@ -223,18 +240,23 @@ const readsOf = (operands: readonly Value[], index: number, target: Value): numb
   return operands.flatMap((operand, i) => (i < index && needed.has(operand) ? [i] : []));
 };
 
+/** A stage that fits, before it is compiled. */
+interface Draft {
+  readonly graph: Graph;
+  readonly kind: StageKind;
+  readonly name: string;
+  readonly fit: Fit;
+  /** Whether its session gives the memory of a run back. */
+  readonly much: boolean;
+}
+
 /** The margins of whole images where those fit, else some rows of one image at a time. */
-async function compileMargins(
-  network: Network,
-  runtime: Pick<Runtime, "compile">,
-  options: StagedOptions,
-  index: number,
-): Promise<Stage> {
+function draftMargins(network: Network, options: StagedOptions, index: number): Draft {
   try {
-    return await compileStage(network, runtime, options, index, "margins");
+    return draftStage(network, options, index, "margins");
   } catch (error) {
     if (!(error instanceof MemoryError)) throw error;
-    return compileStage(network, runtime, options, index, "margin rows");
+    return draftStage(network, options, index, "margin rows");
   }
 }
 
@@ -244,36 +266,46 @@ const rowsWithin = (bytes: number, each: number): number => Math.max(1, Math.flo
  * @param size elements of the target that rows may be asked for
  * @throws MemoryError where one image, or one row, does not fit
  */
+function draftStage(network: Network, options: StagedOptions, index: number, kind: StageKind, size = 0): Draft {
+  const { memoryBudget, float = "float32" } = options;
+  const name = `crown/${kind}/${index}`;
+  const graph = orTooLarge(kind, name, options, () => stageGraph(network, options, index, kind));
+  const fit = fitOf(graph, memoryBudget, float);
+  if (fit.atOnce === 0 || isTooLargeToCompile(graph, float)) throw tooLarge(kind, name, options, fit.least);
+  // every layer has a session of its own: what they keep adds up
+  const much = Math.max(fit.least, kind === "elements" ? 2 * size * fit.each : 0) > KEPT_BYTES;
+  return { graph, kind, name, fit, much };
+}
+
+/** @throws MemoryError where it cannot be made */
 async function compileStage(
   network: Network,
   runtime: Pick<Runtime, "compile">,
   options: StagedOptions,
-  index: number,
-  kind: StageKind,
-  size = 0,
+  { graph, kind, name, fit, much }: Draft,
 ): Promise<Stage> {
-  const { memoryBudget, rowsBudget = memoryBudget, float = "float32" } = options;
-  const name = `crown/${kind}/${index}`;
-  let least = 0;
-  try {
-    const graph = stageGraph(network, options, index, kind);
-    const fit = fitOf(graph, memoryBudget, float);
-    least = fit.least;
-    if (fit.atOnce > 0 && !isTooLargeToCompile(graph, float)) {
-      // every layer has a session of its own: what they keep adds up
-      const much = Math.max(fit.least, kind === "elements" ? 2 * size * fit.each : 0) > KEPT_BYTES;
-      const session = await runtime.compile(graph, { float, name, memory: much ? "return" : "keep" });
-      const fixedBatch = typeof network.input.shape[0] === "number" && !countsRows(kind);
-      const reads = graph.inputs.flatMap((input) =>
-        input.name.startsWith("lower/") ? [Number(input.name.slice(6))] : [],
-      );
-      const atOnce = kind === "elements" ? Math.min(fit.atOnce, rowsWithin(rowsBudget, fit.each)) : fit.atOnce;
-      return { session, atOnce: fixedBatch ? 1 : atOnce, reads, many: countsRows(kind) ? "rows" : "images" };
-    }
-  } catch (error) {
-    if (!isTooLarge(error)) throw error;
-  }
-  throw new MemoryError(
-    shortOfMemory(`bounding one ${countsRows(kind) ? "row" : "image"} (${name})`, least, memoryBudget),
+  const memory = much ? "return" : "keep";
+  const compiled = runtime.compile(graph, { float: options.float ?? "float32", name, memory });
+  const session = await compiled.catch((error: unknown) =>
+    orTooLarge(kind, name, options, () => {
+      throw error;
+    }),
   );
+  const fixedBatch = typeof network.input.shape[0] === "number" && !countsRows(kind);
+  const reads = graph.inputs.flatMap((input) => (input.name.startsWith("lower/") ? [Number(input.name.slice(6))] : []));
+  const { memoryBudget, rowsBudget = memoryBudget } = options;
+  const atOnce = kind === "elements" ? Math.min(fit.atOnce, rowsWithin(rowsBudget, fit.each)) : fit.atOnce;
+  return { session, atOnce: fixedBatch ? 1 : atOnce, reads, many: countsRows(kind) ? "rows" : "images" };
+}
+
+const tooLarge = (kind: StageKind, name: string, { memoryBudget }: StagedOptions, least: number): MemoryError =>
+  new MemoryError(shortOfMemory(`bounding one ${countsRows(kind) ? "row" : "image"} (${name})`, least, memoryBudget));
+
+/** @throws MemoryError instead of what an allocation throws */
+function orTooLarge<T>(kind: StageKind, name: string, options: StagedOptions, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw isTooLarge(error) ? tooLarge(kind, name, options, 0) : error;
+  }
 }
