@@ -3,6 +3,7 @@
 import { ShapeError } from "../graph/dims.ts";
 import type { Builder, Value } from "../graph/types.ts";
 import { holds } from "./activation.ts";
+import { NON_NEGATIVE } from "./elementary.ts";
 import { constantRelax, curveOf, elementwiseVjp } from "./elementwise.ts";
 import { ELU_STEEPEST, KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isPoint, point } from "./op.ts";
@@ -46,6 +47,7 @@ const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
   f: (x: number) => number,
   derivative: Curve["slope"],
   slope: (b: Builder, x: Value) => Value,
+  least: 0 | -1 = -1,
 ) =>
   defineOp<K>({
     name,
@@ -57,6 +59,7 @@ const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
     interval: increasing(name),
     relax: (b, [x]) => sShapedLines(b, curveOf(name, slope), x!),
     rounding: KERNEL[name],
+    range: () => [least, 1],
   });
 
 const one = (b: Builder): Value => b.constant(1);
@@ -75,6 +78,7 @@ export const Sigmoid = sShaped(
   sigmoid,
   (b, _, y) => sub(b, b.constant(0.25), square(b, sub(b, y, b.constant(0.5)))),
   (b, x) => logisticBell(b, x),
+  0,
 );
 
 export const Tanh = sShaped(
@@ -117,6 +121,7 @@ export const Softplus = defineOp<"Softplus">({
   interval: increasing("Softplus"),
   relax: (b, [x]) => convexLines(b, curveOf("Softplus", sigmoidOf), x!),
   rounding: KERNEL.Softplus,
+  range: () => NON_NEGATIVE,
 });
 
 // ---------------------------------------------------------------- Elu

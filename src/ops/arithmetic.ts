@@ -1,5 +1,6 @@
 /** @file Element-wise arithmetic of two operands, with broadcasting. */
 
+import { containsZero, definedWhere, NON_NEGATIVE } from "./elementary.ts";
 import { defineOp, type Interval, isPoint } from "./op.ts";
 import {
   add,
@@ -83,6 +84,7 @@ export const Mul = defineOp<"Mul">({
     upper: { slopes: [y!.upper, x!.lower], offset: neg(b, mul(b, x!.lower, y!.upper)) },
   }),
   rounding: { kind: "elementwise", ulps: 1 },
+  range: ({ inputs: [x, y] }) => (x === y ? NON_NEGATIVE : undefined),
 });
 
 export const Div = defineOp<"Div">({
@@ -103,14 +105,7 @@ export const Div = defineOp<"Div">({
       div(b, x!.upper, y!.upper),
     ]);
     if (isPoint(y!)) return ends;
-    const throughZero = b.emit("LessOrEqual", [
-      mul(b, b.emit("Sign", [y!.lower]), b.emit("Sign", [y!.upper])),
-      b.constant(0),
-    ]);
-    return {
-      lower: b.emit("Where", [throughZero, b.constant(-Infinity), ends.lower]),
-      upper: b.emit("Where", [throughZero, b.constant(Infinity), ends.upper]),
-    };
+    return definedWhere(b, b.emit("Not", [containsZero(b, y!)]), ends);
   },
   relax: { unsupported: "the denominator varies: import writes x/y as x·(1/y)" },
   expand: (b, [x, y]) => mul(b, x!, b.emit("Reciprocal", [y!])),

@@ -2,10 +2,10 @@
 
 import { floatTensor } from "../graph/tensor.ts";
 import type { Builder, Value } from "../graph/types.ts";
-import { absInterval, onDomain, reciprocalInterval } from "./elementary.ts";
+import { absInterval, definedWhere, imageOnDomain, NON_NEGATIVE, onDomain, reciprocalInterval } from "./elementary.ts";
 import { KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isConstant, isPoint, type LinearBounds, point } from "./op.ts";
-import { type Curve, concaveLines, convexLines, negated, select, sShapedLines } from "./relax-lines.ts";
+import { type Curve, concaveLines, convexLines, negated, sShapedLines } from "./relax-lines.ts";
 import { constantBounds, hull, inferBroadcast, mapElements, mul, neverLinear, scale, unbroadcast } from "./rules.ts";
 
 const pow = (b: Builder, x: Value, exponent: Value): Value => b.emit("Pow", [x, exponent]);
@@ -61,6 +61,8 @@ export const Pow = defineOp<"Pow">({
     return { lower: forBoth(lines.lower), upper: forBoth(lines.upper) };
   },
   rounding: KERNEL.Pow,
+  // an odd power keeps the sign; a power of a negative number that is not whole is no number
+  range: ({ inputs: [, y] }) => (Math.abs(uniformExponent(y!) ?? 1) % 2 === 1 ? undefined : NON_NEGATIVE),
 });
 
 function powInterval(b: Builder, x: Interval, y: Interval): Interval {
@@ -73,8 +75,10 @@ function powInterval(b: Builder, x: Interval, y: Interval): Interval {
   });
   if (p === 0) return point(pow(b, x.lower, y.lower));
   if (!Number.isInteger(p)) {
-    const ends = at(onDomain(b, x));
-    return p > 0 ? ends : { lower: ends.upper, upper: ends.lower };
+    return imageOnDomain(b, x, p > 0 ? "x ≥ 0" : "x > 0", (box) => {
+      const ends = at(box);
+      return p > 0 ? ends : { lower: ends.upper, upper: ends.lower };
+    });
   }
   if (p > 0) return at(p % 2 === 0 ? absInterval(b, x) : x);
   const opposite = { lower: b.constant(-p), upper: b.constant(-p) };
@@ -82,7 +86,7 @@ function powInterval(b: Builder, x: Interval, y: Interval): Interval {
   return reciprocalInterval(b, power);
 }
 
-/** Corners of the box, where x > 0; anything can happen otherwise. */
+/** Corners of the box, where x > 0; nothing is known otherwise. */
 function positivePower(b: Builder, x: Interval, y: Interval): Interval {
   const ends = (i: Interval) => (isPoint(i) ? [i.lower] : [i.lower, i.upper]);
   const corners = hull(
@@ -90,10 +94,7 @@ function positivePower(b: Builder, x: Interval, y: Interval): Interval {
     ends(x).flatMap((p) => ends(y).map((q) => pow(b, p, q))),
   );
   const positive = b.emit("Greater", [x.lower, b.constant(0)]);
-  return {
-    lower: select(b, positive, corners.lower, b.constant(-Infinity)),
-    upper: select(b, positive, corners.upper, b.constant(Infinity)),
-  };
+  return definedWhere(b, positive, corners);
 }
 
 /** Lines in x for one known exponent, by the shape of the curve; undefined where it has no single shape. */

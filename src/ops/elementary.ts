@@ -35,6 +35,8 @@ import { roundHalfEven } from "./special.ts";
 
 const exact = { kind: "exact" } as const;
 
+export const NON_NEGATIVE = [0, Number.POSITIVE_INFINITY] as const;
+
 export const Neg = defineOp<"Neg">({
   name: "Neg",
   arity: 1,
@@ -95,8 +97,8 @@ export const Ceil = step("Ceil", Math.ceil);
 export const Round = step("Round", roundHalfEven);
 
 /**
- * Functions of x ≥ 0: what lies below 0 in a box cannot be reached, or the network would compute NaN. A choice rather
- * than a maximum, so that an infinite slope at 0 is dropped from a gradient, not multiplied by 0.
+ * The part of a box where x ≥ 0, for functions that are defined there: lines and slopes are taken of it, so that they are
+ * numbers. A choice rather than a maximum, so that an infinite slope at 0 is dropped from a gradient, not multiplied by 0.
  */
 export const onDomain = (b: Builder, { lower, upper }: Interval): Interval => {
   const zero = b.constant(0);
@@ -104,7 +106,28 @@ export const onDomain = (b: Builder, { lower, upper }: Interval): Interval => {
   return lower === upper ? point(lower) : { lower: clamp(lower), upper: clamp(upper) };
 };
 
-const sqrtInterval = (b: Builder, [x]: readonly Interval[]): Interval => increasing("Sqrt")(b, [onDomain(b, x!)], {});
+/** NaN at both ends where `inside` does not hold: the function is left to say anything there. */
+export const definedWhere = (b: Builder, inside: Value, { lower, upper }: Interval): Interval => {
+  const nothing = b.constant(Number.NaN);
+  return { lower: select(b, inside, lower, nothing), upper: select(b, inside, upper, nothing) };
+};
+
+/** Image of the box under a function that is defined and finite for x ≥ 0, or for x > 0 alone. */
+export function imageOnDomain(
+  b: Builder,
+  x: Interval,
+  domain: "x ≥ 0" | "x > 0",
+  image: (box: Interval) => Interval,
+): Interval {
+  if (isPoint(x)) return image(x);
+  const inside = b.emit(domain === "x > 0" ? "Greater" : "GreaterOrEqual", [x.lower, b.constant(0)]);
+  return definedWhere(b, inside, image(onDomain(b, x)));
+}
+
+const sqrtInterval = (b: Builder, [x]: readonly Interval[]): Interval =>
+  imageOnDomain(b, x!, "x ≥ 0", (box) => increasing("Sqrt")(b, [box], {}));
+const logInterval = (b: Builder, [x]: readonly Interval[]): Interval =>
+  imageOnDomain(b, x!, "x > 0", (box) => increasing("Log")(b, [box], {}));
 const sqrtSlope = (b: Builder, _: Value, y: Value) => div(b, b.constant(0.5), y);
 
 export const Sqrt = defineOp<"Sqrt">({
@@ -117,6 +140,7 @@ export const Sqrt = defineOp<"Sqrt">({
   interval: sqrtInterval,
   relax: (b, [x]) => concaveLines(b, curveOf("Sqrt", sqrtSlope), onDomain(b, x!)),
   rounding: KERNEL.Sqrt,
+  range: () => NON_NEGATIVE,
 });
 
 export const Exp = defineOp<"Exp">({
@@ -134,6 +158,7 @@ export const Exp = defineOp<"Exp">({
       x!,
     ),
   rounding: KERNEL.Exp,
+  range: () => NON_NEGATIVE,
 });
 
 const logSlope = (b: Builder, x: Value) => b.emit("Reciprocal", [x]);
@@ -145,7 +170,7 @@ export const Log = defineOp<"Log">({
   evaluate: mapElements(Math.log),
   vjp: elementwiseVjp(logSlope),
   linearity: neverLinear,
-  interval: (b, [x]) => increasing("Log")(b, [onDomain(b, x!)], {}),
+  interval: logInterval,
   relax: (b, [x]) => concaveLines(b, curveOf("Log", logSlope), onDomain(b, x!)),
   rounding: KERNEL.Log,
 });
@@ -174,7 +199,7 @@ export const Reciprocal = defineOp<"Reciprocal">({
   rounding: KERNEL.Reciprocal,
 });
 
-const containsZero = (b: Builder, { lower, upper }: Interval): Value =>
+export const containsZero = (b: Builder, { lower, upper }: Interval): Value =>
   b.emit("LessOrEqual", [mul(b, b.emit("Sign", [lower]), b.emit("Sign", [upper])), b.constant(0)]);
 
 /** The box, or [1, 1] in place of one that contains 0, so that what is then not chosen is finite in its gradient too. */
@@ -183,15 +208,13 @@ const awayFromZero = (b: Builder, { lower, upper }: Interval, through: Value): I
   upper: select(b, through, b.constant(1), upper),
 });
 
-/** Everything where the box contains 0. */
+/** Undefined where the box contains 0. */
 export function reciprocalInterval(b: Builder, x: Interval): Interval {
   if (isPoint(x)) return point(reciprocal(b, x.lower));
   const through = containsZero(b, x);
   const box = awayFromZero(b, x, through);
-  return {
-    lower: select(b, through, b.constant(-Infinity), reciprocal(b, box.upper)),
-    upper: select(b, through, b.constant(Infinity), reciprocal(b, box.lower)),
-  };
+  const image = { lower: reciprocal(b, box.upper), upper: reciprocal(b, box.lower) };
+  return definedWhere(b, b.emit("Not", [through]), image);
 }
 
 const TYPE_CASTS: Record<"float" | "int" | "bool", (x: number) => number> = {
@@ -223,10 +246,26 @@ export const Cast = defineOp<"Cast">({
   rounding: exact,
 });
 
+/** All integers that a cast can give, where an end is none: beyond them, and of what is no number, it gives any. */
+function integerInterval(b: Builder, { lower, upper }: Interval, at: (value: Value) => Value): Interval {
+  const large = b.constant(-LEAST_INTEGER);
+  const fits = b.emit("And", [less(b, abs(b, lower), large), less(b, abs(b, upper), large)]);
+  return {
+    lower: at(select(b, fits, lower, b.constant(LEAST_INTEGER))),
+    upper: at(select(b, fits, upper, b.constant(LARGEST_INTEGER))),
+  };
+}
+
+/** −2⁶³, and the largest float32 below 2⁶³. */
+const LEAST_INTEGER = -(2 ** 63);
+const LARGEST_INTEGER = 2 ** 63 - 2 ** 39;
+
 function castInterval(b: Builder, x: Interval, to: "float" | "int" | "bool"): Interval {
   if (to !== "bool" || x.lower.dtype === "bool" || isPoint(x)) {
     const at = (value: Value) => b.emit("Cast", [value], { to });
-    return isPoint(x) ? point(at(x.lower)) : { lower: at(x.lower), upper: at(x.upper) };
+    if (isPoint(x)) return point(at(x.lower));
+    if (to === "int" && x.lower.dtype === "float") return integerInterval(b, x, at);
+    return { lower: at(x.lower), upper: at(x.upper) };
   }
   const zero = x.lower.dtype === "int" ? b.ints([0], []) : b.constant(0);
   const negative = b.emit("Less", [x.upper, zero]);

@@ -3,8 +3,8 @@
 import { bindDim, bindShape, broadcastShapes, elements, fixed, ShapeError, sameShape, sizeOf } from "../graph/dims.ts";
 import { allocate, broadcastStrides, floatTensor, forEachIndex, stridesOf } from "../graph/tensor.ts";
 import type { Builder, Dim, Shape, Tensor, Value } from "../graph/types.ts";
-import { defineOp, isConstant } from "./op.ts";
-import { additive, alwaysLinear, elementCount, increasing, reshape, unbroadcast } from "./rules.ts";
+import { defineOp, type Interval, isConstant, isPoint } from "./op.ts";
+import { additive, alwaysLinear, broadcastTo, elementCount, increasing, neg, reshape, unbroadcast } from "./rules.ts";
 
 const exact = { kind: "exact" } as const;
 const affine = { unsupported: "affine: its vjp is its relaxation" } as const;
@@ -257,11 +257,24 @@ export const Gather = defineOp<"Gather">({
     return [reshape(b, scattered, x!.shape), undefined];
   },
   linearity: ([, indices]) => (indices ? "none" : "linear"),
-  interval: increasing("Gather"),
+  interval: (b, x, attrs) =>
+    isPoint(x[1]!) ? increasing("Gather")(b, x, attrs) : anyAlong(b, x[0]!, x[1]!.lower, attrs),
   relax: affine,
   rounding: exact,
   fanOut: ([, indices]) => elementCount(indices!),
 });
+
+/** The hull of all elements along the axis, one for each index: an index that varies may take any of them. */
+function anyAlong(b: Builder, x: Interval, indices: Value, { axis }: { readonly axis: number }): Interval {
+  const { shape } = x.lower;
+  const [before, after] = [shape.slice(0, axis), shape.slice(axis + 1)];
+  const largest = (value: Value): Value => {
+    const most = b.emit("ReduceMax", [value], { axes: [axis], keepdims: false });
+    const spread = reshape(b, most, [...before, ...indices.shape.map(() => 1), ...after]);
+    return broadcastTo(b, spread, [...before, ...indices.shape, ...after]);
+  };
+  return { lower: neg(b, largest(neg(b, x.lower))), upper: largest(x.upper) };
+}
 
 /** A one-hot matrix up to this many elements is cheap; a larger one is not made where each place is taken a few times. */
 const ONE_HOT_LIMIT = 1 << 12;

@@ -86,7 +86,10 @@ export interface OpRecord<K extends OpName> {
   /** Cotangents of the wanted inputs, each of its input's shape. */
   readonly vjp: Rule<(b: Builder, site: Site<K>, dy: Value) => readonly (Value | undefined)[]>;
   readonly linearity: (varying: readonly boolean[]) => Linearity;
-  /** Real-arithmetic image of boxes, not outward-rounded: the transform adds the error of `rounding`. */
+  /**
+   * Real-arithmetic image of boxes, not outward-rounded: the transform adds the error of `rounding`. NaN at both ends
+   * where the boxes leave what the op is defined on: there it may answer anything, not a number included.
+   */
   readonly interval: Rule<(b: Builder, x: readonly Interval[], attrs: OpAttrs[K]) => Interval>;
   /** Linear bounds where the op is not affine. Affine ops need none: their relaxation is their vjp. */
   readonly relax: Rule<(b: Builder, x: readonly Interval[], attrs: OpAttrs[K], slope: SlopeRule) => LinearBounds>;
@@ -95,6 +98,8 @@ export interface OpRecord<K extends OpName> {
   /** The same function in other ops, for a reading that has no rule of its own. */
   readonly expand?: (b: Builder, inputs: readonly Value[], attrs: OpAttrs[K]) => Value;
   readonly rounding: Rounding<K>;
+  /** What its float32 result lies in, whatever the operands, where it is a number: rounding does not leave it. */
+  readonly range?: (node: Pick<NodeValue<K>, "inputs" | "attrs">) => readonly [least: number, most: number] | undefined;
   /** How many results one element of operand i takes part in at most; default: how often broadcasting repeats it. */
   readonly fanOut?: (inputs: readonly { readonly shape: Shape }[], attrs: OpAttrs[K], operand: number) => number;
   /** How ONNX says it; undefined means an ONNX op of the same name with the same attributes. */

@@ -8,7 +8,7 @@ import { windowCount } from "./conv.ts";
 import { noCotangent } from "./elementwise.ts";
 import { defineOp, type Interval, unsupported } from "./op.ts";
 import { maxPlanes } from "./relax-max.ts";
-import { alwaysLinear, div, increasing, max, mul, neverLinear, reshape } from "./rules.ts";
+import { add, alwaysLinear, div, increasing, max, mul, neverLinear, reshape, scale, sub } from "./rules.ts";
 
 const exact = { kind: "exact" } as const;
 
@@ -269,11 +269,15 @@ export const ArgMax = defineOp<"ArgMax">({
   fanOut: () => 1,
 });
 
-/** From the first to the last index that can win: those whose upper end reaches every lower end. */
+/**
+ * From the first to the last index that can win: those whose upper end reaches every lower end; any beside a score of which
+ * nothing is known, for what wins over a NaN is not defined.
+ */
 function argMaxInterval(b: Builder, x: Interval, axis: number, keepdims: boolean): Interval {
   const size = fixed(x.lower.shape[axis], "the axis of ArgMax");
-  const bar = b.emit("ReduceMax", [x.lower], { axes: [axis], keepdims: true });
-  const can = b.emit("GreaterOrEqual", [x.upper, bar]);
+  const spoils = b.emit("ReduceSum", [scale(b, sub(b, x.upper, x.lower), 0)], { axes: [axis], keepdims: true });
+  const bar = add(b, b.emit("ReduceMax", [x.lower], { axes: [axis], keepdims: true }), spoils);
+  const can = b.emit("Not", [b.emit("Less", [x.upper, bar])]);
   const shape = x.lower.shape.map((_, i) => (i === axis ? size : 1));
   const index = b.constant(
     floatTensor(

@@ -89,6 +89,7 @@ export const Softmax = defineOp<"Softmax">({
   interval: softmaxInterval,
   relax: constantRelax(softmaxInterval),
   rounding: KERNEL.Softmax,
+  range: () => [0, 1],
   fanOut,
 });
 
