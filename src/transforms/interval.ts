@@ -42,7 +42,8 @@ export function interval(
     if (varies) found.set(value, imageOf(b, value as NodeValue, inputs, arithmetic));
     else found.set(value, value.kind === "node" ? constantOf(b, value, inputs, arithmetic) : point(value));
   }
-  if (arithmetic === "float32" && !marked) for (const root of roots) found.set(root, definite(b, found.get(root)!));
+  if (arithmetic === "float32" && !marked)
+    for (const root of roots) found.set(root, definite(b, found.get(root)!, arithmetic));
   return found;
 }
 
@@ -72,9 +73,11 @@ const PASSES_NAN: ReadonlySet<OpName> = new Set([
 const varying = (box: Interval): boolean => !isPoint(box);
 
 /** The whole line where nothing is known: an op may leave what it is defined on, or overflow has left no numbers. */
-function definite(b: Builder, { lower, upper }: Interval): Interval {
+function definite(b: Builder, { lower, upper }: Interval, arithmetic: Arithmetic): Interval {
   if (lower === upper || lower.dtype !== "float") return { lower, upper };
-  const ordered = b.emit("LessOrEqual", [lower, upper]);
+  const inOrder = b.emit("LessOrEqual", [lower, upper]);
+  // over the reals rounding may exchange ends that are nearly equal: they are numbers all the same
+  const ordered = arithmetic === "real" ? b.emit("Or", [inOrder, b.emit("Less", [upper, lower])]) : inOrder;
   const end = (value: Value, infinity: number): Value => b.emit("Where", [ordered, value, b.constant(infinity)]);
   return { lower: end(lower, Number.NEGATIVE_INFINITY), upper: end(upper, Number.POSITIVE_INFINITY) };
 }
@@ -90,7 +93,7 @@ export function imageOf(b: Builder, node: NodeValue, inputs: readonly Interval[]
   if (isUnsupported(rule)) throw new UnsupportedReading(node, "interval", rule.unsupported);
   const linear = linearity(inputs.map(varying)) !== "none";
   const plain = linear || PASSES_NAN.has(node.op);
-  const image = rule(b, plain ? inputs : inputs.map((input) => definite(b, input)), node.attrs as never);
+  const image = rule(b, plain ? inputs : inputs.map((input) => definite(b, input, arithmetic)), node.attrs as never);
   if (node.dtype !== "float") return image;
   const exact = rounding.kind === "exact";
   const whole = linear || (plain && exact) ? image : spoiledBy(b, node, inputs, image);

@@ -16,9 +16,11 @@ import {
   type Domains,
   domainBoxes,
   expandForRelax,
+  kinksOf,
   linearBounds,
   type RelaxOptions,
   type Rows,
+  reachable,
   relaxedOperands,
 } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
@@ -190,7 +192,8 @@ function ibpBoxes(b: Builder, { network, domains, known: given }: Setting, arith
       const boxes = interval(b, [operand], known, { arithmetic });
       const rows: Rows = { kind: "all" };
       const { lower, upper } = linearBounds(b, operand, rows, domains, boxes, { twoSided: true, arithmetic });
-      known.set(operand, { lower, upper: upper! });
+      const alone = kinksOf(operand, network.logits) !== undefined;
+      known.set(operand, reachable(b, { lower, upper: upper! }, boxes.get(operand)!, alone));
     }
   }
   return interval(b, [network.logits], known, { arithmetic });

@@ -40,6 +40,9 @@ async function wholeMargins(run: Run, stage: Stage, { classes }: Network, margin
     const { margins: part } = await stage.session.run(select(stage, { ...feeds, [SPEC]: spec }));
     margins.set(part!.data, from * (classes - 1));
   });
+  for (const image of withoutBounds(run)) {
+    margins.fill(Number.NEGATIVE_INFINITY, image * (classes - 1), (image + 1) * (classes - 1));
+  }
   return new Array<undefined>(run.count).fill(undefined);
 }
 
@@ -56,6 +59,18 @@ async function marginsInRows(run: Run, stage: Stage, network: Network, margins: 
   return reasons;
 }
 
+/**
+ * Images of which nothing is known somewhere: the network may compute what is no number there, which a later op that answers
+ * within limits (a clip, a sign) would hide.
+ */
+const withoutBounds = ({ layers, sizes, count }: Run): number[] =>
+  Array.from({ length: count }, (_, image) => image).filter((image) =>
+    layers.some(({ lower, upper }, k) => {
+      const [from, to] = [image * sizes[k]!, (image + 1) * sizes[k]!];
+      return !lower.subarray(from, to).every(Number.isFinite) || !upper.subarray(from, to).every(Number.isFinite);
+    }),
+  );
+
 interface Run {
   readonly batch: Batch;
   readonly options: StagedOptions;
@@ -67,6 +82,8 @@ interface Run {
 const allocateFloats = ({ float }: StagedOptions, size: number): FloatArray =>
   float === "float64" ? new Float64Array(size) : new Float32Array(size);
 
+const orElse = (infinity: number) => (end: number) => (Number.isNaN(end) ? infinity : end);
+
 async function boxStage(run: Run, stage: Stage, size: number): Promise<LayerBox> {
   const box: LayerBox = {
     lower: allocateFloats(run.options, run.count * size),
@@ -74,8 +91,9 @@ async function boxStage(run: Run, stage: Stage, size: number): Promise<LayerBox>
   };
   await inChunks(run, stage, async (from, _, feeds) => {
     const { lower, upper } = await stage.session.run(select(stage, feeds));
-    box.lower.set(lower!.data, from * size);
-    box.upper.set(upper!.data, from * size);
+    // what is no number cannot be fed to the next stage
+    box.lower.set(lower!.data.map(orElse(Number.NEGATIVE_INFINITY)), from * size);
+    box.upper.set(upper!.data.map(orElse(Number.POSITIVE_INFINITY)), from * size);
   });
   return box;
 }
@@ -176,7 +194,7 @@ async function boundRows(
     const part = asked.slice(from, from + stage.atOnce);
     const found = (await stage.session.run(select(stage, { ...feeds, ...rowFeeds(part, per) })))["rows"]!.data;
     for (const [r, { index, sign }] of part.entries()) {
-      const bound = sign * found[r]!;
+      const bound = sign * (Number.isNaN(found[r]!) ? Number.NEGATIVE_INFINITY : found[r]!);
       if (sign === 1) box.lower[index] = intersect ? Math.max(box.lower[index]!, bound) : bound;
       else box.upper[index] = intersect ? Math.min(box.upper[index]!, bound) : bound;
     }

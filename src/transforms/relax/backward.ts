@@ -26,7 +26,7 @@ import {
   type RowsContext,
   sampleElements,
 } from "./coefficients.ts";
-import { affineError, lineError, underflow } from "./error.ts";
+import { affineError, lineError, underflow, unknownResult } from "./error.ts";
 import { sparsely } from "./shortcuts.ts";
 import { bends, channelFactor, channelSums, fullSample, type Patches, slopedPatches, windowRows } from "./windows.ts";
 
@@ -234,6 +234,9 @@ function throughRelaxation(
     addError(pass, rows, error, node);
     pass.floor.push(...underflow(b, node, varies, options.boxes));
   }
+  // what bends at kinks alone is defined everywhere, and its lines are not numbers where its box is not
+  if (record.rounding.kind !== "exact" || (options.arithmetic === "real" && !record.kinks))
+    pass.floor.push(unknownResult(b, node, options.boxes));
   return node.inputs.map((operand, i) => {
     if (!varies[i]) return undefined;
     const base = lower.slopes[i] && timesSlope(b, rows, lower.slopes[i], node, operand);

@@ -48,21 +48,27 @@ export function concretize(
     }
   }
   const lower = total(b, terms, form.context);
-  return split(b, arithmetic === "float32" ? lessError(b, lower, errors, form) : lower, form.context);
+  const sound =
+    arithmetic === "float32"
+      ? lessError(b, lower, errors, form)
+      : floorsOf(b, form).reduce((x, y) => sub(b, x, y), lower);
+  return split(b, sound, form.context);
 }
 
+/** What is lost of every row of a sample, [n, 1] or []. */
+const floorsOf = (b: Builder, { floor }: LinearForm): Value[] =>
+  floor.map((value) => (value.shape.length === 0 ? value : reshape(b, value, [value.shape[0]!, 1])));
+
 /** A bound less its error; −∞ where it is not a finite number, which proves nothing. */
-function lessError(
-  b: Builder,
-  lower: Value,
-  errors: readonly RowTerm[],
-  { context, floor, steps, largest }: LinearForm,
-): Value {
+function lessError(b: Builder, lower: Value, errors: readonly RowTerm[], form: LinearForm): Value {
+  const { context, steps, largest } = form;
   // every sum over a layer may fall short by its own rounding, and every product by an underflow
   const products = 8 * largest * steps;
   const rows = total(b, errors.map(nonNegative), context);
-  const lost = floor.map((value) => (value.shape.length === 0 ? value : reshape(b, value, [value.shape[0]!, 1])));
-  const error = lost.reduce<Value>((x, y) => add(b, x, y), scale(b, rows, 1 + 2 ** -8 + 2 * gamma(largest + steps)));
+  const error = floorsOf(b, form).reduce<Value>(
+    (x, y) => add(b, x, y),
+    scale(b, rows, 1 + 2 ** -8 + 2 * gamma(largest + steps)),
+  );
   const whole = add(b, error, b.constant(products * UNDERFLOW));
   const rounded = add(b, whole, scale(b, abs(b, lower), 8 * UNIT_ROUNDOFF));
   const safe = sub(b, lower, rounded);

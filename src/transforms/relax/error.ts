@@ -10,7 +10,16 @@ import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isPoint, type LinearBounds, type LinearFunction } from "../../ops/op.ts";
 import { abs, add, magnitude, mul, scale, sub, unbroadcast } from "../../ops/rules.ts";
-import { evaluationError, fanOut, gamma, onMagnitudes, sampleSize, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
+import {
+  evaluationError,
+  fanOut,
+  gamma,
+  onMagnitudes,
+  sampleSize,
+  spoiled,
+  UNDERFLOW,
+  UNIT_ROUNDOFF,
+} from "../rounding.ts";
 import { UnsupportedReading } from "../unsupported.ts";
 
 /**
@@ -128,4 +137,13 @@ export function underflow(
     const total = b.emit("ReduceSum", [add(b, size, size)], { axes, keepdims: false });
     return [scale(b, total, terms * UNDERFLOW)];
   });
+}
+
+/**
+ * 0 for every sample, NaN where nothing is known of a relaxed node's result: [n]. A line may be drawn over the part of a box
+ * on which an op is defined, and proves nothing of the rest.
+ */
+export function unknownResult(b: Builder, node: NodeValue, boxes: ReadonlyMap<Value, Interval>): Value {
+  const spoils = spoiled(b, boxOf(boxes, node));
+  return b.emit("ReduceSum", [spoils], { axes: spoils.shape.map((_, axis) => axis).slice(1), keepdims: false });
 }

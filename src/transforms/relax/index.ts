@@ -4,8 +4,9 @@ import { dependents, rewriteGraph, topological } from "../../graph/traverse.ts";
 import type { Builder, Graph, NodeValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import { type Interval, isUnsupported, type SlopeRule } from "../../ops/op.ts";
-import { max, min, reemit } from "../../ops/rules.ts";
+import { add, max, min, reemit } from "../../ops/rules.ts";
 import { type Arithmetic, interval } from "../interval.ts";
+import { spoiled } from "../rounding.ts";
 import { backward } from "./backward.ts";
 import type { Rows } from "./coefficients.ts";
 import { type Bounds, concretize, type Domain } from "./concretize.ts";
@@ -159,24 +160,26 @@ export function backwardBoxes(b: Builder, target: Value, domains: Domains, optio
   const bent = bends(target, new Set(domains.keys()));
   let boxes: Boxes = known;
   for (const operand of relaxedOperands(target, new Set(domains.keys()))) {
-    boxes = interval(b, [operand], known, { arithmetic });
+    boxes = interval(b, [operand], known, { arithmetic, marked: true });
     // a bool or an index has a box, but no linear bounds
     if (operand.dtype !== "float" || intervalIsExact(operand, domains)) known.set(operand, boxes.get(operand)!);
     else {
       const bounds = linearBounds(b, operand, { kind: "all" }, domains, boxes, { ...options, twoSided: true });
       const box = { lower: bounds.lower, upper: bounds.upper! };
-      const both = bent || !kinksOf(operand, target);
-      known.set(operand, both ? intersected(b, box, boxes.get(operand)!) : box);
+      const alone = !bent && kinksOf(operand, target) !== undefined;
+      known.set(operand, reachable(b, box, boxes.get(operand)!, alone));
     }
   }
   return interval(b, [target], known, { arithmetic });
 }
 
 /**
- * The box found backwards, as the papers have it, where all is piecewise linear. Other ops bend, so that a line may be
- * worse than a box, or are defined on part of the line alone (√, ln, 1/x), which the interval knows and a line may leave:
- * there, both together.
+ * The box found backwards, `alone` as the papers have it where all is piecewise linear. Other ops bend, so that a line may
+ * be worse than a box, or are defined on part of the line alone (√, ln, 1/x), which the interval knows and a line may leave:
+ * there, both together. Of what the interval knows nothing, nothing is known.
  */
-function intersected(b: Builder, box: Interval, forward: Interval): Interval {
-  return { lower: max(b, box.lower, forward.lower), upper: min(b, box.upper, forward.upper) };
+export function reachable(b: Builder, { lower, upper }: Interval, forward: Interval, alone: boolean): Interval {
+  const spoils = spoiled(b, forward);
+  if (alone) return { lower: add(b, lower, spoils), upper: add(b, upper, spoils) };
+  return { lower: max(b, lower, add(b, forward.lower, spoils)), upper: min(b, upper, add(b, forward.upper, spoils)) };
 }
