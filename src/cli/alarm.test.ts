@@ -17,6 +17,8 @@ test("a proof against a witness ends with code 4 and saves both, exactly", () =>
     confidence: 0.8,
     queries: 9,
     refuted: false,
+    notANumber: false,
+    zeroGradient: false,
     witness,
   };
   const conflict: Contradiction = {

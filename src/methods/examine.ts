@@ -52,6 +52,10 @@ export interface AttackRecord {
   /** Softmax probability of the model file's answer to the witness; 0 without one. */
   readonly confidence: number;
   readonly queries: number;
+  /** Some output for the witness is not a number. */
+  readonly notANumber: boolean;
+  /** The gradient was exactly 0 wherever it was taken: the search went on without it. */
+  readonly zeroGradient: boolean;
   /** The attack thought it had succeeded, but the model file disagreed. */
   readonly refuted: boolean;
   readonly witness: Float32Array | undefined;
@@ -139,7 +143,7 @@ export async function attackChunk(
       target: targets?.[i],
     })),
   );
-  return attempts.map(({ success, margin, queries }, i) => {
+  return attempts.map(({ success, margin, queries, flat }, i) => {
     const check = success ? checks[successes.indexOf(i)]! : undefined;
     const held = check?.holds ? { ...check, witness: check.point } : undefined;
     const broken = held ?? sampled[i];
@@ -151,6 +155,8 @@ export async function attackChunk(
       distance: broken?.distance ?? 0,
       confidence: broken?.confidence ?? 0,
       queries,
+      notANumber: broken?.notANumber ?? false,
+      zeroGradient: flat && attack.byGradient !== false,
       witness: broken?.witness,
     };
   });

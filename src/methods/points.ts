@@ -66,6 +66,17 @@ export async function sampleSets(
     const wrong = checks.slice(i * each, (i + 1) * each).find(({ holds }) => holds);
     if (!wrong) return null;
     const { point: witness, predicted, margin, distance, confidence } = wrong;
-    return { falsified: true, refuted: false, witness, predicted, margin, distance, confidence, queries: each };
+    return {
+      falsified: true,
+      refuted: false,
+      zeroGradient: false,
+      notANumber: wrong.notANumber,
+      witness,
+      predicted,
+      margin,
+      distance,
+      confidence,
+      queries: each,
+    };
   });
 }

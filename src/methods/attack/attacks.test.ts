@@ -5,7 +5,7 @@ import { convNet, denseNet } from "../../../test/support/nets.ts";
 import { exportOnnx } from "../../formats/onnx/export.ts";
 import { floatTensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Graph } from "../../graph/types.ts";
+import type { Graph, Value } from "../../graph/types.ts";
 import { evaluateGraph } from "../../ops/evaluate.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
@@ -124,7 +124,8 @@ describe.for(cases)("%s in %s", ([, norm, attack]) => {
     expect(successes(attempts)).toBe(20);
     attempts.forEach(({ success, margin }, i) => {
       expect(success).toBe(radii[i]! < epsilon);
-      if (!success) expect(margin).toBeCloseTo((radii[i]! - epsilon) * steepness, 3);
+      // a random search comes near the least margin only
+      if (!success) expect(margin).toBeCloseTo((radii[i]! - epsilon) * steepness, attack.id === "square" ? 2 : 3);
     });
   });
 
@@ -189,19 +190,58 @@ test("the loss does not fade where the network is sure of its answer", async () 
   expect(successes(attempts)).toBeGreaterThan(15);
 });
 
-test("a network whose output is not a number is refused", async () => {
-  const b = builder();
-  const x = b.input("x", ["N", 2]);
-  const z = b.emit("Log", [b.emit("Sub", [x, b.constant(10)])]);
-  const network = networkOf(makeGraph([x], [{ name: "logits", value: z }]), "nan");
-  const batch: AttackBatch = {
-    images: { dtype: "float", shape: [1, 2], data: Float32Array.of(0.5, 0.5) },
-    labels: Int32Array.of(0),
-    indices: Int32Array.of(7),
+describe.for(attacks.map((attack) => [attack.id, attack] as const))("%s", ([, attack]) => {
+  const pair = (inner: (b: ReturnType<typeof builder>, x: Value) => Value, name: string): Network => {
+    const b = builder();
+    const x = b.input("x", ["N", 2]);
+    const z = b.emit("MatMul", [inner(b, x), b.constant(floatTensor([2, 2], [1, -1, 1, -1]))]);
+    return networkOf(makeGraph([x], [{ name: "logits", value: z }]), name);
   };
-  await expect(run(pgd, network, batch, { threat: threatOf("linf", 1), seed: SEED })).rejects.toThrow(
-    "input 7: the network's output is not a number",
-  );
+  const two = (...pixels: number[]): AttackBatch => ({
+    images: { dtype: "float", shape: [pixels.length / 2, 2], data: Float32Array.from(pixels) },
+    labels: new Int32Array(pixels.length / 2),
+    indices: Int32Array.from({ length: pixels.length / 2 }, (_, i) => i),
+  });
+
+  test("takes an answer that is no number for a wrong one, and goes on with the other inputs", async () => {
+    // ln(x − ½) + 3: right at 0.9, no number below ½
+    const log = pair(
+      (b, x) => b.emit("Add", [b.emit("Log", [b.emit("Sub", [x, b.constant(0.5)])]), b.constant(3)]),
+      "log",
+    );
+    const threat = threatOf("linf", 0.1 / EPSILON.linf);
+    const attempts = await run(attack, log, two(0.55, 0.55, 0.9, 0.9, 0.2, 0.9), { threat, seed: SEED });
+    expect(attempts.map(({ success }) => success)).toEqual([true, false, true]);
+    await using session = await runtime.openModel(exportOnnx(log.graph));
+    const claim = { point: attempts[0]!.adversarial, centre: Float32Array.of(0.55, 0.55), label: 0 };
+    const [check] = await recheck(originalOf(session, log), threat, [claim]);
+    expect(check).toMatchObject({ holds: true, notANumber: true, confidence: 0, margin: Number.NEGATIVE_INFINITY });
+  });
+
+  test("looks without gradients where there are none, and finds nothing where the answer is constant", async () => {
+    const threat = threatOf("linf", 0.3 / EPSILON.linf);
+    const step = pair(
+      (b, x) => b.emit("Sub", [b.emit("Round", [b.emit("Mul", [x, b.constant(4)])]), b.constant(1)]),
+      "step",
+    );
+    // 4x rounds to 2 and 2 here, to 1 and 1 or less within 0.3: a tie or another class
+    const [found] = await run(attack, step, two(0.5, 0.5), { threat, seed: SEED });
+    expect(found!.success).toBe(true);
+    expect(found!.flat).toBe(true);
+    const clipped = pair(
+      (b, x) =>
+        b.emit("Clip", [b.emit("Mul", [b.emit("Sub", [x, b.constant(0.3)]), b.constant(1e3)])], { min: -1, max: 1 }),
+      "clipped",
+    );
+    const [past] = await run(attack, clipped, two(0.5, 0.5), { threat, seed: SEED });
+    expect(past).toMatchObject({ success: true, flat: true });
+    const still = pair(
+      (b, x) => b.emit("Add", [b.emit("Mul", [b.emit("Sign", [x]), b.constant(0)]), b.constant(1)]),
+      "still",
+    );
+    const [kept] = await run(attack, still, two(0.5, 0.5), { threat, seed: SEED });
+    expect(kept).toMatchObject({ success: false, margin: 4 });
+  });
 });
 
 describe("re-checking", () => {

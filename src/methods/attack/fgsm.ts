@@ -1,6 +1,7 @@
 import { ballOf } from "./ball.ts";
-import { compileLossGradient } from "./loss-gradient.ts";
-import { startSearch } from "./search.ts";
+import { lossGradientIfAny } from "./loss-gradient.ts";
+import { startSearch, withoutSlopes } from "./search.ts";
+import { squaresOnDemand } from "./square.ts";
 import type { Attack } from "./types.ts";
 
 /**
@@ -11,20 +12,23 @@ import type { Attack } from "./types.ts";
  */
 export const fgsm: Attack = {
   id: "fgsm",
-  version: 1,
+  version: 2,
   title: "FGSM",
   summary: "One gradient step to the edge of the set: the fastest attack, and a weak one.",
   source: "Goodfellow et al. 2015, arXiv:1412.6572",
   norms: ["linf", "l2", "l1"],
-  async prepare(network, runtime, { threat, loss = "cross-entropy", memoryBudget }) {
+  async prepare(network, runtime, options) {
+    const { threat, loss = "cross-entropy", memoryBudget } = options;
     const ball = ballOf(threat);
-    const lossGradient = await compileLossGradient(network, runtime, loss, memoryBudget);
+    const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
+    const squares = squaresOnDemand(network, runtime, options);
     return {
       async attack(batch) {
+        if (!lossGradient) return squares(batch);
         const search = startSearch(lossGradient, batch, network.classes);
         const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
         await search.visit(new Map(here.map(({ i, centre, direction }) => [i, ball.linearMaximum(centre, direction)])));
-        return search.attempts;
+        return withoutSlopes(batch, search.attempts, squares);
       },
       [Symbol.asyncDispose]: async () => {},
     };

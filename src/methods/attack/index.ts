@@ -2,6 +2,7 @@
 
 import { fgsm } from "./fgsm.ts";
 import { pgd } from "./pgd.ts";
+import { square } from "./square.ts";
 import type { Attack } from "./types.ts";
 
-export const attacks: readonly Attack[] = [fgsm, pgd];
+export const attacks: readonly Attack[] = [fgsm, pgd, square];

@@ -7,8 +7,9 @@ import { add, mul, sub } from "../../ops/rules.ts";
 import { fitOf, MEMORY_BUDGET, MemoryError, shortOfMemory } from "../../runtime/memory.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import { gradient } from "../../transforms/gradient.ts";
+import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { Network } from "../network.ts";
-import { AttackError, type AttackLoss } from "./types.ts";
+import type { AttackLoss } from "./types.ts";
 
 export interface Evaluation {
   /** [n, classes] */
@@ -40,12 +41,25 @@ function cotangent(b: Builder, logits: Value, onehot: Value, loss: AttackLoss): 
   return sub(b, isBest, onehot);
 }
 
-/** Inputs `x` (the network's) and `onehot` [N, classes]; outputs `logits` and `uphill`. */
+/** The network's answers alone, where no gradient is wanted. */
+export interface Scores {
+  /** @param points [n, …input] @returns [n, classes] */
+  logits(points: Float32Array): Promise<Float32Array>;
+}
+
+/**
+ * Inputs `x` (the network's) and `onehot` [N, classes]; outputs `logits` and `uphill`.
+ * @throws UnsupportedReading naming the node that has no derivative, or where none reaches the input
+ */
 export function lossGradientGraph(network: Network, loss: AttackLoss): Graph {
   const b = builder();
   const onehot = b.input("onehot", network.logits.shape);
   const [uphill] = gradient(b, network.logits, [network.input], cotangent(b, network.logits, onehot, loss));
-  if (!uphill) throw new AttackError("the network's output does not depend on its input: there is nothing to attack");
+  if (!uphill) {
+    const { logits } = network;
+    const node = logits.kind === "node" ? logits : { op: "Reshape" as const, name: "output" };
+    throw new UnsupportedReading(node, "gradient", "steps (a rounding, a cast) lie on every way to its input");
+  }
   return makeGraph(
     [network.input, onehot],
     [
@@ -57,7 +71,7 @@ export function lossGradientGraph(network: Network, loss: AttackLoss): Graph {
 
 /**
  * @param memoryBudget bytes that the intermediate results of one run may take: fewer inputs at a time
- * @throws UnsupportedReading naming the node that has no derivative; MemoryError where one input does not fit
+ * @throws UnsupportedReading as `lossGradientGraph`; MemoryError where one input does not fit
  */
 export async function compileLossGradient(
   network: Network,
@@ -67,38 +81,83 @@ export async function compileLossGradient(
 ): Promise<LossGradient> {
   const { classes } = network;
   const graph = lossGradientGraph(network, loss);
-  const fit = fitOf(graph, memoryBudget);
-  if (fit.atOnce === 0) throw new MemoryError(shortOfMemory("one input's gradient", fit.least, memoryBudget));
+  const atOnce = inputsAtOnce(network, graph, memoryBudget, "one input's gradient");
   const session = await runtime.compile(graph, { float: "float32", name: "loss gradient" });
-  const sample = network.input.shape.slice(1) as readonly number[];
-  const size = sample.reduce((product, dim) => product * dim, 1);
-  // a model whose file fixes the batch runs one input at a time
-  const atOnce = typeof network.input.shape[0] === "number" ? network.input.shape[0] : fit.atOnce;
-
-  const run = async (points: Float32Array, labels: Int32Array): Promise<Evaluation> => {
-    const onehot = new Float32Array(labels.length * classes);
-    labels.forEach((label, i) => {
-      onehot[i * classes + label] = 1;
-    });
-    const tensor = (data: Float32Array, ...shape: number[]): Tensor => ({ dtype: "float", shape, data });
-    const { logits, uphill } = await session.run({
-      [network.input.name]: tensor(points, labels.length, ...sample),
-      onehot: tensor(onehot, labels.length, classes),
-    });
-    return { logits: logits!.data as Float32Array, uphill: uphill!.data as Float32Array };
-  };
-
   return {
     async at(points, labels) {
-      if (labels.length <= atOnce) return run(points, labels);
       const logits = new Float32Array(labels.length * classes);
       const uphill = new Float32Array(points.length);
-      for (let i = 0; i < labels.length; i += atOnce) {
-        const part = await run(points.slice(i * size, (i + atOnce) * size), labels.slice(i, i + atOnce));
-        logits.set(part.logits, i * classes);
-        uphill.set(part.uphill, i * size);
-      }
+      await inRuns(network, points, atOnce, async (input, from, n) => {
+        const onehot = new Float32Array(n * classes);
+        for (let i = 0; i < n; i++) onehot[i * classes + labels[from + i]!] = 1;
+        const found = await session.run({
+          [network.input.name]: input,
+          onehot: { dtype: "float", shape: [n, classes], data: onehot },
+        });
+        logits.set(found["logits"]!.data, from * classes);
+        uphill.set(found["uphill"]!.data, (from * points.length) / labels.length);
+      });
       return { logits, uphill };
     },
   };
+}
+
+/** @throws MemoryError where one input does not fit */
+export async function compileScores(
+  network: Network,
+  runtime: Pick<Runtime, "compile">,
+  memoryBudget = MEMORY_BUDGET,
+): Promise<Scores> {
+  const { classes } = network;
+  const atOnce = inputsAtOnce(network, network.graph, memoryBudget, "one input's answer");
+  const session = await runtime.compile(network.graph, { float: "float32", name: "scores" });
+  const output = network.graph.outputs[0]!.name;
+  return {
+    async logits(points) {
+      const size = sampleSize(network);
+      const logits = new Float32Array((points.length / size) * classes);
+      await inRuns(network, points, atOnce, async (input, from) => {
+        logits.set((await session.run({ [network.input.name]: input }))[output]!.data, from * classes);
+      });
+      return logits;
+    },
+  };
+}
+
+const sampleSize = ({ input }: Network): number =>
+  (input.shape.slice(1) as readonly number[]).reduce((product, dim) => product * dim, 1);
+
+/** As many as fit the budget; a model whose file fixes the batch runs one input at a time. */
+function inputsAtOnce(network: Network, graph: Graph, memoryBudget: number, what: string): number {
+  const fit = fitOf(graph, memoryBudget);
+  if (fit.atOnce === 0) throw new MemoryError(shortOfMemory(what, fit.least, memoryBudget));
+  return typeof network.input.shape[0] === "number" ? network.input.shape[0] : fit.atOnce;
+}
+
+async function inRuns(
+  network: Network,
+  points: Float32Array,
+  atOnce: number,
+  run: (input: Tensor, from: number, count: number) => Promise<void>,
+): Promise<void> {
+  const sample = network.input.shape.slice(1) as readonly number[];
+  const size = sampleSize(network);
+  const count = points.length / size;
+  for (let from = 0; from < count; from += atOnce) {
+    const n = Math.min(atOnce, count - from);
+    const data = n === count ? points : points.slice(from * size, (from + n) * size);
+    await run({ dtype: "float", shape: [n, ...sample], data }, from, n);
+  }
+}
+
+/** Undefined where there is no gradient to follow: a step on every way to the input, or an op without derivative. */
+export async function lossGradientIfAny(
+  ...of: Parameters<typeof compileLossGradient>
+): Promise<LossGradient | undefined> {
+  try {
+    return await compileLossGradient(...of);
+  } catch (error) {
+    if (!(error instanceof UnsupportedReading)) throw error;
+    return undefined;
+  }
 }

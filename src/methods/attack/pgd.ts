@@ -1,7 +1,8 @@
 import type { Ball } from "./ball.ts";
 import { ballOf } from "./ball.ts";
-import { compileLossGradient } from "./loss-gradient.ts";
-import { type Here, type Search, startSearch, streamOf } from "./search.ts";
+import { lossGradientIfAny } from "./loss-gradient.ts";
+import { type Here, type Search, startSearch, streamOf, withoutSlopes } from "./search.ts";
+import { squaresOnDemand } from "./square.ts";
 import type { Attack, AttackOptions } from "./types.ts";
 
 /** How far all steps together could go, in radii: enough to cross the ball and come back. */
@@ -14,13 +15,14 @@ export const PGD_DEFAULTS = { steps: 40, restarts: 1, loss: "margin" } as const 
 
 /**
  * Steps uphill, each projected back onto the set. The first restart starts where FGSM ends, so that PGD finds whatever
- * FGSM finds; the others start at random points of the ball. Inputs that are fooled leave the batch.
+ * FGSM finds; the others start at random points of the ball. Inputs that are fooled leave the batch. Where the gradient is
+ * exactly 0 throughout, square search takes its place.
  *
  * @source Madry et al. 2018, arXiv:1706.06083
  */
 export const pgd: Attack = {
   id: ID,
-  version: 1,
+  version: 2,
   title: "PGD",
   summary: "Many small gradient steps inside the set, with restarts: the standard strong attack.",
   source: "Madry et al. 2018, arXiv:1706.06083",
@@ -30,9 +32,11 @@ export const pgd: Attack = {
     const { steps = PGD_DEFAULTS.steps, restarts = PGD_DEFAULTS.restarts, loss = PGD_DEFAULTS.loss } = options;
     const ball = ballOf(threat);
     const stepSize = threat.epsilon * (options.relativeStep ?? REACH / steps);
-    const lossGradient = await compileLossGradient(network, runtime, loss, memoryBudget);
+    const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
+    const squares = squaresOnDemand(network, runtime, options);
     return {
       async attack(batch) {
+        if (!lossGradient) return squares(batch);
         const search = startSearch(lossGradient, batch, network.classes);
         for (let restart = 0; restart < restarts; restart++) {
           const random = (i: number) =>
@@ -46,7 +50,7 @@ export const pgd: Attack = {
             here = await search.visit(new Map(here.map((place) => [place.i, uphill(place, ball, stepSize)])));
           }
         }
-        return search.attempts;
+        return withoutSlopes(batch, search.attempts, squares);
       },
       [Symbol.asyncDispose]: async () => {},
     };

@@ -2,8 +2,8 @@
 
 import type { Rng } from "../../random/rng.ts";
 import { rng } from "../../random/rng.ts";
-import type { Evaluation, LossGradient } from "./loss-gradient.ts";
-import { type AttackBatch, AttackError, type Attempt } from "./types.ts";
+import type { Evaluation, LossGradient, Scores } from "./loss-gradient.ts";
+import type { AttackBatch, Attempt } from "./types.ts";
 
 /** The place of the largest of `classes` logits that is not `except`; the first of equals. */
 export function bestOther(logits: ArrayLike<number>, row: number, classes: number, except: number): number {
@@ -14,13 +14,26 @@ export function bestOther(logits: ArrayLike<number>, row: number, classes: numbe
   return best;
 }
 
-/** Logit of `label` minus the best other one; 0 is a tie. */
-export const marginOf = (logits: ArrayLike<number>, row: number, classes: number, label: number): number =>
-  logits[row * classes + label]! - logits[row * classes + bestOther(logits, row, classes, label)]!;
+/** Is some logit not a number? That is a wrong answer, whatever the others say. */
+export function notANumber(logits: ArrayLike<number>, row: number, classes: number): boolean {
+  for (let j = row * classes; j < (row + 1) * classes; j++) if (Number.isNaN(logits[j]!)) return true;
+  return false;
+}
 
-/** The answer of a classifier: its label counts as right only without a tie, which another class then wins. */
+/** Logit of `label` minus the best other one; 0 is a tie. −∞ where a logit is no number, or both are the same infinity. */
+export function marginOf(logits: ArrayLike<number>, row: number, classes: number, label: number): number {
+  if (notANumber(logits, row, classes)) return Number.NEGATIVE_INFINITY;
+  const margin = logits[row * classes + label]! - logits[row * classes + bestOther(logits, row, classes, label)]!;
+  return Number.isNaN(margin) ? Number.NEGATIVE_INFINITY : margin;
+}
+
+/**
+ * The answer of a classifier: its label counts as right only without a tie, which another class then wins, and where every
+ * logit is a number.
+ */
 export const predictedOf = (logits: ArrayLike<number>, row: number, classes: number, label: number): number => {
   const other = bestOther(logits, row, classes, label);
+  if (notANumber(logits, row, classes)) return other;
   return logits[row * classes + label]! > logits[row * classes + other]! ? label : other;
 };
 
@@ -43,11 +56,18 @@ export interface Search {
   /** Positions not fooled yet. */
   open(): number[];
   centre(i: number): Float32Array;
-  /** Evaluates a point for each position and records it. @returns those still open, with the way to go from there */
+  /** Evaluates a point for each position and records it. @returns those still open where a slope is not 0, with the way to go from there */
   visit(points: ReadonlyMap<number, Float32Array>): Promise<readonly Here[]>;
 }
 
-export function startSearch(loss: LossGradient, batch: AttackBatch, classes: number): Search {
+/** A slope that is no number says nothing of the way to go: 0; an infinite one only its sign. */
+function numbers(slope: Float32Array): Float32Array {
+  if (slope.every(Number.isFinite)) return slope;
+  return slope.map((value) => (Number.isNaN(value) ? 0 : Number.isFinite(value) ? 0 : Math.sign(value)));
+}
+
+/** @param loss what gives the slopes too, or the logits alone */
+export function startSearch(loss: LossGradient | Scores, batch: AttackBatch, classes: number): Search {
   const { images, labels, targets } = batch;
   const count = labels.length;
   const size = images.data.length / Math.max(1, count);
@@ -60,14 +80,13 @@ export function startSearch(loss: LossGradient, batch: AttackBatch, classes: num
     adversarial,
     margin: Number.POSITIVE_INFINITY,
     queries: 0,
+    flat: true,
   }));
 
   const record = (i: number, row: number, point: Float32Array, logits: Float32Array): boolean => {
     const own = marginOf(logits, row, classes, goals[i]!);
-    const margin = targets ? -own : own;
-    if (Number.isNaN(margin)) {
-      throw new AttackError(`input ${batch.indices[i]}: the network's output is not a number; check its weights`);
-    }
+    // what is no number is wrong, but it is no class that could be aimed at
+    const margin = targets && own !== Number.NEGATIVE_INFINITY ? -own : targets ? Number.POSITIVE_INFINITY : own;
     const before = attempts[i]!;
     const better = margin < before.margin;
     attempts[i] = {
@@ -75,9 +94,21 @@ export function startSearch(loss: LossGradient, batch: AttackBatch, classes: num
       adversarial: better ? point : before.adversarial,
       margin: better ? margin : before.margin,
       queries: before.queries + 1,
+      flat: before.flat,
     };
     return attempts[i]!.success;
   };
+
+  const evaluate = async (
+    points: Float32Array,
+    places: readonly number[],
+  ): Promise<Partial<Evaluation> & Pick<Evaluation, "logits">> =>
+    "at" in loss
+      ? loss.at(
+          points,
+          Int32Array.from(places, (i) => goals[i]!),
+        )
+      : { logits: await loss.logits(points) };
 
   return {
     attempts,
@@ -88,16 +119,48 @@ export function startSearch(loss: LossGradient, batch: AttackBatch, classes: num
       const places = [...points.keys()];
       const flat = new Float32Array(places.length * size);
       for (const [row, i] of places.entries()) flat.set(points.get(i)!, row * size);
-      const { logits, uphill }: Evaluation = await loss.at(
-        flat,
-        Int32Array.from(places, (i) => goals[i]!),
-      );
+      const { logits, uphill } = await evaluate(flat, places);
       return places.flatMap((i, row) => {
         const point = points.get(i)!;
         if (record(i, row, point, logits)) return [];
-        const slope = uphill.subarray(row * size, (row + 1) * size);
+        if (!uphill) return [];
+        const slope = numbers(uphill.subarray(row * size, (row + 1) * size));
+        if (!slope.some((value) => value !== 0)) return [];
+        attempts[i] = { ...attempts[i]!, flat: false };
         return [{ i, centre: centres[i]!, point, direction: targets ? slope.map((value) => -value) : slope }];
       });
     },
   };
+}
+
+/**
+ * What a search came to, or where its gradient was exactly 0 throughout, the search without gradients that takes its place.
+ * @param others the attack on the inputs at these positions
+ */
+export async function withoutSlopes(
+  batch: AttackBatch,
+  attempts: readonly Attempt[],
+  others: (batch: AttackBatch) => Promise<readonly Attempt[]>,
+): Promise<readonly Attempt[]> {
+  const flat = attempts.flatMap((attempt, i) => (attempt.flat && !attempt.success ? [i] : []));
+  if (flat.length === 0) return attempts;
+  const size = batch.images.data.length / batch.labels.length;
+  const data = new Float32Array(flat.length * size);
+  for (const [row, i] of flat.entries()) data.set(batch.images.data.subarray(i * size, (i + 1) * size), row * size);
+  const at = (values: Int32Array) => Int32Array.from(flat, (i) => values[i]!);
+  const found = await others({
+    images: { dtype: "float", shape: [flat.length, ...batch.images.shape.slice(1)], data },
+    labels: at(batch.labels),
+    indices: at(batch.indices),
+    ...(batch.targets && { targets: at(batch.targets) }),
+  });
+  return attempts.map((attempt, i) => {
+    const other = found[flat.indexOf(i)];
+    if (!other) return attempt;
+    return {
+      ...(other.margin < attempt.margin ? other : attempt),
+      queries: attempt.queries + other.queries,
+      flat: true,
+    };
+  });
 }

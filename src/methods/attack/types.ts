@@ -40,11 +40,15 @@ export interface Attempt {
   readonly margin: number;
   /** Points at which the network was evaluated. */
   readonly queries: number;
+  /** The gradient was exactly 0 wherever it was taken, or was not taken. */
+  readonly flat: boolean;
 }
 
 /** An attack compiled for one network and set. */
 export interface PreparedAttack extends AsyncDisposable {
-  /** One attempt an input, in order. @throws AttackError where the network's output is not a number */
+  /** False where no gradient is ever taken. */
+  readonly byGradient?: false;
+  /** One attempt an input, in order. */
   attack(batch: AttackBatch): Promise<readonly Attempt[]>;
 }
 

@@ -3,7 +3,7 @@
 import { type Original, type Representable, representable, runOriginal } from "../original.ts";
 import type { Threat } from "../problem.ts";
 import { distances } from "./ball.ts";
-import { bestOther, marginOf, predictedOf } from "./search.ts";
+import { bestOther, marginOf, notANumber, predictedOf } from "./search.ts";
 
 /** A point that is claimed to be in S(centre) and to be got wrong. */
 export interface Claim {
@@ -23,6 +23,8 @@ export interface Recheck {
   /** Logit of the label minus the best other one, by the file's own output (probabilities, where it ends in Softmax). */
   readonly margin: number;
   readonly distance: number;
+  /** Some output is not a number: wrong, whatever was asked for. */
+  readonly notANumber: boolean;
   /** Softmax probability of `predicted`. */
   readonly confidence: number;
 }
@@ -66,6 +68,7 @@ async function checkPoints(
   return claims.map(({ point, place, centre, label, target }, row) => {
     const distance = distances[threat.norm](place, centre);
     const margin = marginOf(logits, row, classes, label);
+    const broken = notANumber(logits, row, classes);
     const [own, best] = [target ?? label, logits[row * classes + bestOther(logits, row, classes, target ?? label)]!];
     const wrong = target === undefined ? margin <= 0 : logits[row * classes + own]! >= best;
     const predicted = target !== undefined && wrong ? target : predictedOf(logits, row, classes, label);
@@ -75,6 +78,7 @@ async function checkPoints(
       predicted,
       margin,
       distance,
+      notANumber: broken,
       confidence: probability(logits.subarray(row * classes, (row + 1) * classes), predicted),
     };
   });
@@ -84,6 +88,8 @@ async function checkPoints(
 function probability(outputs: Float32Array, at: number): number {
   const total = outputs.reduce((sum, value) => sum + value, 0);
   if (Math.abs(total - 1) < SUM_TOLERANCE && outputs.every((value) => value >= 0)) return outputs[at]!;
+  // of what is no number, and of infinities, no share can be told
+  if (!outputs.every(Number.isFinite)) return 0;
   const largest = outputs.reduce((a, b) => Math.max(a, b));
   const weights = Float64Array.from(outputs, (value) => Math.exp(value - largest));
   return weights[at]! / weights.reduce((sum, value) => sum + value, 0);

@@ -15,6 +15,8 @@ const witnessAt = (distance: number): AttackRecord => ({
   confidence: 0.9,
   queries: 1,
   refuted: false,
+  notANumber: false,
+  zeroGradient: false,
   witness: Float32Array.of(distance),
 });
 const standing: AttackRecord = { ...witnessAt(0), falsified: false, witness: undefined };

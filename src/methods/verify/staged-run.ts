@@ -31,6 +31,8 @@ export async function runStages(
   }
   const margins = allocateFloats(options, run.count * (network.classes - 1)).fill(Number.NEGATIVE_INFINITY);
   const reasons = await (last.many === "images" ? wholeMargins : marginsInRows)(run, last, network, margins);
+  const per = network.classes - 1;
+  for (const image of withoutBounds(run)) margins.fill(Number.NEGATIVE_INFINITY, image * per, (image + 1) * per);
   return { margins, layers: run.layers, reasons };
 }
 
@@ -40,9 +42,6 @@ async function wholeMargins(run: Run, stage: Stage, { classes }: Network, margin
     const { margins: part } = await stage.session.run(select(stage, { ...feeds, [SPEC]: spec }));
     margins.set(part!.data, from * (classes - 1));
   });
-  for (const image of withoutBounds(run)) {
-    margins.fill(Number.NEGATIVE_INFINITY, image * (classes - 1), (image + 1) * (classes - 1));
-  }
   return new Array<undefined>(run.count).fill(undefined);
 }
 
