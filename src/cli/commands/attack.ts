@@ -149,6 +149,8 @@ const alreadyThere = ({ counts }: ResultFile): number => counts.alreadyThere ?? 
 function warnOfRefuted({ progress }: ExaminationSession, best: ReadonlyMap<number, Answer<AttackRecord>>): void {
   const refuted = [...best.values()].filter((answer) => answer.kind === "done" && answer.record.refuted).length;
   if (refuted > 0) progress.say(`${refuted} witnesses did not hold on the model file and were dropped`);
+  const flat = [...best.values()].filter((answer) => answer.kind === "done" && answer.record.zeroGradient).length;
+  if (flat > 0) progress.say(`the gradient was exactly 0 for ${flat} inputs; searched without gradients instead`);
 }
 
 /** "93.4% (95% interval 89.1–96.3%, 187 of 200)" */
