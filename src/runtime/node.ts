@@ -7,6 +7,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { fromHalf, toHalf } from "../formats/float16.ts";
 import { exportOnnx } from "../formats/onnx/export.ts";
+import { scoresForMaps } from "../formats/onnx/maps.ts";
 import type { DType, Graph, Tensor } from "../graph/types.ts";
 import { createCache, type Weighed } from "./cache.ts";
 import { hashGraph } from "./hash.ts";
@@ -172,9 +173,9 @@ export async function openModel(
     extra: AS_WRITTEN,
     ...(external.length > 0 ? { externalData: external } : {}),
   };
-  const session = await makeSession(bytes, options, name);
-  // sequences and maps beside the scores are left alone
-  const tensors = session.outputMetadata.filter((meta) => meta.isTensor);
+  const session = await tensorSession(bytes, options, name);
+  // sequences, maps and labels that are words are left alone beside the scores
+  const tensors = session.outputMetadata.filter((meta) => meta.isTensor && meta.type !== "string");
   const outputs = (tensors.length > 0 ? tensors : session.outputMetadata).map((meta) =>
     fileport(meta, `${name}: output`),
   );
@@ -192,6 +193,19 @@ export async function openModel(
       ),
     dispose: () => inNative(() => session.release()),
   });
+}
+
+/** The runtime hands out tensors alone: where the file makes maps of its scores, the scores. */
+async function tensorSession(
+  bytes: Uint8Array,
+  options: InferenceSession.SessionOptions,
+  name: string,
+): Promise<InferenceSession> {
+  const session = await makeSession(bytes, options, name);
+  const scores = session.outputMetadata.every(({ isTensor }) => isTensor) ? undefined : scoresForMaps(bytes);
+  if (!scores) return session;
+  await inNative(() => session.release());
+  return makeSession(scores, options, name);
 }
 
 async function makeSession(

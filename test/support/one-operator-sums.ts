@@ -255,6 +255,32 @@ const forTables: Row[] = [
   { op: "Scaler", ...domain3, attrs: { offset: six, scale: six.map((value) => value + 0.125) } },
   { op: "LinearRegressor", ...domain3, attrs: { coefficients: [...six, ...six], intercepts: [0.5, 1.5], targets: 2 } },
   ...["NONE", "SOFTMAX", "LOGISTIC"].map(classifier),
+  ...["NONE", "SOFTMAX", "LOGISTIC"].map((post_transform): Row => {
+    const { outputs = [] } = classifier(post_transform);
+    const coefficients = [...six.map((value) => -value), ...six];
+    const attrs = { coefficients, intercepts: { floats: [0.5, -0.5] }, classlabels_ints: [3, 7], post_transform };
+    return { op: "LinearClassifier", ...domain3, about: "of two classes", attrs, outputs };
+  }),
+  {
+    op: "LinearClassifier",
+    ...domain3,
+    about: "one row for two classes in words",
+    attrs: {
+      coefficients: six,
+      intercepts: [0.5],
+      classlabels_strings: { strings: ["no", "yes"] },
+      post_transform: "LOGISTIC",
+    },
+    outputs: ["label", "y"],
+  },
+  ...["L1", "L2", "MAX"].map((norm): Row => ({ op: "Normalizer", ...domain3, attrs: { norm } })),
+  { op: "Normalizer", ...domain3, about: "by default", open: true },
+  ...["L1", "L2", "MAX"].map(
+    (norm): Row => ({ op: "Normalizer", ...domain3, about: "of zeros", attrs: { norm }, range: [0, 0] }),
+  ),
+  ...["L1", "MAX"].map(
+    (norm): Row => ({ op: "Normalizer", ...domain3, about: "of negatives", attrs: { norm }, range: [-3, -0.5] }),
+  ),
 ];
 
 export const sums: readonly Row[] = [

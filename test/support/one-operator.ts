@@ -28,7 +28,11 @@ interface Floats {
   readonly floats: readonly number[];
 }
 
-type Attribute = number | string | boolean | Real | Floats | readonly number[] | TensorProto;
+interface Strings {
+  readonly strings: readonly string[];
+}
+
+type Attribute = number | string | boolean | Real | Floats | Strings | readonly number[] | TensorProto;
 
 function attribute(name: string, value: Attribute): AttributeProto {
   if (typeof value === "boolean") return { name, type: 2, i: value ? 1 : 0 };
@@ -39,12 +43,13 @@ function attribute(name: string, value: Attribute): AttributeProto {
     return value.every(Number.isInteger) ? { name, type: 7, ints: value } : { name, type: 6, floats: value };
   if ("real" in value) return { name, type: 1, f: value.real };
   if ("floats" in value) return { name, type: 6, floats: value.floats };
+  if ("strings" in value) return { name, type: 8, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
   return { name, type: 4, t: value as TensorProto };
 }
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
-const attributes = (attrs: Attributes): AttributeProto[] =>
+export const attributes = (attrs: Attributes): AttributeProto[] =>
   Object.entries(attrs).map(([name, value]) => attribute(name, value));
 
 /** Constants for a row's inputs: weights are normal and differ by `label`. */

@@ -46,7 +46,9 @@ export async function inspect(path: string, raw: Readonly<Record<string, unknown
   const open = ports.inputs.find((input) => leavesSizes(input));
   if (open) return sayOpen(path, ports, open, { json, out }, io);
   const choice = choiceOf(options);
-  const model = await loadModel(path, Object.keys(choice).length > 0 ? { classifier: choice } : {});
+  // labels beside a map of scores are no part of what the file is read as
+  const forTables = ports.outputs.some(({ map }) => map !== undefined);
+  const model = await loadModel(path, forTables || Object.keys(choice).length > 0 ? { classifier: choice } : {});
   const nodes = describeModel(model.graph);
   const total = nodes.reduce((sum, { parameters }) => sum + parameters, 0);
   const description = {

@@ -14,8 +14,8 @@ export interface Choice {
 }
 
 /** `"x" [N,3,32,32] float`. */
-export const describePort = ({ name, shape, elementType }: Declared): string =>
-  `"${name}" [${shape?.map((dim) => dim ?? "?") ?? "any shape"}] ${elementType}`;
+export const describePort = ({ name, shape, elementType, map }: Declared): string =>
+  `"${name}" [${shape?.map((dim) => dim ?? "?") ?? "any shape"}] ${elementType}${map === undefined ? "" : ` of the map "${map}"`}`;
 
 const list = (ports: readonly Declared[]): string => ports.map(describePort).join(", ");
 
@@ -25,7 +25,8 @@ const list = (ports: readonly Declared[]): string => ports.map(describePort).joi
  */
 export function chooseOutput({ outputs }: Ports, { output }: Choice): string {
   if (output !== undefined) {
-    if (outputs.some(({ name }) => name === output)) return output;
+    const named = outputs.find(({ name }) => name === output) ?? outputs.find(({ map }) => map === output);
+    if (named) return named.name;
     throw new UnsupportedError(`has no output "${output}"; its outputs are ${list(outputs)}`);
   }
   const floats = outputs.filter(({ dtype }) => dtype === "float");

@@ -10,6 +10,7 @@ import { converters } from "./convert/index.ts";
 import { toldApart } from "./element.ts";
 import { Emitter } from "./emitter.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
+import type { MapOutput } from "./maps.ts";
 import { finiteMasks } from "./masks.ts";
 import { type Declared, functionKey, type ModelSource, type Ports, readModel } from "./model.ts";
 import { dataTypeOf } from "./proto.ts";
@@ -49,7 +50,7 @@ export interface OnnxModel {
   readonly opset: number;
   readonly irVersion: number;
   readonly producer: string;
-  /** As the file declares them. */
+  /** As the file declares them; tensors of scores in place of maps that are made of them. */
   readonly inputs: readonly Declared[];
   readonly outputs: readonly Declared[];
   /** Of the file's nodes that the outputs need, in order. */
@@ -77,8 +78,19 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
     const tensors = readTensors(source, bind, external);
     const { graph, warnings, steps, half } = convert(source, tensors, batch, external);
     const { opset, irVersion, producer, inputs, outputs, body } = source;
+    const all = [...warnings, ...source.maps.map(mapRemark)];
     const nodeNames = body.nodes.map(({ name }) => name);
-    const model = { graph, opset, irVersion, producer, inputs, outputs, nodeNames, warnings, ...(half && { half }) };
+    const model = {
+      graph,
+      opset,
+      irVersion,
+      producer,
+      inputs,
+      outputs,
+      nodeNames,
+      warnings: all,
+      ...(half && { half }),
+    };
     return trace ? { ...model, trace: steps } : model;
   });
 }
@@ -105,6 +117,18 @@ export const portsOnnx = (bytes: Uint8Array, fileName?: string): Ports =>
     const { inputs, outputs } = readModel(bytes, () => []);
     return { inputs, outputs };
   });
+
+/** What is left out of the file, and what its classes are called where not by their numbers. */
+function mapRemark({ output, scores, keys }: MapOutput): string {
+  const names = keys.slice(0, 20).join(", ");
+  const called = keys.every((key, i) => key === `${i}`)
+    ? ""
+    : `; its classes are, in this order, ${names}${keys.length > 20 ? ", …" : ""}`;
+  return printable(
+    `its output "${output}" is a map, which ZipMap makes of the scores "${scores}": those are read, and the file is run up to them${called}`,
+    600,
+  );
+}
 
 function readClassifier(bytes: Uint8Array, choice: Choice): ModelSource {
   const source = readModel(bytes, (ports) => [chooseOutput(ports, choice)]);

@@ -4,6 +4,7 @@ import type { DType } from "../../graph/types.ts";
 import { type Body, isDefaultDomain, operatorName, readBody } from "./body.ts";
 import { isNarrow } from "./element.ts";
 import { OnnxError, printable, UnsupportedError } from "./error.ts";
+import { type MapOutput, mapOutputs, withoutMaps } from "./maps.ts";
 import {
   DATA_TYPE,
   dataTypeName,
@@ -28,6 +29,8 @@ export interface Declared {
   readonly elementType: string;
   /** undefined where the file gives no shape. */
   readonly shape: readonly DeclaredDim[] | undefined;
+  /** The file's own output, where that is a map which it makes of this tensor. */
+  readonly map?: string;
 }
 
 export interface ModelSource {
@@ -36,7 +39,9 @@ export interface ModelSource {
   readonly producer: string;
   /** Inputs without an initializer. */
   readonly inputs: readonly Declared[];
+  /** Tensors of scores stand in for the maps that are made of them. */
   readonly outputs: readonly Declared[];
+  readonly maps: readonly MapOutput[];
   /** Those of them that the graph is to have. */
   readonly free: readonly Declared[];
   /** What the wanted outputs need. */
@@ -52,8 +57,9 @@ export interface ModelSource {
  */
 export function readModel(bytes: Uint8Array, choose?: (source: Ports) => readonly string[]): ModelSource {
   const proto = decode(bytes);
-  const { graph } = proto;
-  if (!graph) throw new OnnxError("holds no graph: it is not an ONNX model");
+  if (!proto.graph) throw new OnnxError("holds no graph: it is not an ONNX model");
+  const maps = mapOutputs(proto.graph);
+  const graph = withoutMaps(proto.graph, maps);
   if (!graph.output?.length) throw new OnnxError("its graph has no outputs: it is not a complete ONNX model");
   const names = graph.output.map((output) => output.name ?? "");
   if (names.includes("") || new Set(names).size !== names.length)
@@ -61,7 +67,10 @@ export function readModel(bytes: Uint8Array, choose?: (source: Ports) => readonl
   const opset = readOpset(proto);
   const initialized = new Set((graph.initializer ?? []).map(({ name }) => name ?? ""));
   const inputs = (graph.input ?? []).filter((input) => !initialized.has(input.name ?? "")).map(declare);
-  const outputs = graph.output.map(declare);
+  const outputs = graph.output.map((port): Declared => {
+    const map = maps.find(({ scores }) => scores === port.name)?.output;
+    return { ...declare(port), ...(map !== undefined && { map }) };
+  });
   const wanted = choose?.({ inputs, outputs }) ?? names;
   const body = readBody(
     graph,
@@ -76,6 +85,7 @@ export function readModel(bytes: Uint8Array, choose?: (source: Ports) => readonl
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(" "),
     inputs,
     outputs,
+    maps: maps.filter(({ scores }) => wanted.includes(scores)),
     free: inputs,
     body,
     functions: readFunctions(proto),
@@ -107,8 +117,11 @@ function decode(bytes: Uint8Array): ModelProto {
 }
 
 /** Of a model or a function. @throws OnnxError, UnsupportedError */
-export function readOpset({ opsetImport = [] }: Pick<ModelProto, "opsetImport">): number {
+export function readOpset({ opsetImport = [], graph }: Pick<ModelProto, "opsetImport" | "graph">): number {
   const versions = opsetImport.filter(({ domain }) => isDefaultDomain(domain)).map(({ version }) => version ?? 0);
+  // operators for tables are the same in all their versions, and such files name any standard opset, or none
+  if (opsetImport.length > 0 && graph?.node?.length && graph.node.every(({ domain }) => domain === "ai.onnx.ml"))
+    return Math.min(NEWEST_OPSET, Math.max(OLDEST_OPSET, ...versions));
   if (versions.length === 0 && opsetImport.length > 0)
     throw new UnsupportedError(`uses no standard ops, only "${opsetImport[0]!.domain}"; such ops are not supported`);
   if (versions.length === 0) throw new OnnxError("names no ONNX opset; export the model again");

@@ -170,6 +170,13 @@ export class OnnxNode {
     return this.#attribute(name, 6, missing, ({ floats }) => this.#short(name, floats ?? []));
   }
 
+  strings(name: string): readonly string[] {
+    const text = new TextDecoder();
+    return this.#attribute(name, 8, undefined, ({ strings }) =>
+      this.#short(name, strings ?? []).map((bytes) => text.decode(bytes)),
+    );
+  }
+
   tensor(name: string): Tensor {
     const proto = this.#attribute<TensorProto | null>(name, 4, undefined, ({ t }) => t ?? null);
     if (!proto) throw this.error(`its attribute ${name} holds no tensor`);

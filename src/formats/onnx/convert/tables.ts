@@ -2,7 +2,7 @@
 
 import { floatTensor } from "../../../graph/tensor.ts";
 import type { Value } from "../../../graph/types.ts";
-import { add, mul, sub } from "../../../ops/rules.ts";
+import { add, div, mul, sub } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import type { ConverterTable } from "./types.ts";
 
@@ -27,24 +27,59 @@ function scores(n: OnnxNode, rows: number): Value {
   return n.hasAttribute("intercepts") ? add(n.b, product, row(n, "intercepts")) : product;
 }
 
-/** Scores of every class; the labels themselves are no tensor of scores. */
+/**
+ * Scores of every class, as ONNX Runtime has them; the labels themselves are no tensor of scores. Of one row of
+ * coefficients for two classes it puts out 1 − z and z, whatever the transform but for LOGISTIC, and yet labels by z > 0.
+ */
 function linearClassifier(n: OnnxNode): readonly (Value | undefined)[] {
   if (n.wants(0)) throw n.unsupported("its labels are asked for; name its scores as the output");
-  const classes = ["classlabels_ints", "classlabels_int64s"].find((name) => n.hasAttribute(name));
-  const count = n.hasAttribute("intercepts") ? n.floats("intercepts").length : classes ? n.ints(classes).length : 0;
-  if (count < 2)
-    throw n.unsupported("has one row of coefficients for two classes; export it with a row for each class");
-  const result = scores(n, count);
+  // the runtime wants them, and counts the rows by them
+  const rows = n.floats("intercepts").length;
+  const classes = classesOf(n);
   const transform = n.string("post_transform", "NONE");
+  if (rows === 1 && classes === 2) {
+    if (transform !== "LOGISTIC")
+      throw n.unsupported(
+        `with one row of coefficients for two classes and post_transform ${transform}, its scores 1 − z and z say another class than its label, z > 0; export it with a row for each class`,
+      );
+    const second = n.b.emit("Sigmoid", [scores(n, 1)]);
+    return [undefined, n.b.emit("Concat", [sub(n.b, n.b.constant(1), second), second], { axis: 1 })];
+  }
+  if (rows < 2 || classes !== rows) throw n.unsupported(`has ${rows} intercepts for ${classes} classes`);
+  const result = scores(n, rows);
   if (transform === "NONE") return [undefined, result];
   if (transform === "SOFTMAX") return [undefined, n.b.emit("Softmax", [result], { axis: 1 })];
   if (transform === "LOGISTIC") return [undefined, n.b.emit("Sigmoid", [result])];
   throw n.unsupported(`its post_transform ${transform} is not supported`);
 }
 
+function classesOf(n: OnnxNode): number {
+  if (n.hasAttribute("classlabels_strings")) return n.strings("classlabels_strings").length;
+  return n.ints("classlabels_ints").length;
+}
+
+/** The smallest float above 0: a row of zeros stays one, and every other is divided by its norm. */
+const TINY = 2 ** -149;
+
+/** Rows of [N, C] divided by a norm, as ONNX Runtime has it: MAX is the largest element itself, whatever its sign. */
+function normalizer(n: OnnxNode): Value {
+  const x = n.value(0);
+  const axes = [n.axis(-1, x.shape.length)];
+  const reduce = (op: "ReduceSum" | "ReduceMax", value: Value) => n.b.emit(op, [value], { axes, keepdims: true });
+  const norm = n.string("norm", "MAX");
+  const positive = (sum: Value) => n.b.emit("Max", [sum, n.b.constant(TINY)]);
+  if (norm === "L1") return div(n.b, x, positive(reduce("ReduceSum", n.b.emit("Abs", [x]))));
+  if (norm === "L2") return div(n.b, x, n.b.emit("Sqrt", [positive(reduce("ReduceSum", mul(n.b, x, x)))]));
+  if (norm !== "MAX") throw n.error(`its norm ${norm} is none of MAX, L1, L2`);
+  const largest = reduce("ReduceMax", x);
+  const zero = n.b.emit("Equal", [largest, n.b.constant(0)]);
+  return div(n.b, x, n.b.emit("Where", [zero, n.b.constant(1), largest]));
+}
+
 export const tables: ConverterTable = {
   "ai.onnx.ml.Scaler": (n) => mul(n.b, sub(n.b, n.value(0), row(n, "offset")), row(n, "scale")),
   "ai.onnx.ml.LinearClassifier": linearClassifier,
+  "ai.onnx.ml.Normalizer": normalizer,
   "ai.onnx.ml.LinearRegressor": (n) => {
     if (n.string("post_transform", "NONE") !== "NONE") throw n.unsupported("its post_transform is not supported");
     return scores(n, n.int("targets", 1));
