@@ -43,7 +43,8 @@ function attribute(name: string, value: Attribute): AttributeProto {
     return value.every(Number.isInteger) ? { name, type: 7, ints: value } : { name, type: 6, floats: value };
   if ("real" in value) return { name, type: 1, f: value.real };
   if ("floats" in value) return { name, type: 6, floats: value.floats };
-  if ("strings" in value) return { name, type: 8, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
+  if ("strings" in value)
+    return { name, type: 8, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
   return { name, type: 4, t: value as TensorProto };
 }
 
