@@ -41,7 +41,10 @@ const forTables = (op: string, from: readonly string[], to: readonly string[], a
 /** A sequence of maps, of which proto.ts has no type. */
 const mapsInfo = (name: string, keyType: number): ValueInfoProto => {
   const valueType = { tensorType: { elemType: DATA_TYPE.FLOAT } };
-  return { name, type: { sequenceType: { elemType: { mapType: { keyType, valueType } } } } as ValueInfoProto["type"] };
+  return {
+    name,
+    type: { sequenceType: { elemType: { mapType: { keyType, valueType } } } } as NonNullable<ValueInfoProto["type"]>,
+  };
 };
 
 /** @param outputs the file's, in its order; "probabilities" is the tensor that the maps are made of */
