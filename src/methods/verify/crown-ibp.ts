@@ -8,7 +8,7 @@ import type { Verifier } from "./types.ts";
  */
 export const crownIbp: Verifier = {
   id: "crown-ibp",
-  version: 2,
+  version: 3,
   title: "CROWN-IBP",
   summary:
     "Interval boxes inside, one backward pass of linear bounds for the answer. Nearly as fast as IBP, often tighter.",

@@ -49,7 +49,7 @@ const preparedOf = (network: Network, crown: StagedCrown): PreparedVerifier => (
  */
 export const crown: Verifier = {
   id: "crown",
-  version: 2,
+  version: 3,
   title: "CROWN",
   summary:
     "Backward linear bounds for every layer. The standard choice for networks that were not trained for certification.",
@@ -64,7 +64,7 @@ export const crown: Verifier = {
  */
 export const fastLin: Verifier = {
   id: "fast-lin",
-  version: 2,
+  version: 3,
   title: "Fast-Lin",
   summary: "Backward linear bounds with parallel lines. Neither looser nor tighter than CROWN in general.",
   source: "Weng et al. 2018, arXiv:1804.09699",

@@ -8,7 +8,7 @@ import type { Verifier } from "./types.ts";
  */
 export const ibp: Verifier = {
   id: "ibp",
-  version: 1,
+  version: 2,
   title: "Interval bound propagation (IBP)",
   summary: "Pushes a box through the network in two passes. Fastest; tight only on networks trained for it.",
   source: "Gowal et al. 2018, arXiv:1810.12715",
