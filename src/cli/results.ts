@@ -3,8 +3,10 @@
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
 import type { Notice } from "../data/notice.ts";
+import type { AttackRecord } from "../methods/examine.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
 import type { UnknownReason } from "../methods/verify/types.ts";
+import { plural } from "../report/format.ts";
 import type { Arithmetic } from "../transforms/interval.ts";
 import type { Failure } from "./engine.ts";
 import { CliError, EXIT, type ExitCode, systemReason } from "./errors.ts";
@@ -38,8 +40,33 @@ export interface InputResult {
   readonly seconds: number;
   /** Of unknown ones. */
   readonly reason?: ResultReason;
+  /** The model file's answer to the witness holds what is no number: a wrong answer, without a margin. */
+  readonly notANumber?: true;
+  /** The attack's gradient was exactly 0 wherever it looked; it went on without. */
+  readonly zeroGradient?: true;
   /** Pixels, or what else epsilon counts in; float32. Where they are many, where in which file. */
   readonly witness?: readonly number[] | WitnessPlace;
+}
+
+/** What an attack's record says beside its outcome. */
+export const remarksOf = ({
+  notANumber,
+  zeroGradient,
+}: AttackRecord): Pick<InputResult, "notANumber" | "zeroGradient"> => ({
+  ...(notANumber && { notANumber }),
+  ...(zeroGradient && { zeroGradient }),
+});
+
+/** The same of all records, in words. */
+export function attackRemarks(records: readonly AttackRecord[]): string[] {
+  const flat = records.filter(({ zeroGradient }) => zeroGradient).length;
+  const lost = records.filter(({ notANumber }) => notANumber).length;
+  return [
+    ...(flat > 0
+      ? [`the gradient was exactly 0 for ${plural(flat, "input")}; searched without gradients instead`]
+      : []),
+    ...(lost > 0 ? [`${plural(lost, "witness", "witnesses")} whose answer is not a number: it counts as wrong`] : []),
+  ];
 }
 
 /** As the data counts: classes by its labels, witnesses of tables in its own units. */

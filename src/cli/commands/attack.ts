@@ -10,7 +10,16 @@ import type { AttackSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
-import { deliver, finite, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
+import {
+  attackRemarks,
+  deliver,
+  finite,
+  gateCode,
+  type InputResult,
+  type ResultFile,
+  remarksOf,
+  resultFile,
+} from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
 import { threatOf } from "../subject.ts";
 import { ATTACK_OPTIONS, type Io } from "../verbs.ts";
@@ -130,7 +139,8 @@ function inputResults(
       return { ...unknown, margin: finite(margin), reason: answer ? unansweredReason(answer) : "not-broken" };
     }
     const { record } = answer;
-    if (!record.falsified) return { ...unknown, margin: finite(record.margin), reason: "not-broken" };
+    const remarks = remarksOf(record);
+    if (!record.falsified) return { ...unknown, ...remarks, margin: finite(record.margin), reason: "not-broken" };
     const witness = witnesses.of(base.index, record.witness, base.label);
     return {
       ...base,
@@ -138,6 +148,7 @@ function inputResults(
       verdict: "falsified",
       margin: finite(record.margin),
       seconds: spent,
+      ...remarks,
       ...(witness && { witness }),
     };
   });
@@ -149,8 +160,8 @@ const alreadyThere = ({ counts }: ResultFile): number => counts.alreadyThere ?? 
 function warnOfRefuted({ progress }: ExaminationSession, best: ReadonlyMap<number, Answer<AttackRecord>>): void {
   const refuted = [...best.values()].filter((answer) => answer.kind === "done" && answer.record.refuted).length;
   if (refuted > 0) progress.say(`${refuted} witnesses did not hold on the model file and were dropped`);
-  const flat = [...best.values()].filter((answer) => answer.kind === "done" && answer.record.zeroGradient).length;
-  if (flat > 0) progress.say(`the gradient was exactly 0 for ${flat} inputs; searched without gradients instead`);
+  const records = [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : []));
+  for (const line of attackRemarks(records)) progress.say(line);
 }
 
 /** "93.4% (95% interval 89.1–96.3%, 187 of 200)" */

@@ -12,7 +12,16 @@ import type { AttackSettings, BoundSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
-import { deliver, finite, gateCode, type InputResult, type ResultFile, resultFile } from "../results.ts";
+import {
+  attackRemarks,
+  deliver,
+  finite,
+  gateCode,
+  type InputResult,
+  type ResultFile,
+  remarksOf,
+  resultFile,
+} from "../results.ts";
 import { type ExaminationSession, openSession } from "../session.ts";
 import { threatOf } from "../subject.ts";
 import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
@@ -86,6 +95,7 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
   const sampled = new Map<number, AttackRecord>();
   const seconds = new Map<number, number>();
   const reasons = new Map<number, UnknownReason>();
+  const details = new Set<string>();
   const refused: RefusedError[] = [];
   for (const verifier of verifiers) {
     const open = session.correct.filter((i) => !proofs.get(i)?.verified);
@@ -111,7 +121,8 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
         continue;
       }
       seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
-      const { verified, lower, reason } = answer.record;
+      const { verified, lower, reason, detail } = answer.record;
+      if (detail !== undefined) details.add(`${verifier.id}: ${detail}`);
       reasons.set(i, reason ?? "relaxation-too-loose");
       if (answer.record.sampled) sampled.set(i, answer.record.sampled);
       if (lower > (proofs.get(i)?.lower ?? Number.NEGATIVE_INFINITY)) {
@@ -119,6 +130,7 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
       }
     }
   }
+  for (const detail of details) session.progress.say(detail);
   return { proofs, sampled, seconds, reasons };
 }
 
@@ -148,12 +160,14 @@ async function tryToBreak(
       progress.say(`no attack: ${error.message}`);
       return [];
     });
-  return answers.flatMap((answer, k): [number, AttackRecord][] => {
+  const found = answers.flatMap((answer, k): [number, AttackRecord][] => {
     if (answer.kind !== "done") return [];
     const position = correct[k]!;
     seconds.set(position, (seconds.get(position) ?? 0) + answer.seconds);
     return [[position, answer.record]];
   });
+  for (const line of attackRemarks(found.map(([, record]) => record))) progress.say(line);
+  return found;
 }
 
 function contradictionsOf(
@@ -196,13 +210,21 @@ function inputResults(
         verdict: "falsified",
         margin: finite(broken.margin),
         seconds: spent,
+        ...remarksOf(broken),
         ...(witness && { witness }),
       };
     }
     const proof = proofs.get(i);
     const lower = finite(proof?.lower ?? Number.NEGATIVE_INFINITY);
     if (proof?.verified) return { ...base, verdict: real ? "bounded" : "certified", margin: lower, seconds: spent };
-    return { ...base, verdict: "unknown", margin: lower, seconds: spent, reason: reasons.get(i) ?? "unsupported-op" };
+    return {
+      ...base,
+      ...(broken && remarksOf(broken)),
+      verdict: "unknown",
+      margin: lower,
+      seconds: spent,
+      reason: reasons.get(i) ?? "unsupported-op",
+    };
   });
 }
 

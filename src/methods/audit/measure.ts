@@ -235,11 +235,13 @@ async function attackAt(
   const { id: method, title } = attack;
   const began = examiner.now();
   const answers = await examiner.attack(attack, { threat: threatOf(plan, epsilon), ...budget }, positions, until);
-  let [falsified, refuted] = [0, 0];
+  let [falsified, refuted, zeroGradient, notANumber] = [0, 0, 0, 0];
   for (const [k, answer] of answers.entries()) {
     if (answer.kind !== "done") continue;
     const { record } = answer;
     if (record.refuted) refuted++;
+    if (record.zeroGradient) zeroGradient++;
+    if (record.notANumber) notANumber++;
     if (record.witness === undefined) continue;
     falsified++;
     const position = positions[k]!;
@@ -259,6 +261,8 @@ async function attackAt(
       inputs: positions.length,
       falsified,
       ...(refuted > 0 && { refuted }),
+      ...(zeroGradient > 0 && { zeroGradient }),
+      ...(notANumber > 0 && { notANumber }),
       ...(missing.left > 0 && { unexamined: missing.left }),
     },
     arithmetic: null,
