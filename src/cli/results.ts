@@ -160,7 +160,7 @@ export function resultFile(
 
 function named(result: InputResult, inputs: Inputs): NamedResult {
   const { label, predicted, witness } = result;
-  const { index, verdict, margin, seconds, reason } = result;
+  const { index, verdict, margin, seconds, reason, notANumber, zeroGradient } = result;
   return {
     index,
     label: labelOf(inputs.naming, label),
@@ -171,6 +171,8 @@ function named(result: InputResult, inputs: Inputs): NamedResult {
     margin,
     seconds,
     ...(reason !== undefined && { reason }),
+    ...(notANumber && { notANumber }),
+    ...(zeroGradient && { zeroGradient }),
     ...(witness && {
       witness: inputs.factor && isValues(witness) ? floats(inDataUnits(inputs, Float32Array.from(witness))) : witness,
     }),

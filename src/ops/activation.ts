@@ -4,7 +4,7 @@ import type { Builder, Value } from "../graph/types.ts";
 import { elementwiseVjp } from "./elementwise.ts";
 import { KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isPoint, type LinearBounds, point, type SlopeRule } from "./op.ts";
-import { bestLines, guarded, less, linear, select, selectLine, spanOf } from "./relax-lines.ts";
+import { bestLines, type Line, less, linear, select, selectLine, spanOf } from "./relax-lines.ts";
 import { reluBounds } from "./relu.ts";
 import {
   add,
