@@ -1,20 +1,30 @@
 import { describe, expect, test } from "vitest";
 import { attributeInt, info, modelFile, node } from "../../test/helpers/onnx-seeds.ts";
 import { importOnnx } from "../formats/onnx/import.ts";
+import { encodeModel } from "../formats/onnx/proto.ts";
 import { type Rng, rng } from "../random/rng.ts";
 import { openModel } from "../runtime/node.ts";
 import { networkOf } from "./network.ts";
 import { leastMargin } from "./removed.ts";
 import { verdictOf } from "./verify/verdict.ts";
 
+const L1 = { name: "norm", type: 3, s: new TextEncoder().encode("L1") };
 const chain = (classes: number, ops: readonly string[], axis = 1): Uint8Array =>
-  modelFile({
-    node: ops.map((op, k) =>
-      node(op, [k === 0 ? "x" : `v${k}`], [k === ops.length - 1 ? "y" : `v${k + 1}`], [attributeInt("axis", axis)]),
-    ),
-    initializer: [],
-    input: [info("x", ["N", classes])],
-    output: [info("y", ["N", classes])],
+  encodeModel({
+    irVersion: 8,
+    opsetImport: [
+      { domain: "", version: 17 },
+      { domain: "ai.onnx.ml", version: 1 },
+    ],
+    graph: {
+      node: ops.map((op, k) => {
+        const ports = [[k === 0 ? "x" : `v${k}`], [k === ops.length - 1 ? "y" : `v${k + 1}`]] as const;
+        if (op === "Normalizer") return { ...node(op, ...ports, [L1]), domain: "ai.onnx.ml" };
+        return node(op, ...ports, op === "Sigmoid" ? [] : [attributeInt("axis", axis)]);
+      }),
+      input: [info("x", ["N", classes])],
+      output: [info("y", ["N", classes])],
+    },
   });
 
 /** Scores in which class 0 leads the best of the others by just more than `margin`, in float32. */
@@ -29,9 +39,14 @@ function scores(random: Rng, classes: number, spread: number, margin: number): F
 }
 
 describe("a margin above what the removed operators can round away", () => {
-  const cases = [["Softmax"], ["LogSoftmax"], ["Softmax", "LogSoftmax"], ["LogSoftmax", "Softmax"]].flatMap((ops) =>
-    [2, 3, 10, 100].map((classes) => ({ ops, classes })),
-  );
+  const cases = [
+    ["Softmax"],
+    ["LogSoftmax"],
+    ["Softmax", "LogSoftmax"],
+    ["LogSoftmax", "Softmax"],
+    ["Softmax", "Normalizer"],
+    ["Softmax", "Normalizer", "Softmax"],
+  ].flatMap((ops) => [2, 3, 10, 100].map((classes) => ({ ops, classes })));
 
   test.each(cases)("$ops of $classes classes never tie", async ({ ops, classes }) => {
     const file = chain(classes, ops);
@@ -50,6 +65,14 @@ describe("a margin above what the removed operators can round away", () => {
         expect(own).toBeGreaterThan(Math.max(...others));
       }
     }
+  });
+
+  test("shares of scores that may be negative stay; of sigmoids they go, and the sigmoids stay", () => {
+    const opOf = (ops: readonly string[]) => {
+      const { logits } = networkOf(importOnnx(chain(3, ops)).graph, "chain");
+      return logits.kind === "node" ? logits.op : logits.kind;
+    };
+    expect([opOf(["Normalizer"]), opOf(["Sigmoid", "Normalizer"])]).toEqual(["Div", "Sigmoid"]);
   });
 
   test("is needed: a hundredth of it does tie", async () => {

@@ -37,11 +37,32 @@ const NEEDS: { readonly [K in OpName]?: Needs } = {
     const share = SLACK * (wanted + 2 * (sigmoid.ulps + sigmoid.absolute) * UNIT_ROUNDOFF);
     return share < 1 ? SLACK * 2 * Math.atanh(share) : Number.POSITIVE_INFINITY;
   },
+  /*
+   * Shares of their sum S, which is at most K; each is rounded once, or twice where 1/S is a factor of all, and by at most
+   * u·p/S either time. Scores that differ by so much are no denormals, and so not where the sum is kept above 0.
+   */
+  Div: (wanted, classes) => SLACK * (classes * wanted + 4 * UNIT_ROUNDOFF),
 };
 
-/** Does this value reorder nothing among the classes of its operand: a softmax over the one axis that they lie along? */
+/** x / max(Σ|x|, c) over the classes, of scores x from 0 to 1. */
+function isShares(value: NodeValue, classes: number): boolean {
+  if (value.op !== "Div" || value.shape.length !== 2 || value.shape[1] !== classes) return false;
+  const [scores, divisor] = value.inputs;
+  if (scores?.kind !== "node" || !["Softmax", "Sigmoid"].includes(scores.op)) return false;
+  if (divisor?.kind !== "node" || divisor.op !== "Max" || divisor.inputs[1]?.kind !== "constant") return false;
+  const [sum] = divisor.inputs;
+  if (sum?.kind !== "node" || sum.op !== "ReduceSum") return false;
+  const { axes, keepdims } = (sum as NodeValue<"ReduceSum">).attrs;
+  const [sizes] = sum.inputs;
+  const over = axes.length === 1 && axes[0] === 1 && keepdims;
+  return over && sizes?.kind === "node" && sizes.op === "Abs" && sizes.inputs[0] === scores;
+}
+
+/** Does this value reorder nothing among the classes of its first operand: a softmax over the one axis of classes, or shares? */
 export function keepsOrder(value: Value, classes: number): value is NodeValue {
-  if (value.kind !== "node" || (value.op !== "Softmax" && value.op !== "LogSoftmax")) return false;
+  if (value.kind !== "node") return false;
+  if (isShares(value, classes)) return true;
+  if (value.op !== "Softmax" && value.op !== "LogSoftmax") return false;
   const { axis } = (value as NodeValue<"Softmax">).attrs;
   // beside the classes there is only the batch, first, if at all
   return value.shape[axis] === classes && value.shape.every((dim, i) => i === 0 || i === axis || dim === 1);
