@@ -92,7 +92,7 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
   const { prepare } = await import("../data/contract.ts");
   const { contractFor } = await import("./contract-for.ts");
   const { unitOf } = await import("../data/units.ts");
-  const { classNaming } = await import("../data/classes.ts");
+  const { classNaming, orderByKeys } = await import("../data/classes.ts");
   const { data, labels, limit, sample: drawn, seed, stated, split, reading } = options;
   const { input, classes } = networkOf(model.graph, "");
   const pictureRow = sizeOfPictures(input.shape.slice(1));
@@ -107,7 +107,13 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
   if (reading?.range === undefined) await checkScale(whole, pictureRow);
   const dataset = drawn === undefined ? whole : await drawSample(whole, drawn, seed);
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
-  const contract = contractFor(model, { modelInputShape: shape, dataset, stated });
+  const stands = contractFor(model, { modelInputShape: shape, dataset, stated });
+  const { firstLabel } = reading ?? {};
+  const keyed =
+    stated.classOrder === undefined && model.classNames?.length === classes
+      ? orderByKeys(model.classNames, { labels: dataset.labels, names: dataset.classNames, firstLabel })
+      : undefined;
+  const contract = keyed ? withClassOrder(stands, keyed.order) : stands;
   // Methods work on pixels of 0 to 1, whatever the model takes: stretching and normalising move into the network.
   const { contract: terms } = contract;
   const channels = dataset.shape[0] ?? 1;
@@ -133,8 +139,8 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
     naming: classNaming({
       classes,
       classOrder: terms.classOrder,
-      firstLabel: reading?.firstLabel,
-      names: dataset.classNames,
+      firstLabel,
+      names: keyed?.names ?? dataset.classNames,
     }),
     chunk: {
       images: factor ? prepared.images.map((value, i) => value * factor[i % size]!) : prepared.images,
@@ -143,6 +149,20 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
     },
     domain: pixels ? [0, 1] : undefined,
     normalisation: factor ? rescaled(plainly, factor, terms.shape) : plainly,
+  };
+}
+
+/** The class order that the model file itself gives. */
+function withClassOrder({ contract, items }: InferredContract, order: readonly number[]): InferredContract {
+  const said = {
+    item: "class order",
+    value: order.join(", "),
+    basis: "inferred",
+    reason: "the model file names its classes as the data does",
+  } as const;
+  return {
+    contract: { ...contract, classOrder: order },
+    items: items.map((item) => (item.item === "class order" ? said : item)),
   };
 }
 

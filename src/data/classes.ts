@@ -50,3 +50,32 @@ export const namesToShow = ({ labels, names }: ClassNaming): readonly string[] =
 /** A sentence that calls classes by the model's outputs, "class 3", with what they are called by those who read it. */
 export const sayingClasses = (sentence: string, say: (output: number) => string): string =>
   sentence.replaceAll(/\bclass (\d+)\b/g, (_, output: string) => say(Number(output)));
+
+/**
+ * Which label each output stands for, where the model file names its classes and the data has no label but these; what the
+ * file then calls classes that are missing in the data comes after the data's own names.
+ *
+ * @param keys the file's names of its outputs, in their order: numbers as they are written, or words
+ * @param names of the data's labels, counted from 0, where it has words
+ * @returns undefined where file and data do not name the same, or count from 0 alike
+ */
+export function orderByKeys(
+  keys: readonly string[],
+  {
+    labels,
+    names,
+    firstLabel = 0,
+  }: {
+    readonly labels: Int32Array | undefined;
+    readonly names: readonly string[] | undefined;
+    readonly firstLabel?: number | undefined;
+  },
+): { readonly order: readonly number[]; readonly names: readonly string[] | undefined } | undefined {
+  if (new Set(keys).size !== keys.length || labels === undefined) return undefined;
+  const all = names && [...names, ...keys.filter((key) => !names.includes(key))];
+  if (names && all!.length !== keys.length) return undefined;
+  const order = keys.map((key) => (all ? all.indexOf(key) : Number(key) - firstLabel));
+  const known = new Set(order);
+  if (order.every((label, k) => label === k) || !order.every(Number.isSafeInteger)) return undefined;
+  return labels.every((label) => known.has(label)) ? { order, names: all } : undefined;
+}

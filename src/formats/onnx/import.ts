@@ -56,6 +56,8 @@ export interface OnnxModel {
   /** Of the file's nodes that the outputs need, in order. */
   readonly nodeNames: readonly string[];
   readonly warnings: readonly string[];
+  /** What the file calls the classes of its scores, in their order: numbers or words. Undefined where it does not say. */
+  readonly classNames?: readonly string[];
   /**
    * The first node that rounds to half precision, such as `Conv "conv1"`: from there on the file computes something else
    * than the graph, which does not. Undefined where none does.
@@ -79,6 +81,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
     const { graph, warnings, steps, half } = convert(source, tensors, batch, external);
     const { opset, irVersion, producer, inputs, outputs, body } = source;
     const all = [...warnings, ...source.maps.map(mapRemark)];
+    const [named] = source.maps;
     const nodeNames = body.nodes.map(({ name }) => name);
     const model = {
       graph,
@@ -89,6 +92,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
       outputs,
       nodeNames,
       warnings: all,
+      ...(named && { classNames: named.keys }),
       ...(half && { half }),
     };
     return trace ? { ...model, trace: steps } : model;
