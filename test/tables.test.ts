@@ -254,6 +254,14 @@ describe("certify and inspect", () => {
     expect([...seen]).toEqual(expect.arrayContaining(["certified", "falsified"]));
   });
 
+  test.for(KINDS)("inspect of $name reads its scores where they are no map, and leaves the labels", async (kind) => {
+    const model = write("plain.onnx", pipeline(kind, ["output_label", "probabilities"]));
+    const { code, stdout } = await assay("inspect", model);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`outputs probabilities [N,${kind.labels.length}]`)]);
+    await using session = await openModel(pipeline(kind, ["output_label", "probabilities"]));
+    expect(session.outputs.at(-1)!.name).toBe("probabilities");
+  });
+
   test("inspect lists the nodes up to the scores, and says what is left out", async () => {
     const model = write("listed.onnx", pipeline(KINDS[1]!));
     const { code, stdout } = await assay("inspect", model);

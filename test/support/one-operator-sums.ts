@@ -275,6 +275,15 @@ const forTables: Row[] = [
   },
   ...["L1", "L2", "MAX"].map((norm): Row => ({ op: "Normalizer", ...domain3, attrs: { norm } })),
   { op: "Normalizer", ...domain3, about: "by default", open: true },
+  { op: "ArrayFeatureExtractor", ...domain3, inputs: [integers([4, 0, 1, 4])] },
+  { op: "Binarizer", ...domain3, attrs: { threshold: 0.5 } },
+  { op: "Binarizer", ...domain3, about: "by default", open: true },
+  { op: "FeatureVectorizer", ...domain3, inputs: ["x", "x"], attrs: { inputdimensions: [6, 6] } },
+  {
+    op: "Imputer",
+    ...domain3,
+    attrs: { imputed_value_floats: { floats: six }, replaced_value_float: real(Number.NaN) },
+  },
   ...["L1", "L2", "MAX"].map(
     (norm): Row => ({ op: "Normalizer", ...domain3, about: "of zeros", attrs: { norm }, range: [0, 0] }),
   ),

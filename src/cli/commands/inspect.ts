@@ -1,6 +1,8 @@
-import { describePort, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
+import { type Choice, describePort, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
+import { UnsupportedError } from "../../formats/onnx/error.ts";
 import type { Declared, Ports } from "../../formats/onnx/import.ts";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";
+import type { LoadedModel } from "../../runtime/node-model.ts";
 import { readOptions } from "../config.ts";
 import { checkModelFile, choiceOf } from "../model-file.ts";
 import { checkOutputFile, writeWhole } from "../output.ts";
@@ -41,14 +43,12 @@ export async function inspect(path: string, raw: Readonly<Record<string, unknown
   const { json, out, ...options } = readOptions(INSPECT_OPTIONS, raw);
   checkModelFile(path);
   if (out !== undefined) checkOutputFile(out);
-  const { loadModel, loadPorts } = await import("../../runtime/node-model.ts");
+  const { loadPorts } = await import("../../runtime/node-model.ts");
   const ports = await loadPorts(path);
   const open = ports.inputs.find((input) => leavesSizes(input));
   if (open) return sayOpen(path, ports, open, { json, out }, io);
   const choice = choiceOf(options);
-  // labels beside a map of scores are no part of what the file is read as
-  const forTables = ports.outputs.some(({ map }) => map !== undefined);
-  const model = await loadModel(path, forTables || Object.keys(choice).length > 0 ? { classifier: choice } : {});
+  const model = await loadFor(path, ports, choice);
   const nodes = describeModel(model.graph);
   const total = nodes.reduce((sum, { parameters }) => sum + parameters, 0);
   const description = {
@@ -73,6 +73,23 @@ export async function inspect(path: string, raw: Readonly<Record<string, unknown
     await io.print(`${[...head, "", ...tableOf(nodes)].join("\n")}\n`);
   }
   return 0;
+}
+
+/**
+ * All that the file puts out; of one output where it is stated, or where the others are what exporters for tables write
+ * before the scores, labels that are not computed with.
+ */
+async function loadFor(path: string, { inputs, outputs }: Ports, choice: Choice): Promise<LoadedModel> {
+  const { loadModel } = await import("../../runtime/node-model.ts");
+  const ofOne = () => loadModel(path, { classifier: choice });
+  if (Object.keys(choice).length > 0 || outputs.some(({ map }) => map !== undefined)) return ofOne();
+  const [labels, scores, ...more] = outputs;
+  const labelled = labels?.elementType === "string" || labels?.elementType === "int64";
+  const classifies = inputs.length === 1 && labelled && scores?.dtype === "float" && more.length === 0;
+  return loadModel(path).catch((error: unknown) => {
+    if (error instanceof UnsupportedError && classifies) return ofOne();
+    throw error;
+  });
 }
 
 /** Aligned columns; the reasons for what is missing stand below a node. */

@@ -158,6 +158,11 @@ export class OnnxNode {
     return value;
   }
 
+  /** Of a float: is it there, and no number? */
+  isNaN(name: string): boolean {
+    return this.#attribute(name, 1, false, ({ f }) => Number.isNaN(f ?? 0));
+  }
+
   string(name: string, missing?: string): string {
     return this.#attribute(name, 3, missing, ({ s }) => new TextDecoder().decode(s));
   }

@@ -4,6 +4,8 @@ import { floatTensor } from "../../../graph/tensor.ts";
 import type { Value } from "../../../graph/types.ts";
 import { add, div, mul, sub } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
+import type { Operand } from "../operand.ts";
+import { takeAxis } from "./movement.ts";
 import type { ConverterTable } from "./types.ts";
 
 const row = (n: OnnxNode, name: string): Value => {
@@ -76,8 +78,38 @@ function normalizer(n: OnnxNode): Value {
   return div(n.b, x, n.b.emit("Where", [zero, n.b.constant(1), largest]));
 }
 
+/** Columns at constant places, negative ones refused as the runtime does. */
+function columnsAt(n: OnnxNode): Operand {
+  const x = n.value(0);
+  const size = n.fixed(x.shape, x.shape.length - 1);
+  const places = n.numbers(1);
+  if (x.shape.length !== 2 || places.length === 0 || places.some((at) => at < 0 || at >= size))
+    throw n.unsupported(`takes columns [${places}] of [${x.shape}]`);
+  return takeAxis(n, x, 1, places);
+}
+
+/** Tables beside each other; the runtime cuts or fills up those whose declared width is another than their own. */
+function featureVectorizer(n: OnnxNode): Value {
+  const parts = n.values();
+  const widths = n.ints("inputdimensions");
+  if (parts.length !== widths.length || parts.some(({ shape }, i) => shape.length !== 2 || shape[1] !== widths[i]))
+    throw n.unsupported(`has tables of other widths than its inputdimensions [${widths}]`);
+  return n.b.emit("Concat", parts, { axis: 1 });
+}
+
+/** What is missing in a table is a number that is none; no input that is examined holds one. */
+function imputer(n: OnnxNode): Value {
+  if (!n.isNaN("replaced_value_float"))
+    throw n.unsupported("replaces numbers, so that its result jumps there; only missing values, NaN, may be replaced");
+  return n.value(0);
+}
+
 export const tables: ConverterTable = {
   "ai.onnx.ml.Scaler": (n) => mul(n.b, sub(n.b, n.value(0), row(n, "offset")), row(n, "scale")),
+  "ai.onnx.ml.ArrayFeatureExtractor": columnsAt,
+  "ai.onnx.ml.Binarizer": (n) => n.b.emit("Step", [sub(n.b, n.value(0), n.b.constant(n.float("threshold", 0)))]),
+  "ai.onnx.ml.FeatureVectorizer": featureVectorizer,
+  "ai.onnx.ml.Imputer": imputer,
   "ai.onnx.ml.LinearClassifier": linearClassifier,
   "ai.onnx.ml.Normalizer": normalizer,
   "ai.onnx.ml.LinearRegressor": (n) => {
