@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { importOnnx, portsOnnx } from "../src/formats/onnx/import.ts";
-import { DATA_TYPE, encodeModel, type NodeProto, type ValueInfoProto } from "../src/formats/onnx/proto.ts";
+import { DATA_TYPE, decodeModel, encodeModel, type NodeProto, type ValueInfoProto } from "../src/formats/onnx/proto.ts";
 import { floatTensor } from "../src/graph/tensor.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { originalOf, runOriginal } from "../src/methods/original.ts";
@@ -171,6 +171,18 @@ describe.each(KINDS)("$name", (kind) => {
         "probabilities",
       ]);
   });
+});
+
+test.for([1, 5, 21])("where only operators for tables are used, the standard opset %i is none to refuse", (version) => {
+  const opsets = [["", version] as const, ["ai.onnx.ml", 1] as const];
+  const kind = { ...KINDS[0]!, opsets };
+  const only = pipeline({ ...kind, opsets: [["ai.onnx.ml", 1]] }, ["output_probability"]);
+  const bytes = encodeModel({
+    ...decodeModel(only),
+    opsetImport: opsets.map(([domain, v]) => ({ domain, version: v })),
+  });
+  expect(importOnnx(bytes).graph.outputs.map(({ value }) => value.shape)).toEqual([["N", 3]]);
+  if (version < 6) expect(() => importOnnx(pipeline(kind), { classifier: {} })).toThrow("opset");
 });
 
 test("scores that are an output beside their map stay one", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { attributeInt, info, modelFile, node } from "../../test/helpers/onnx-seeds.ts";
+import { attributeInt, attributeInts, info, modelFile, node } from "../../test/helpers/onnx-seeds.ts";
 import { importOnnx } from "../formats/onnx/import.ts";
 import { encodeModel } from "../formats/onnx/proto.ts";
 import { type Rng, rng } from "../random/rng.ts";
@@ -9,6 +9,20 @@ import { leastMargin } from "./removed.ts";
 import { verdictOf } from "./verify/verdict.ts";
 
 const L1 = { name: "norm", type: 3, s: new TextEncoder().encode("L1") };
+/** A softmax of x, as linear classifiers compute it. */
+const scoresThemselves = (classes: number) => [
+  {
+    name: "coefficients",
+    type: 6,
+    floats: Array.from({ length: classes ** 2 }, (_, i) => (i % (classes + 1) ? 0 : 1)),
+  },
+  { name: "intercepts", type: 6, floats: new Array<number>(classes).fill(0) },
+  attributeInts(
+    "classlabels_ints",
+    Array.from({ length: classes }, (_, k) => k),
+  ),
+  { name: "post_transform", type: 3, s: new TextEncoder().encode("SOFTMAX") },
+];
 const chain = (classes: number, ops: readonly string[], axis = 1): Uint8Array =>
   encodeModel({
     irVersion: 8,
@@ -19,6 +33,8 @@ const chain = (classes: number, ops: readonly string[], axis = 1): Uint8Array =>
     graph: {
       node: ops.map((op, k) => {
         const ports = [[k === 0 ? "x" : `v${k}`], [k === ops.length - 1 ? "y" : `v${k + 1}`]] as const;
+        if (op === "LinearClassifier")
+          return { ...node(op, ports[0], ["labels", ...ports[1]], scoresThemselves(classes)), domain: "ai.onnx.ml" };
         if (op === "Normalizer") return { ...node(op, ...ports, [L1]), domain: "ai.onnx.ml" };
         return node(op, ...ports, op === "Sigmoid" ? [] : [attributeInt("axis", axis)]);
       }),
@@ -46,12 +62,15 @@ describe("a margin above what the removed operators can round away", () => {
     ["LogSoftmax", "Softmax"],
     ["Softmax", "Normalizer"],
     ["Softmax", "Normalizer", "Softmax"],
+    ["LinearClassifier", "Normalizer"],
   ].flatMap((ops) => [2, 3, 10, 100].map((classes) => ({ ops, classes })));
 
   test.each(cases)("$ops of $classes classes never tie", async ({ ops, classes }) => {
     const file = chain(classes, ops);
     const network = networkOf(importOnnx(file).graph, "chain");
-    expect(network.logits.kind).toBe("input");
+    // nothing is left but a linear classifier's sums
+    const [ends] = ops[0] === "LinearClassifier" ? ["Add"] : ["input"];
+    expect(network.logits.kind === "node" ? network.logits.op : network.logits.kind).toBe(ends);
     await using session = await openModel(file);
     const random = rng(11).split(`${ops} ${classes}`);
     const count = 400;
