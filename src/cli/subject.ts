@@ -109,10 +109,10 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
   const stands = contractFor(model, { modelInputShape: shape, dataset, stated });
   const { firstLabel } = reading ?? {};
-  const keyed =
-    stated.classOrder === undefined && model.classNames?.length === classes
-      ? orderByKeys(model.classNames, { labels: dataset.labels, names: dataset.classNames, firstLabel })
-      : undefined;
+  const { classNames: keys } = model;
+  const mayTell = stated.classOrder === undefined && keys?.length === classes;
+  const { labels: given, classNames: names } = dataset;
+  const keyed = mayTell ? orderByKeys(keys, { labels: given, names, firstLabel }) : undefined;
   const contract = keyed ? withClassOrder(stands, keyed.order) : stands;
   // Methods work on pixels of 0 to 1, whatever the model takes: stretching and normalising move into the network.
   const { contract: terms } = contract;
@@ -140,7 +140,7 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
       classes,
       classOrder: terms.classOrder,
       firstLabel,
-      names: keyed?.names ?? dataset.classNames,
+      names: keyed?.names ?? names,
     }),
     chunk: {
       images: factor ? prepared.images.map((value, i) => value * factor[i % size]!) : prepared.images,
