@@ -458,17 +458,15 @@ describe("bad input ends in one line that names it", () => {
   const classifier = (make: (b: ReturnType<typeof builder>) => Graph): string =>
     file("other.onnx", exportOnnx(make(builder())));
 
-  test("a model with one output: one class, or a regression", async () => {
+  test("a model with one output decides between two classes: digits have more", async () => {
     const path = classifier((b) => {
       const x = b.input("x", ["N", 784]);
       const w = b.constant({ dtype: "float", shape: [784, 1], data: new Float32Array(784).fill(0.1) });
       return makeGraph([x], [{ name: "y", value: b.emit("MatMul", [x, w]) }]);
     });
-    for (const data of [[], ["--data", "mnist:test"]]) {
-      const run = await assay("backdoor", path, ...data);
-      expect(run.code).toBe(3);
-      expectOneLine(run, "at least two classes");
-    }
+    const run = await assay("backdoor", path, "--data", "mnist:test");
+    expect(run.code).toBe(3);
+    expect(run.stderr).toContain("the model has 2 classes");
   });
 
   test("a model whose output is no list of classes", async () => {
