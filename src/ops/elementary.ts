@@ -246,9 +246,9 @@ export const Cast = defineOp<"Cast">({
   rounding: exact,
 });
 
-/** All integers that a cast can give, where an end is none: beyond them, and of what is no number, it gives any. */
+/** All integers where an end is beyond 32 bits, which a file's own type may have: there, and of no number, a cast gives any. */
 function integerInterval(b: Builder, { lower, upper }: Interval, at: (value: Value) => Value): Interval {
-  const large = b.constant(-LEAST_INTEGER);
+  const large = b.constant(2 ** 31);
   const fits = b.emit("And", [less(b, abs(b, lower), large), less(b, abs(b, upper), large)]);
   return {
     lower: at(select(b, fits, lower, b.constant(LEAST_INTEGER))),
