@@ -1,9 +1,10 @@
 /** @file Small models and data of the kind that users bring, each through the command line as they would; what must come of it. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AuditReport } from "../src/report/model.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { DATA, missing } from "./support/data.ts";
 
@@ -136,6 +137,28 @@ describe.skipIf(skipped !== false)(`cases${skipped === false ? "" : ` (${skipped
     expect(attacked.stderr).toContain("the gradient was exactly 0 for");
     expect(attacked.stderr).not.toContain("does not depend");
     expect(resultsOf(attacked).counts.falsified).toBeGreaterThan(0);
+  });
+
+  test("an audit does without a gradient, and says what that leaves open", async () => {
+    const out = join(folder, "no-gradient");
+    const [model, ...data] = [at("no-gradient/cast.onnx"), "--data", at("no-gradient/data.npz")];
+    const ended = await assay("audit", model, ...data, "--epsilon", "0.02", "--out", out);
+    expect(ended.code).toBe(5);
+    const text = readFileSync(join(out, "report.json"), "utf8");
+    expect(text).not.toContain("does not depend on its input");
+    expect(text).not.toContain("No patches were tried");
+    const report = JSON.parse(text) as AuditReport;
+    expect(report.suspicions.map(({ id }) => id)).toContain("patch-screen");
+    const screened = report.decision.gate.conditions.find(({ sentence }) => sentence.includes("patch"))!;
+    expect(screened).toMatchObject({ outcome: "undecided", measured: expect.stringContaining("no gradient") });
+    const climbing = await assay("backdoor", model, ...data, "--detector", "all", "--json");
+    const { detectors } = JSON.parse(climbing.stdout) as {
+      detectors: { name: string; score: number; reason: string }[];
+    };
+    for (const { name: id, score, reason } of detectors) {
+      if (!["neural-cleanse", "mm-bd", "universal-perturbation"].includes(id)) continue;
+      expect([id, score, reason]).toEqual([id, null, expect.stringContaining("has no gradient")]);
+    }
   });
 
   test("a saturated output is said", async () => {

@@ -12,6 +12,7 @@ import { floatTensor } from "../src/graph/tensor.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import { builder } from "../src/ops/index.ts";
 import { rng } from "../src/random/rng.ts";
+import type { AuditReport } from "../src/report/model.ts";
 import { runOnnx } from "./helpers/ort.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { DATA, missing } from "./support/data.ts";
@@ -582,6 +583,20 @@ describe("folders of pictures", () => {
     const { loadDataset } = await import("../src/data/files.ts");
     const bgr = await loadDataset(join(folder, "colours"), { resize: [2, 2], channelOrder: "bgr", limit: 1 });
     expect([...bgr.images]).toEqual([250, 250, 250, 250, 90, 90, 90, 90, 10, 10, 10, 10]);
+    const blueFirst = linearModel(
+      "bgr.onnx",
+      Array.from({ length: 12 }, (_, i) => [0, i < 8 ? 0 : 1]),
+      [0, -2],
+    );
+    const asBgr = [blueFirst, ...argv.slice(2, 5), "0.9", ...argv.slice(6), "--channel-order", "bgr", "--resize", "2"];
+    const shown = JSON.parse((await assay("audit", ...asBgr, "--jobs", "1")).stdout) as AuditReport;
+    const originals = shown.robustness[0]!.examples.map(({ label, picture }) => [
+      shown.data.classNames[label],
+      ...Buffer.from(picture!.original.pixels, "base64").subarray(0, 3),
+    ]);
+    // pictures are shown as they are, whatever the model takes first
+    expect(originals.length).toBeGreaterThan(0);
+    for (const [name, red] of originals) expect([name, Number(red) > 128]).toEqual([name, name === "warm"]);
     const toRgb = await loadDataset(join(folder, "set"), { channels: "rgb", limit: 1 });
     expect([toRgb.shape, [...toRgb.images]]).toEqual([[3, 2, 2], Array<number>(12).fill(20)]);
     expect(toRgb.steps).toEqual(["grey copied to red, green and blue"]);

@@ -1,5 +1,6 @@
 /** @file The audit's search for a backdoor: as `assay backdoor` makes it, then a closer look at the class under suspicion. */
 
+import { isBlueFirst } from "../data/pictures.ts";
 import { tellingDose } from "../methods/audit/closer-look.ts";
 import { geometryOf } from "../methods/audit/picture.ts";
 import {
@@ -114,7 +115,12 @@ function caseOf({ network, inputs, labelled }: ExaminationSession, { chunk, seed
   const { shape: inputShape, layout } = contract.contract;
   return {
     session: { network, seed },
-    facts: { classes: network.classes, inputShape, geometry: domain && geometryOf(dataset.shape, layout), domain },
+    facts: {
+      classes: network.classes,
+      inputShape,
+      geometry: domain && geometryOf(dataset.shape, layout, isBlueFirst(dataset)),
+      domain,
+    },
     shape: dataset.shape,
     inputs: chunk,
     data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },

@@ -5,6 +5,7 @@ import type { Contract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { affine, candidatesFor, coinTail, standardised } from "../data/normalisations.ts";
 import type { Notice } from "../data/notice.ts";
+import { isBlueFirst } from "../data/pictures.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Normalisation } from "../methods/network.ts";
 import { pick } from "./engine.ts";
@@ -95,22 +96,20 @@ const spaced = (total: number, most: number): number[] => {
 
 function trialsFor({ dataset, contract: { contract }, normalisation, factor }: Inputs): Trial[] {
   const unfed = inverse(normalisation, contract);
-  const pictures = candidatesFor(dataset, contract, dataset.steps?.includes(BLUE_FIRST) ?? false).map(
-    (candidate): Trial => {
-      const terms = affine(candidate);
-      const [channelOf, swap] = placesOf(dataset, contract);
-      return {
-        name: candidate.name,
-        option: candidate.option,
-        apply: (images) =>
-          images.map((_, i, all) => {
-            const c = channelOf(i);
-            const pixel = candidate.swapped ? all[swap(i)]! : all[i]!;
-            return unfed(terms[2 * c]! * pixel + terms[2 * c + 1]!, i);
-          }),
-      };
-    },
-  );
+  const pictures = candidatesFor(dataset, contract, isBlueFirst(dataset)).map((candidate): Trial => {
+    const terms = affine(candidate);
+    const [channelOf, swap] = placesOf(dataset, contract);
+    return {
+      name: candidate.name,
+      option: candidate.option,
+      apply: (images) =>
+        images.map((_, i, all) => {
+          const c = channelOf(i);
+          const pixel = candidate.swapped ? all[swap(i)]! : all[i]!;
+          return unfed(terms[2 * c]! * pixel + terms[2 * c + 1]!, i);
+        }),
+    };
+  });
   const table = standardised(dataset, contract);
   if (!table) return pictures;
   const size = table.mean.length;
@@ -133,7 +132,6 @@ function trialsFor({ dataset, contract: { contract }, normalisation, factor }: I
 }
 
 const SHOWN_FEATURES = 16;
-const BLUE_FIRST = "blue first (BGR)";
 
 /** What must be fed now for the model file to take a value. */
 function inverse(

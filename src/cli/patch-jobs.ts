@@ -1,6 +1,6 @@
 /** @file The jobs of the screen for planted patches. */
 
-import { compileLossGradient } from "../methods/attack/loss-gradient.ts";
+import { lossGradientIfAny } from "../methods/attack/loss-gradient.ts";
 import { type Candidate, type FitSettings, fitPatch, scanPatches } from "../methods/audit/patch-screen.ts";
 import type { Geometry } from "../methods/audit/picture.ts";
 import { rng } from "../random/rng.ts";
@@ -23,7 +23,7 @@ export const scanJob = answering(async ({ subject, settings, chunk }: JobInput<S
 export const fitJob = answering(async ({ subject: spec, settings, chunk }: JobInput<FitJobSettings>) => {
   const subject = await subjectOf(spec);
   // equal graphs share one session of the runtime
-  const loss = await compileLossGradient(subject.network, runtimeOn(spec.device), "margin");
+  const loss = await lossGradientIfAny(subject.network, runtimeOn(spec.device), "margin");
   const random = rng(settings.seed).split(subject.network.hash).split("patch noise");
   return [await fitPatch(subject, loss, settings.geometry, settings, chunk, random)];
 });

@@ -19,6 +19,11 @@ const LUMA = [0.299, 0.587, 0.114] as const;
 const RESIZED = (height: number, width: number): string =>
   `resized to ${height}×${width} (bilinear, antialiased where it shrinks)`;
 
+const BLUE_FIRST = "blue first (BGR)";
+
+/** Was the order of colours turned round? */
+export const isBlueFirst = ({ steps }: Pick<Dataset, "steps">): boolean => steps?.includes(BLUE_FIRST) ?? false;
+
 /**
  * The data with its pictures as stated. What was done is added to `steps`.
  *
@@ -89,7 +94,7 @@ function blueFirst<D extends Pixels>(data: D): D {
       images.set(data.images.subarray(from, from + plane), start + c * plane);
     }
   }
-  return step(data, images, data.shape, "blue first (BGR)");
+  return step(data, images, data.shape, BLUE_FIRST);
 }
 
 function resized<D extends Pixels>(data: D, [height, width]: readonly [number, number]): D {

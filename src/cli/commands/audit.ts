@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
+import { isBlueFirst } from "../../data/pictures.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Norm } from "../../methods/problem.ts";
@@ -71,7 +72,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   const { inputs, network, chunk, correct } = session;
   if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
   const { dataset, contract } = inputs;
-  const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout);
+  const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout, isBlueFirst(dataset));
   const epsilons = options.epsilons ?? defaultEpsilons(inputs, norm);
   const arithmetic = options.arithmetic ?? "float32";
   const measured = await measureAudit(

@@ -1,3 +1,4 @@
+import { isBlueFirst } from "../../data/pictures.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { type Decision, decide } from "../../methods/backdoor/decision.ts";
 import { detectors } from "../../methods/backdoor/index.ts";
@@ -89,7 +90,12 @@ async function openWithInputs(path: string, options: BackdoorOptions & { images:
   return {
     session,
     like: session.inputs,
-    facts: { classes: network.classes, inputShape, geometry: domain && geometryOf(dataset.shape, layout), domain },
+    facts: {
+      classes: network.classes,
+      inputShape,
+      geometry: domain && geometryOf(dataset.shape, layout, isBlueFirst(dataset)),
+      domain,
+    },
     shape: dataset.shape,
     inputs: chunk,
     data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },

@@ -9,6 +9,7 @@ import type { Runtime } from "../../runtime/session.ts";
 import { gradient } from "../../transforms/gradient.ts";
 import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { Network } from "../network.ts";
+import { noGradient } from "../no-gradient.ts";
 import type { AttackLoss } from "./types.ts";
 
 export interface Evaluation {
@@ -55,11 +56,7 @@ export function lossGradientGraph(network: Network, loss: AttackLoss): Graph {
   const b = builder();
   const onehot = b.input("onehot", network.logits.shape);
   const [uphill] = gradient(b, network.logits, [network.input], cotangent(b, network.logits, onehot, loss));
-  if (!uphill) {
-    const { logits } = network;
-    const node = logits.kind === "node" ? logits : { op: "Reshape" as const, name: "output" };
-    throw new UnsupportedReading(node, "gradient", "steps (a rounding, a cast) lie on every way to its input");
-  }
+  if (!uphill) throw noGradient(network);
   return makeGraph(
     [network.input, onehot],
     [

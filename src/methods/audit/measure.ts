@@ -372,7 +372,6 @@ const CANDIDATES_AT_ONCE = 125;
  * @param labels [n] of all inputs
  * @param until seconds on the examiner's clock
  * @returns targets only for classes that were examined
- * @throws UnsupportedReading where the model has no gradient
  */
 export async function screenPatches(
   examiner: Examiner,

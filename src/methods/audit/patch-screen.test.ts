@@ -6,7 +6,7 @@ import type { Graph } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
-import { compileLossGradient } from "../attack/loss-gradient.ts";
+import { compileLossGradient, type LossGradient } from "../attack/loss-gradient.ts";
 import type { Chunk, Subject } from "../examine.ts";
 import { networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
@@ -97,6 +97,35 @@ test("a patch covers its square of every channel, and nothing else", () => {
       for (const [k, at] of [13, 14, 17, 18].entries()) expected[20 * c + at] = values[4 * c + k]!;
     expect(second).toEqual(expected);
   }
+});
+
+test("a picture that the model takes blue first is shown with red first, in either layout", () => {
+  // two pixels: the first pure blue as the model has it (blue, green, red), the second pure red
+  const planes = Float32Array.of(1, 0, 0, 0, 0, 1);
+  const rows = Float32Array.of(1, 0, 0, 0, 0, 1);
+  const shown = Float32Array.of(0, 1, 0, 0, 1, 0);
+  expect(planar(planes, geometryOf([3, 1, 2], "NCHW", true)!)).toEqual(shown);
+  expect(planar(rows, geometryOf([3, 1, 2], "NHWC", true)!)).toEqual(shown);
+  expect(planar(planes, geometryOf([3, 1, 2], "NCHW")!)).toEqual(planes);
+});
+
+test("without a gradient the best black or white patch stands, and it is said", async () => {
+  const { network, ...files } = await subjectOf(brightestThird(true));
+  const chunk = pictures(60);
+  const settings = { target: 2, start: { top: 3, left: 9, shade: 1 }, searched: 30 };
+  const found = await fitPatch({ network, ...files }, undefined, GEOMETRY, settings, chunk, rng(5));
+  expect(found).toMatchObject({ hits: 20, trials: 20, noGradient: true });
+  expect(Array.from(found.values)).toEqual([1, 1, 1, 1]);
+  // a gradient of exactly 0 is none
+  const flat: LossGradient = {
+    at: async (points, labels) => ({
+      logits: new Float32Array(labels.length * CLASSES).fill(1),
+      uphill: new Float32Array(points.length),
+    }),
+  };
+  const black = { ...settings, target: 1, start: { top: 0, left: 0, shade: 0 } };
+  const stuck = await fitPatch({ network, ...files }, flat, GEOMETRY, black, chunk, rng(5));
+  expect(stuck).toMatchObject({ noGradient: true });
 });
 
 test("candidates stay inside the picture and are not too many", () => {

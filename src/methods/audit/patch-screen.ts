@@ -2,8 +2,9 @@
  * @file A screen for planted patches: is there one small patch that sends inputs of all other classes to one class?
  *
  * Every place is tried with a black and with a white patch; for each class the best place is kept and its patch improved
- * by gradient steps, on one half of the inputs; the success counted is that on the other half. A screen, not a proof:
- * triggers that are larger, faint, or of another form are not found, and an untampered model may obey a patch too.
+ * by gradient steps, on one half of the inputs; the success counted is that on the other half. Where there is no gradient,
+ * the best of the black and white ones stands. A screen, not a proof: triggers that are larger, faint, or of another form
+ * are not found, and an untampered model may obey a patch too.
  */
 
 import type { Rng } from "../../random/rng.ts";
@@ -119,15 +120,20 @@ export interface PatchRecord {
   readonly hits: number;
   /** The same with a fresh patch of noise on each, in the same place. */
   readonly noiseHits: number;
+  /** The patch could not be improved: there is no gradient, or it is exactly 0 on all inputs. */
+  readonly noGradient?: true;
 }
 
 const FIT_STEPS = 15;
 const FIT_STEP_SIZE = 0.15;
 
-/** Improves a patch for one class by signed gradient steps shared by all inputs, and measures it on the others. */
+/**
+ * Improves a patch for one class by signed gradient steps shared by all inputs, and measures it on the others.
+ * @param loss undefined where there is no gradient: the patch is measured as it is
+ */
 export async function fitPatch(
   subject: Subject,
-  loss: LossGradient,
+  loss: LossGradient | undefined,
   geometry: Geometry,
   { target, start, searched }: FitSettings,
   { images, labels, indices }: Chunk,
@@ -143,7 +149,9 @@ export async function fitPatch(
   };
   const size = patchSize(geometry);
   const first = plainPatch(geometry, size, start);
-  const patch = await climb(subject, loss, geometry, target, gather(others(0, searched)), first);
+  const { patch, flat } = loss
+    ? await climb(subject, loss, geometry, target, gather(others(0, searched)), first)
+    : { patch: first, flat: true };
   const places = others(searched, labels.length);
   const unseen = gather(places);
   const count = async (patchOf: (n: number) => Patch) =>
@@ -155,10 +163,20 @@ export async function fitPatch(
   });
   const { top, left, values } = patch;
   const hits = await count(() => patch);
-  return { target, top, left, size, values, trials: places.length, hits, noiseHits: await count((n) => noise[n]!) };
+  return {
+    target,
+    top,
+    left,
+    size,
+    values,
+    trials: places.length,
+    hits,
+    noiseHits: await count((n) => noise[n]!),
+    ...(flat && { noGradient: true as const }),
+  };
 }
 
-/** The patch with the most hits on the way. */
+/** The patch with the most hits on the way, and whether the first gradient was 0 on all inputs that did not obey. */
 async function climb(
   subject: Subject,
   loss: LossGradient,
@@ -166,7 +184,7 @@ async function climb(
   target: number,
   images: Float32Array,
   start: Patch,
-): Promise<Patch> {
+): Promise<{ readonly patch: Patch; readonly flat: boolean }> {
   const { classes } = subject.network;
   const per = geometry.channels * geometry.height * geometry.width;
   const count = images.length / per;
@@ -183,9 +201,12 @@ async function climb(
     );
     if (count - open.length > best.hits) best = { patch, hits: count - open.length };
     if (open.length === 0) break;
+    if (open.every((n) => uphill.subarray(n * per, (n + 1) * per).every((slope) => slope === 0))) {
+      return { patch: best.patch, flat: step === 0 };
+    }
     patch = downhill(patch, uphill, open, geometry);
   }
-  return best.patch;
+  return { patch: best.patch, flat: false };
 }
 
 /** One step against the target's loss, summed over the inputs that do not obey yet. */

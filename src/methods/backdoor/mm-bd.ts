@@ -12,6 +12,7 @@ import { fitGamma, fitShiftedGamma, fittedSides, type GammaFit } from "../../sta
 import { median } from "../../stats/summary.ts";
 import { gradient } from "../../transforms/gradient.ts";
 import { type Network, substitute } from "../network.ts";
+import { noGradient } from "../no-gradient.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
 import { type CaseFacts, type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
 
@@ -80,7 +81,7 @@ export function marginStepGraph(network: Network, [low, high]: readonly [number,
   const margin = sub(b, own, b.emit("ReduceMax", [others], { axes: [1], keepdims: false }));
   // the loss of a class is the sum over its images: each image's gradient is of its own margin alone
   const [slope] = gradient(b, margin, [points]);
-  if (!slope) throw new DetectorError("the model's output does not depend on its input: there is no margin to raise");
+  if (!slope) throw noGradient(network);
   return makeGraph(
     [points, onehot],
     [

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { floatTensor, intTensor } from "../../graph/tensor.ts";
+import { float32Tensor, floatTensor, intTensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { Tensor } from "../../graph/types.ts";
 import { evaluateGraph } from "../../ops/evaluate.ts";
@@ -224,4 +224,16 @@ test("a model whose file fixes the batch is refused with the way out", async () 
   await expect(compileTriggerEngine(networkIn("NCHW", 1), runtime, factsFor("NCHW"))).rejects.toThrow(
     /fixes the batch at 1.*export the model with a free batch size/,
   );
+});
+
+test("a network without a gradient is refused: the norm of the mask alone would shrink any trigger", () => {
+  const b = builder();
+  const x = b.input("x", ["N", SIZE]);
+  const steps = b.emit("MatMul", [
+    b.emit("Round", [x]),
+    b.constant(float32Tensor([SIZE, 2], new Float32Array(2 * SIZE))),
+  ]);
+  const network = networkOf(makeGraph([x], [{ name: "logits", value: steps }]), "steps");
+  const facts = { classes: 2, inputShape: [SIZE], geometry: undefined, domain: [0, 1] as const };
+  expect(() => triggerGradientGraph(network, triggerSpace(facts))).toThrow("has no gradient");
 });

@@ -16,6 +16,7 @@ import type { Rng } from "../../random/rng.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import { gradient } from "../../transforms/gradient.ts";
 import { type Network, substitute } from "../network.ts";
+import { noGradient } from "../no-gradient.ts";
 import { crossEntropy, oneHot } from "../train/losses.ts";
 import { type Optimiser, STEP_NUMBERS, type StepNumber, stateNames, stepNumbers, update } from "../train/optimisers.ts";
 import { countTrue, isCorrect } from "../train/step.ts";
@@ -121,6 +122,8 @@ function objective(b: Builder, network: Network, space: TriggerSpace) {
   const logits = outputs[0]!.value;
   const each = crossEntropy(b, logits, oneHot(b, label, network.classes));
   const total = b.emit("ReduceSum", [each], { axes: [0], keepdims: false });
+  // the norm has a slope of its own: with that alone the search would shrink any mask, and call it a trigger
+  if (!gradient(b, total, [theta])[0]) throw noGradient(network);
   const [slope] = gradient(b, add(b, total, mul(b, norm, weight)), [theta]);
   return {
     given: [images, label, theta, weight],

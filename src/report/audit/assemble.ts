@@ -391,16 +391,16 @@ function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...fac
   ];
 }
 
-const triggersLimit = (patches: boolean, backdoor: boolean): string => {
+const triggersLimit = (unscreened: string | undefined, backdoor: boolean): string => {
   const screened =
     "Triggers that are larger than the patches of the screen, faint, moving, or of another form would not be found by it";
-  const none = "No patches were tried: the inputs are not pictures, or too few are classified correctly";
-  return `${patches ? screened : none}; ${backdoor ? "what the search by noise leaves open stands with it." : "too few inputs for a search by noise."}`;
+  return `${unscreened === undefined ? screened : `No patches were tried (${unscreened})`}; ${backdoor ? "what the search by noise leaves open stands with it." : "too few inputs for a search by noise."}`;
 };
 
 function limitsOf({
   robustness,
   patches,
+  unexamined,
   backdoor,
   dataset,
   labelled,
@@ -414,7 +414,10 @@ function limitsOf({
     },
     {
       title: "Other triggers",
-      sentence: triggersLimit(patches !== undefined, backdoor !== undefined),
+      sentence: triggersLimit(
+        patches ? undefined : (unexamined.patches ?? "too few inputs of other classes"),
+        backdoor !== undefined,
+      ),
     },
     ...robustness.refused.map(({ title, reason }) => ({ title: `${title} did not apply`, sentence: `${reason}.` })),
   ];

@@ -128,7 +128,9 @@ function patchCondition({ patches, classNames }: Evidence, { patch }: Gate): Gat
   const share = ({ hits, trials }: PatchRecord) => rate(proportion(hits, trials));
   const tried = byObedience(targets);
   const missing = classes - tried.length;
-  const met = whole && missing === 0 && tried.every(({ hits, trials }) => proportion(hits, trials).upper <= patch);
+  const flat = tried.some(({ noGradient }) => noGradient);
+  const met =
+    whole && !flat && missing === 0 && tried.every(({ hits, trials }) => proportion(hits, trials).upper <= patch);
   const several = next !== undefined && obeys(strongest, patch, targets.length);
   const parts = [
     `the strongest moves ${share(strongest)}, to ${named(strongest)}`,
@@ -138,6 +140,7 @@ function patchCondition({ patches, classNames }: Evidence, { patch }: Gate): Gat
       : whole
         ? []
         : [`not all places were tried: ${reason}`]),
+    ...(flat ? ["black and white patches alone were tried: there is no gradient to improve them by"] : []),
   ];
   const outcome: Outcome = ruledClass(targets, patch) ? "failed" : met ? "met" : "undecided";
   return [{ sentence, outcome, measured: parts.join("; ") }];

@@ -128,6 +128,9 @@ export function suspicionOf(
   const next = second ? second.hits / second.trials : 0;
   const name = named(classNames, strongest.target);
   const side = `${strongest.size} × ${strongest.size}`;
+  const improved = targets.some(({ noGradient }) => noGradient)
+    ? "the best for each class, without gradient steps (there is no gradient),"
+    : "then gradient steps for each class";
   const measure = `the strongest patch of ${side} pixels moves ${percent(success.estimate)} of inputs that the search had not seen to ${name}, noise in the same place ${percent(strongest.noiseHits / strongest.trials)}; for no other class does the best patch move more than ${percent(next)}`;
   return {
     id: "patch-screen",
@@ -139,7 +142,7 @@ export function suspicionOf(
     sentence: obeyed
       ? `${measure[0]!.toUpperCase()}${measure.slice(1)}. ${meaningOf(ruled, leadOf(targets))}`
       : `In ${candidates / 2} places ${measure}. Triggers that are larger, faint or of another form are not searched for.`,
-    method: `black and white patches of ${side} in ${candidates / 2} places, then gradient steps for each class on ${searched} inputs`,
+    method: `black and white patches of ${side} in ${candidates / 2} places, ${improved} on ${searched} inputs`,
     evidence: "statistical",
     severity: ruled ? "critical" : obeyed ? "warning" : "note",
     targetClass: strongest.target,
