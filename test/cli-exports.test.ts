@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { subjectHash } from "../src/cli/subject.ts";
+import { writeNpy } from "../src/formats/npy.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
 import { loadModel } from "../src/runtime/node-model.ts";
 import { floats, info, modelFile, node } from "./helpers/onnx-seeds.ts";
@@ -65,6 +66,35 @@ describe("several outputs", () => {
     );
     expect(new Set(hashes).size).toBe(2);
   });
+});
+
+test("another input is given a value, by number or by file, and results say so", async () => {
+  const model = save(
+    "gated.onnx",
+    modelFile({
+      node: [node("Mul", ["x", "gate"], ["gated"]), node("MatMul", ["gated", "W"], ["q"])],
+      initializer: [floats("W", [2, 2], [1, 0, 0, 1])],
+      input: [info("x", ["N", 2]), info("gate", ["N", 2])],
+      output: [info("q", ["N", 2])],
+    }),
+  );
+  const rows = save("gated.csv", new TextEncoder().encode("3,1\n1,4\n"));
+  const argv = ["certify", model, "--data", rows, "--epsilon", "0.4", "--epsilon-unit", "raw", "--json"];
+  const asked = await assay(...argv);
+  expect([asked.code, asked.stderr]).toEqual([3, expect.stringContaining('"gate" [N,2] float; say with --input NAME')]);
+  expect(asked.stderr).toContain("--bind NAME=VALUE");
+  const gate = save("gate.npy", writeNpy({ dtype: "f8", shape: [1, 2], data: Float64Array.of(1, 3) }));
+  // the margin of [3, 1] is 3 − 1 − 0.8 with the gate at 1; with [1, 3] it is 3 − 3 = 0: the other class has it
+  const open = JSON.parse((await assay(...argv, "--bind", "gate=1")).stdout);
+  expect(open).toMatchObject({ model: { bound: { gate: 1 } }, counts: { certified: 2 } });
+  expect(open.results[0].margin).toBeCloseTo(1.2, 4);
+  const run = await assay(...argv, "--bind", `gate=${gate}`);
+  const shut = JSON.parse(run.stdout);
+  expect(shut.counts).toMatchObject({ certified: 1 });
+  expect(shut.results[1].margin).toBeCloseTo(12 - 1 - 4 * 0.4, 3);
+  expect(run.stderr).toContain('input "gate" is fixed, as stated: an array of [1,2]');
+  expect((await assay(...argv, "--bind", "gate=nothing.npy")).stderr).toContain("is no number and cannot be read");
+  expect((await assay(...argv, "--bind", "gate")).stderr).toContain("--bind needs NAME=VALUE");
 });
 
 test("inspect says which sizes are open, and what settles them", async () => {

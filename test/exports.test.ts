@@ -91,9 +91,9 @@ interface Read {
 }
 
 async function read(bytes: Uint8Array, choice: Choice = {}, count = 5): Promise<Read> {
-  const { graph, half } = importOnnx(bytes, { classifier: choice, fileName: "m.onnx" });
+  const { graph, half, bound } = importOnnx(bytes, { classifier: choice, fileName: "m.onnx" });
   const network = { ...networkOf(graph, "test"), ...(half !== undefined && { half }) };
-  const original = originalOf(await openModel(bytes), network);
+  const original = originalOf(await openModel(bytes), network, undefined, bound);
   const size = original.shape.reduce((a, b) => a * b, 1);
   const whole = /^u?int/.test(original.file.element);
   const half16 = original.file.element === "float16";
@@ -669,7 +669,7 @@ describe("which output and input", () => {
     ] as const) {
       const scores = await read(several(outputs), { output: "q" });
       expect(scores.original.file.output).toBe("q");
-      expect(scores.original.file.idle.map(({ name }) => name)).toEqual(["unused"]);
+      expect(scores.original.file.others.map(({ name }) => name)).toEqual(["unused"]);
       expectSame(scores);
       const value = await read(several(outputs), { output: "value" });
       expect(value.original.file).toMatchObject({ output: "value", answer: "logit" });
@@ -694,9 +694,62 @@ describe("which output and input", () => {
       /from 2 inputs: "x" \[N,1,6,6\] float, "mask" .* --input NAME/,
     );
     expect(() => importOnnx(two, { classifier: { input: "x" } })).toThrow(
-      /also needs "mask" .* fix the others as initializers/,
+      /also needs "mask" .* give each of the others a value with --bind/,
     );
     expect(() => importOnnx(two, { classifier: { input: "y" } })).toThrow(/has no input "y"; its inputs are/);
+  });
+});
+
+describe("inputs that are given a value", () => {
+  const all = file({
+    node: [
+      node("Add", ["x", "mask"], ["masked"]),
+      node("Flatten", ["masked"], ["flat"]),
+      node("Dropout", ["flat", "ratio", "training"], ["dropped"]),
+      node("Slice", ["dropped", "from", "length", "axes"], ["part"]),
+      node("MatMul", ["part", "V"], ["sums"]),
+      node("Mul", ["sums", "ratio"], ["scaled"]),
+      node("Where", ["open", "scaled", "far"], ["q"]),
+    ],
+    initializer: [floats("V", [20, 3], weights("V", 60)), ints("from", [0]), ints("axes", [1]), scalar("far", -9)],
+    input: [
+      info("x", NCHW),
+      info("mask", NCHW),
+      info("ratio", []),
+      info("training", [], DATA_TYPE.BOOL),
+      info("length", [1], DATA_TYPE.INT64),
+      info("open", ["N", 3], DATA_TYPE.BOOL),
+    ],
+    output: [info("q", ["N", 3])],
+  });
+  const mask = { shape: [1, 1, 6, 6], data: weights("mask", 36) };
+  const open = { shape: [1, 3], data: [1, 0, 1] };
+  const bound = { mask, ratio: 0.7, training: 0, length: 20, open };
+
+  test("are constants of the graph, and the file is run with them, whatever their type and the batch", async () => {
+    const answers = await read(all, { bound });
+    expectSame(answers);
+    // the second class is masked out
+    expect(answers.file.filter((_, i) => i % 3 === 1)).toEqual(new Float32Array(5).fill(-9));
+    const other = await read(all, { bound: { ...bound, ratio: 0.35, mask: 0.25 } });
+    expectSame(other);
+    const same = await read(all, { bound: { ...bound, mask: 0.25 } });
+    // by hand: half the factor, half the scores
+    for (const [i, value] of other.file.entries()) if (i % 3 !== 1) expect(2 * value).toBeCloseTo(same.file[i]!, 4);
+  });
+
+  test("what does not fit is said in one line, with the inputs", () => {
+    const refused = (more: Record<string, unknown>, expected: RegExp) =>
+      expect(() => importOnnx(all, { classifier: { bound: { ...bound, ...more } as never } })).toThrow(expected);
+    refused({ nothing: 1 }, /has no input "nothing" to bind; its inputs are "x" \[N,1,6,6\] float, "mask"/);
+    refused({ mask: { shape: [2, 2], data: [1, 2, 3, 4] } }, /"mask" \[N,1,6,6\] float, which an array of \[2,2\]/);
+    refused({ training: 0.5 }, /cannot take 0.5 for its input "training" \[\] bool/);
+    refused({ length: 2 ** 40 }, /cannot take 1099511627776 for its input "length"/);
+    refused({ x: 0 }, /depends on no input/);
+    const { ratio: _, ...others } = bound;
+    expect(() => importOnnx(all, { classifier: { bound: others } })).toThrow(
+      /from 2 inputs: "x" \[N,1,6,6\] float, "ratio" \[\] float; .* --bind NAME=VALUE/,
+    );
   });
 });
 

@@ -1,10 +1,13 @@
 /** @file Reads the model that a verb is given: which output and input it is about, and sizes that only the data settles. */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { StatedContract } from "../data/contract.ts";
+import { FormatError } from "../formats/error.ts";
+import { readNpy } from "../formats/npy.ts";
+import type { Bound } from "../formats/onnx/bind.ts";
 import type { Choice } from "../formats/onnx/choose.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
-import { unsupportedInput, usage } from "./errors.ts";
+import { systemReason, unsupportedInput, usage } from "./errors.ts";
 import type { Options } from "./options.ts";
 import type { InputOptions } from "./subject.ts";
 
@@ -13,23 +16,39 @@ export function checkModelFile(path: string): void {
 }
 
 /** What the options say of the model file. */
-export const choiceOf = ({ output, input }: Options<"output" | "input">): Choice => ({
+export const choiceOf = ({ output, input, bind }: Options<ModelKey>): Choice => ({
   ...(output !== undefined && { output }),
   ...(input !== undefined && { input }),
+  ...(bind && { bound: Object.fromEntries(bind.map(boundBy)) }),
 });
+
+type ModelKey = "output" | "input" | "bind";
+
+/** @throws CliError (usage) for what is neither a number nor a readable .npy file */
+function boundBy(stated: string): [name: string, value: Bound[string]] {
+  const at = stated.indexOf("=");
+  const [name, value] = [stated.slice(0, at), stated.slice(at + 1)];
+  if (value === "true" || value === "false") return [name, value === "true" ? 1 : 0];
+  const number = Number(value);
+  if (value.trim() !== "" && Number.isFinite(number)) return [name, number];
+  try {
+    const { shape, data } = readNpy(readFileSync(value));
+    return [name, { shape, data: Array.from(data as ArrayLike<number | bigint>, Number) }];
+  } catch (error) {
+    const reason = error instanceof FormatError ? error.message : systemReason(error);
+    throw usage(`--bind ${stated}: "${value}" is no number and cannot be read as a .npy file (${reason})`);
+  }
+}
 
 /** The data that is to be examined, where there is any: it settles what the file leaves open. */
 export type DataOptions = Pick<InputOptions, "data" | "labels" | "reading"> & { readonly stated: StatedContract };
 
 /** @throws CliError (usage), and what reading a model can throw */
-export async function readModel(
-  path: string,
-  options: Options<"output" | "input">,
-  data?: DataOptions,
-): Promise<LoadedModel> {
+export async function readModel(path: string, options: Options<ModelKey>, data?: DataOptions): Promise<LoadedModel> {
   checkModelFile(path);
   const { loadModel, loadOutline } = await import("../runtime/node-model.ts");
-  const { describePort, leavesSizes } = await import("../formats/onnx/choose.ts");
+  const { describePort } = await import("../formats/onnx/bind.ts");
+  const { leavesSizes } = await import("../formats/onnx/choose.ts");
   const choice = choiceOf(options);
   const { input } = await loadOutline(path, choice);
   if (!leavesSizes(input)) return loadModel(path, { classifier: choice });

@@ -162,6 +162,15 @@ export const OPTIONS = {
     schema: z.string().min(1, "must name an input"),
     default: "the only one that the scores depend on",
   }),
+  bind: define({
+    flag: "--bind <name=value>",
+    help: "a value for another input that the scores depend on: a number for all its elements, or a .npy file; repeat for several",
+    schema: z
+      .union([z.string(), z.array(z.string())])
+      .transform((raw) => [raw].flat())
+      .pipe(z.array(z.string().regex(/^[^=]+=./, "needs NAME=VALUE"))),
+    repeatable: true,
+  }),
   data: define({
     flag: "--data <source>",
     help: "inputs: a file or folder (IDX, CIFAR, NPY, NPZ, CSV, PNG, JPEG), or bundled digits (mnist, mnist:train, mnist:all)",

@@ -3,6 +3,7 @@
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
 import type { Notice } from "../data/notice.ts";
+import type { Bound } from "../formats/onnx/bind.ts";
 import type { AttackRecord } from "../methods/examine.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
 import type { UnknownReason } from "../methods/verify/types.ts";
@@ -79,7 +80,8 @@ export interface NamedResult extends InputResult {
 export interface ResultFile {
   readonly tool: string;
   readonly version: string;
-  readonly model: { readonly path: string; readonly sha256: string };
+  /** `bound`: the values that its other inputs were given. */
+  readonly model: { readonly path: string; readonly sha256: string; readonly bound?: Bound };
   readonly method: string;
   readonly norm: Norm;
   readonly epsilon: number;
@@ -116,6 +118,7 @@ export function resultFile(
   run: {
     readonly path: string;
     readonly sha256: string;
+    readonly bound?: Bound | undefined;
     readonly method: string;
     readonly seed: number;
     readonly inputs: Inputs;
@@ -133,7 +136,7 @@ export function resultFile(
   return {
     tool: TOOL,
     version: VERSION,
-    model: { path: run.path, sha256: run.sha256 },
+    model: { path: run.path, sha256: run.sha256, ...(run.bound && { bound: run.bound }) },
     method: run.method,
     norm: threat.norm,
     epsilon: threat.epsilon,

@@ -19,6 +19,7 @@ import type { Io } from "./verbs.ts";
 export type SessionOptions = Options<
   | "output"
   | "input"
+  | "bind"
   | "data"
   | "labels"
   | "limit"

@@ -6,6 +6,7 @@ import type { ClassNaming } from "../data/classes.ts";
 import type { Contract, InferredContract, StatedContract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
+import { boundText } from "../formats/onnx/bind.ts";
 import type { Choice } from "../formats/onnx/choose.ts";
 import type { Chunk, Subject } from "../methods/examine.ts";
 import { type Network, type Normalisation, networkOf } from "../methods/network.ts";
@@ -131,7 +132,7 @@ export async function loadInputs(model: LoadedModel, options: InputOptions): Pro
   const size = order.length;
   const plainly = normalisationOf(terms, dataset.shape, input.shape.length);
   return {
-    dataset: { ...dataset, notes: [...dataset.notes, ...unit.notes] },
+    dataset: { ...dataset, notes: [...dataset.notes, ...unit.notes, ...boundText(model.choice.bound ?? {})] },
     contract,
     unit,
     factor,
@@ -254,7 +255,7 @@ export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Prom
   const externalData = model.external.map(({ path }) => ({ path, bytes: read(path) }));
   const open = (bytes: Uint8Array) => openModel(bytes, { name: basename(spec.path), externalData });
   const session = await open(model.bytes);
-  const original = originalOf(session, network, spec.normalisation ?? undefined);
+  const original = originalOf(session, network, spec.normalisation ?? undefined, model.bound);
   const runtime = cpuRuntime();
   const file = { bytes: model.bytes, readExternal: read, open, choice: spec.choice };
   const agreement = agreementOf(network, original, runtime, (pixels) =>

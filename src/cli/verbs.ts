@@ -47,7 +47,7 @@ const CONTRACT = [
   "force",
 ] as const satisfies readonly OptionKey[];
 const RUN = ["seed", "timeout", "jobs", "memory", "device", "resume"] as const satisfies readonly OptionKey[];
-const MODEL = ["output", "input"] as const satisfies readonly OptionKey[];
+const MODEL = ["output", "input", "bind"] as const satisfies readonly OptionKey[];
 const OUTPUT = ["json", "out", "config"] as const satisfies readonly OptionKey[];
 const CLIMB = ["restarts", "steps", "loss"] as const satisfies readonly OptionKey[];
 

@@ -4,6 +4,7 @@
  */
 
 import { fromHalf, roundEven, toHalf } from "../formats/float16.ts";
+import type { Tensor } from "../graph/types.ts";
 import { fitOf, MEMORY_BUDGET } from "../runtime/memory.ts";
 import type { Element, Port, Session } from "../runtime/session.ts";
 import type { AnswerForm } from "./answer.ts";
@@ -22,8 +23,10 @@ export interface FileInterface {
    */
   readonly batch: "any" | "none" | number;
   readonly answer: AnswerForm;
-  /** Inputs that the answer does not depend on, but that must be there: they are fed zeros. */
-  readonly idle: readonly Port[];
+  /** All other inputs. Those that the answer does not depend on must be there too: they are fed zeros. */
+  readonly others: readonly Port[];
+  /** Those that were given a value; of length 1 along an open batch axis. */
+  readonly bound: ReadonlyMap<string, Tensor>;
 }
 
 /** The model file, and what is done to pixels before they go in. */
@@ -40,16 +43,25 @@ export interface Original {
 
 const MAX_BATCH = 256;
 
-export const originalOf = (session: Session, network: Network, normalisation?: Normalisation): Original => ({
+export const originalOf = (
+  session: Session,
+  network: Network,
+  normalisation?: Normalisation,
+  bound: FileInterface["bound"] = new Map(),
+): Original => ({
   session,
   atOnce: Math.max(1, Math.min(MAX_BATCH, fitOf(network.graph, MEMORY_BUDGET).atOnce)),
-  file: interfaceOf(session, network),
+  file: interfaceOf(session, network, bound),
   normalisation,
   shape: network.input.shape.slice(1) as readonly number[],
   classes: network.classes,
 });
 
-function interfaceOf({ inputs, outputs }: Session, { input, output, answer }: Network): FileInterface {
+function interfaceOf(
+  { inputs, outputs }: Session,
+  { input, output, answer }: Network,
+  bound: FileInterface["bound"],
+): FileInterface {
   // a graph that was made here may name its ends otherwise than its file
   const port = inputs.find(({ name }) => name === input.name) ?? inputs[0]!;
   const result = outputs.find(({ name }) => name === output) ?? outputs[0]!;
@@ -62,7 +74,8 @@ function interfaceOf({ inputs, outputs }: Session, { input, output, answer }: Ne
     element: port.element ?? "float32",
     batch,
     answer,
-    idle: inputs.filter((other) => other !== port),
+    others: inputs.filter((other) => other !== port),
+    bound,
   };
 }
 
@@ -121,8 +134,11 @@ async function runOnce({ session, file, shape }: Original, values: Float32Array,
     shape: file.batch === "none" ? shape : [rows, ...shape],
     data: port.dtype === "float" ? filled(values, n, rows) : Int32Array.from(filled(values, n, rows)),
   };
-  const idle = file.idle.map((other) => [other.name, zeros(other, rows)] as const);
-  return session.run({ ...Object.fromEntries(idle), [file.input]: feed });
+  const others = file.others.map((other) => {
+    const value = file.bound.get(other.name);
+    return [other.name, value ? repeated(value, other, rows) : zeros(other, rows)] as const;
+  });
+  return session.run({ ...Object.fromEntries(others), [file.input]: feed });
 }
 
 /** Every output of a session of the file to one input, as it comes, by name. A fixed batch is filled up with copies of it. */
@@ -137,6 +153,15 @@ function filled(values: Float32Array, n: number, rows: number): Float32Array {
   for (let row = 0; row < rows; row++)
     all.set(values.subarray(Math.min(row, n - 1) * size).subarray(0, size), row * size);
   return all;
+}
+
+/** The same value for every input of a batch, where the port's first axis is open and the value has one of length 1. */
+function repeated(value: Tensor, port: Port, rows: number): Tensor {
+  if (rows === 1 || value.shape[0] !== 1 || typeof port.shape[0] === "number") return value;
+  const data = value.data.constructor as new (length: number) => Float32Array;
+  const all = new data(rows * value.data.length);
+  for (let row = 0; row < rows; row++) all.set(value.data as Float32Array, row * value.data.length);
+  return { ...value, shape: [rows, ...value.shape.slice(1)], data: all } as Tensor;
 }
 
 function zeros({ dtype, shape }: Port, rows: number) {

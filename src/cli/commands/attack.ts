@@ -79,6 +79,7 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
     {
       path,
       sha256: session.model.sha256,
+      bound: session.model.choice.bound,
       method: chosen.map(({ id }) => id).join("+"),
       seed: session.seed,
       inputs: session.inputs,

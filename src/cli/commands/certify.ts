@@ -72,6 +72,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
     {
       path,
       sha256: session.model.sha256,
+      bound: session.model.choice.bound,
       method: verifiers.map(({ id }) => id).join("+"),
       seed: session.seed,
       inputs: session.inputs,

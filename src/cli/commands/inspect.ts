@@ -1,4 +1,5 @@
-import { type Choice, describePort, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
+import { describePort } from "../../formats/onnx/bind.ts";
+import { type Choice, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
 import { UnsupportedError } from "../../formats/onnx/error.ts";
 import type { Declared, Ports } from "../../formats/onnx/import.ts";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";

@@ -1,5 +1,6 @@
 /** @file Which of a file's inputs and outputs an examination is about, and which sizes it leaves to the data. */
 
+import { type Bound, describePort } from "./bind.ts";
 import { UnsupportedError } from "./error.ts";
 import type { Declared, ModelSource, Ports } from "./model.ts";
 
@@ -11,11 +12,9 @@ export interface Choice {
   readonly input?: string;
   /** One input's sizes, without the batch axis, where the file leaves them open. */
   readonly sizes?: readonly number[];
+  /** Inputs that are given a value. */
+  readonly bound?: Bound;
 }
-
-/** `"x" [N,3,32,32] float`. */
-export const describePort = ({ name, shape, elementType, map }: Declared): string =>
-  `"${name}" [${shape?.map((dim) => dim ?? "?") ?? "any shape"}] ${elementType}${map === undefined ? "" : ` of the map "${map}"`}`;
 
 const list = (ports: readonly Declared[]): string => ports.map(describePort).join(", ");
 
@@ -41,8 +40,8 @@ export function chooseOutput({ outputs }: Ports, { output }: Choice): string {
  * The one input that the output depends on.
  * @throws UnsupportedError that lists them where there are several, or the named one is not among them
  */
-export function chooseInput({ inputs, body }: ModelSource, { input }: Choice): Declared {
-  const needed = inputs.filter(({ name }) => body.needed.has(name));
+export function chooseInput({ inputs, body }: ModelSource, { input, bound = {} }: Choice): Declared {
+  const needed = inputs.filter(({ name }) => body.needed.has(name) && !Object.hasOwn(bound, name));
   const [only, ...more] = needed;
   if (input !== undefined && !inputs.some(({ name }) => name === input))
     throw new UnsupportedError(`has no input "${input}"; its inputs are ${list(inputs)}`);
@@ -55,10 +54,12 @@ export function chooseInput({ inputs, body }: ModelSource, { input }: Choice): D
   const others = needed.filter(({ name }) => name !== (input ?? needed[0]!.name));
   throw new UnsupportedError(
     input === undefined
-      ? `computes its answer from ${needed.length} inputs: ${list(needed)}; say with --input NAME which takes the data, and fix the others as initializers of the file`
-      : `also needs ${list(others)}; only one input can be examined: fix the others as initializers of the file`,
+      ? `computes its answer from ${needed.length} inputs: ${list(needed)}; say with --input NAME which takes the data, and ${WAY_OUT}`
+      : `also needs ${list(others)}; only one input can be examined: ${WAY_OUT}`,
   );
 }
+
+const WAY_OUT = "give each of the others a value with --bind NAME=VALUE (a number, or a .npy file)";
 
 /** Axes of an input that the data must settle: open, and not the first. */
 export const openAxes = ({ shape }: Declared): number[] =>

@@ -3,6 +3,7 @@
 import { isBatched } from "../../graph/dims.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { Dim, Graph, InputValue, Shape, Tensor, Value } from "../../graph/types.ts";
+import { boundTensors } from "./bind.ts";
 import type { NodeSource } from "./body.ts";
 import { type Choice, chooseInput, chooseOutput, withSizes } from "./choose.ts";
 import { Conversion, guard, Scope } from "./conversion.ts";
@@ -63,6 +64,8 @@ export interface OnnxModel {
    * than the graph, which does not. Undefined where none does.
    */
   readonly half?: string;
+  /** Inputs that were given a value, as the file is to be fed with them. */
+  readonly bound: ReadonlyMap<string, Tensor>;
   /** In the file's order; only where it was asked for. */
   readonly trace?: readonly TraceStep[];
 }
@@ -77,7 +80,8 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
     const source = classifier ? readClassifier(bytes, classifier) : readModel(bytes);
     checkOps(source);
     const external = readExternal && externalData(readExternal);
-    const tensors = readTensors(source, bind, external);
+    const bound = boundTensors(source, classifier?.bound ?? {});
+    const tensors = readTensors(source, new Map([...bind, ...bound]), external);
     const { graph, warnings, steps, half } = convert(source, tensors, batch, external);
     const { opset, irVersion, producer, inputs, outputs, body } = source;
     const all = [...warnings, ...source.maps.map(mapRemark)];
@@ -94,6 +98,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
       warnings: all,
       ...(named && { classNames: named.keys }),
       ...(half && { half }),
+      bound,
     };
     return trace ? { ...model, trace: steps } : model;
   });
@@ -155,9 +160,14 @@ interface Tensors {
   readonly types: ReadonlyMap<string, number | undefined>;
 }
 
-function readTensors({ body }: ModelSource, bind: ImportOptions["bind"], external: ExternalData | undefined): Tensors {
+function readTensors(
+  { body, inputs }: ModelSource,
+  bind: ImportOptions["bind"],
+  external: ExternalData | undefined,
+): Tensors {
   const values = new Map(bind);
   const types = new Map<string, number | undefined>();
+  for (const { name, elementType } of inputs) if (values.has(name)) types.set(name, toldApart(dataTypeOf(elementType)));
   for (const [name, proto] of body.initializers) {
     if (!body.needed.has(name)) continue;
     values.set(name, readTensor(proto, name, external));
