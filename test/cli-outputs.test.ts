@@ -10,7 +10,7 @@ import { readNpz, writeNpz } from "../src/formats/npz.ts";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { rng } from "../src/random/rng.ts";
 import type { AuditReport } from "../src/report/model.ts";
-import { assay, ended, spawnAssay } from "./support/cli.ts";
+import { assay, ended, PROGRAM, spawnAssay } from "./support/cli.ts";
 import { denseNet } from "./support/nets.ts";
 
 const MLP = resolve("zoo/mnist-mlp.onnx");
@@ -204,8 +204,6 @@ test("nothing leaves the machine: audit, certify and train touch no network and 
   );
   const trap = join(folder, "trap.mjs");
   writeFileSync(trap, TRAP);
-  const loader = resolve(home, "node_modules/tsx/dist/loader.mjs");
-  const program = resolve(home, "test/support/assay.ts");
   // in a network of its own where that is allowed
   const apart = spawnSync("unshare", ["-rn", "true"]).status === 0 ? ["unshare", "-rn"] : [];
   const traced = spawnSync("strace", ["-V"]).status === 0;
@@ -217,7 +215,7 @@ test("nothing leaves the machine: audit, certify and train touch no network and 
   ];
   for (const argv of runs) {
     const strace = traced ? ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", trace] : [];
-    const words = [...apart, ...strace, process.execPath, "--import", trap, "--import", loader, program, ...argv];
+    const words = [...apart, ...strace, process.execPath, "--import", trap, PROGRAM, ...argv];
     const { stderr, status } = spawnSync(words[0]!, words.slice(1), {
       encoding: "utf8",
       cwd: folder,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Norm, Threat } from "../src/methods/problem.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
-import { BOX, METHOD_NAMES, type Method, realMargins, runtime } from "./support/margins.ts";
+import { BOX, type MarginsOf, METHOD_NAMES, type Method, realMargins, runtime } from "./support/margins.ts";
 import {
   addDeadUnits,
   moveInputs,
@@ -55,6 +55,8 @@ interface Instance {
   readonly seed: number;
   readonly net: Plain;
   readonly cases: readonly Case[];
+  /** Compiled once for all tests. */
+  readonly margins: Readonly<Record<Method, MarginsOf>>;
   /** [case][row] */
   readonly bounds: Readonly<Record<Method, Float64Array>>;
 }
@@ -66,9 +68,13 @@ beforeAll(async () => {
     const net = randomPlain(seed, randomSizes(seed));
     const cases = randomCases(seed, net, CASES);
     const graph = graphOf(net);
+    const margins: Partial<Record<Method, MarginsOf>> = {};
     const bounds: Partial<Record<Method, Float64Array>> = {};
-    for (const method of METHOD_NAMES) bounds[method] = await (await realMargins(graph, method))(batchOf(cases));
-    instances.push({ seed, net, cases, bounds: bounds as Instance["bounds"] });
+    for (const method of METHOD_NAMES) {
+      margins[method] = await realMargins(graph, method);
+      bounds[method] = await margins[method](batchOf(cases));
+    }
+    instances.push({ seed, net, cases, margins, bounds } as Instance);
   }
 }, 300_000);
 
@@ -175,20 +181,19 @@ describe("on 200 random networks", () => {
   });
 
   test("at radius 0 every bound is the margin (I8)", async () => {
-    for (const { seed, net, cases } of instances.slice(0, 40)) {
-      const graph = graphOf(net);
+    for (const { seed, net, cases, margins } of instances.slice(0, 40)) {
       const points = cases.map((one) => ({ ...one, radius: 0 }));
       const expected = Float64Array.from(
         points.flatMap(({ centre, label }) => [...forward(marginNet(net, label), centre)]),
       );
       for (const method of METHOD_NAMES)
-        expectEqual(await (await realMargins(graph, method))(batchOf(points)), expected, `${method}, network ${seed}`);
+        expectEqual(await margins[method](batchOf(points)), expected, `${method}, network ${seed}`);
     }
   });
 
   test("without unstable units every backward bound is exact (I8)", async () => {
     let stable = 0;
-    for (const { seed, net, cases } of instances) {
+    for (const { seed, net, cases, margins } of instances) {
       if (net[0]!.w[0]!.length > ENUMERABLE_INPUTS) continue;
       const small = cases.map((one) => ({ ...one, radius: one.radius / 32 }));
       const boxes = small.map(boxAround);
@@ -202,7 +207,7 @@ describe("on 200 random networks", () => {
       const exact = decided.flatMap((one) => [...exactMinima(marginNet(net, one.label), boxAround(one))]);
       for (const method of METHOD_NAMES) {
         if (method === "ibp") continue;
-        const found = await (await realMargins(graphOf(net), method))(batchOf(decided));
+        const found = await margins[method](batchOf(decided));
         expectEqual(found, Float64Array.from(exact), `${method}, network ${seed}`);
       }
     }
@@ -211,7 +216,7 @@ describe("on 200 random networks", () => {
 
   test("a larger box never has a larger bound by IBP or by CROWN with lower slope 0 (I9, I9b)", async () => {
     const random = rng(9);
-    for (const { seed, net, cases, bounds } of instances) {
+    for (const { seed, cases, margins, bounds } of instances) {
       // a box inside the first, not around the same centre
       const inner = cases.map((one) => {
         const { lower, upper } = boxAround(one);
@@ -219,7 +224,7 @@ describe("on 200 random networks", () => {
         return { lower: ends, upper: ends.map((l, i) => l + random.uniform() * (upper[i]! - l)) };
       });
       for (const method of ["ibp", "crownZero", "crownIbpZero"] as const) {
-        const found = await (await realMargins(graphOf(net), method))(batchOf(cases, inner));
+        const found = await margins[method](batchOf(cases, inner));
         expectBelow(bounds[method], found, `${method}, network ${seed}`);
       }
     }
@@ -294,12 +299,12 @@ describe("smaller sets", () => {
 
   test("IBP: pixels clipped to [0, 1] never have a smaller bound (I22); CROWN's and Fast-Lin's sometimes do (N8)", async () => {
     const worse = { fastLin: 0, crown: 0 };
-    for (const { seed, net, cases, bounds } of instances) {
+    for (const { seed, cases, margins, bounds } of instances) {
       const clipped = cases.map(boxAround).map(({ lower, upper }) => ({
         lower: lower.map((l) => Math.max(l, 0)),
         upper: upper.map((u) => Math.min(u, 1)),
       }));
-      const of = async (method: Method) => await (await realMargins(graphOf(net), method))(batchOf(cases, clipped));
+      const of = async (method: Method) => await margins[method](batchOf(cases, clipped));
       expectBelow(bounds.ibp, await of("ibp"), `network ${seed}`);
       for (const method of ["fastLin", "crown"] as const)
         if ((await of(method)).some((margin, k) => margin < bounds[method][k]! - 1e-6)) worse[method]++;
@@ -340,9 +345,9 @@ describe("relations that hold often, but not always, are counted: a count of 0 i
 
   test("N11: CROWN's margin sometimes falls in a smaller ball", async () => {
     let falls = 0;
-    for (const { net, cases, bounds } of instances) {
+    for (const { cases, margins, bounds } of instances) {
       const smaller = cases.map((one) => ({ ...one, radius: 0.9 * one.radius }));
-      const found = await (await realMargins(graphOf(net), "crown"))(batchOf(smaller));
+      const found = await margins.crown(batchOf(smaller));
       if (found.some((margin, k) => margin < bounds.crown[k]! - BETTER)) falls++;
     }
     expect(falls).toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { builtOf } from "./support/built.ts";
 
 const MB = 2 ** 20;
 
@@ -22,8 +23,8 @@ interface Report {
 }
 
 async function reportOf(network: string, method: string): Promise<Report> {
-  const script = join(import.meta.dirname, "support/large-memory.ts");
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", script, network, method]);
+  const script = builtOf(join(import.meta.dirname, "support/large-memory.ts"));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, network, method]);
   const report = JSON.parse(stdout) as Report;
   console.log(
     `${method} on ${network}: peak ${Math.round(report.peak / MB)} MB, ${report.seconds.toFixed(1)} s of processor time`,

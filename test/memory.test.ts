@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { builtOf } from "./support/built.ts";
 
 const MIB = 2 ** 20;
 const SMALL = 16 * MIB;
@@ -24,8 +25,8 @@ interface Report {
 }
 
 async function crownOf(budget: number): Promise<Report> {
-  const script = join(import.meta.dirname, "support/crown-memory.ts");
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", script, `${budget}`]);
+  const script = builtOf(join(import.meta.dirname, "support/crown-memory.ts"));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, `${budget}`]);
   return JSON.parse(stdout) as Report;
 }
 

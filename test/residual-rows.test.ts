@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { builtOf } from "./support/built.ts";
 import { DATA, missing } from "./support/data.ts";
 
 const LARGEST_PEAK = 1.5 * 2 ** 30;
@@ -17,8 +18,8 @@ interface Report {
 }
 
 async function reportOf(name: string): Promise<Report> {
-  const script = join(import.meta.dirname, "support/crown-rows.ts");
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", script, name]);
+  const script = builtOf(join(import.meta.dirname, "support/crown-rows.ts"));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, name]);
   return JSON.parse(stdout) as Report;
 }
 

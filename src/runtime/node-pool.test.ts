@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { table } from "../../test/runtime/jobs.ts";
+import { builtOf } from "../../test/support/built.ts";
 import type { Job, JobProgress, Outcome } from "./jobs.ts";
 import { createPool } from "./node-pool.ts";
 
@@ -129,8 +130,8 @@ test("aborting ends running and waiting jobs at once, and what was done stays do
 });
 
 test("a process lives on when it gives up threads in the middle of native calls, and ends in order during one", async () => {
-  const script = fileURLToPath(new URL("../../test/runtime/give-up.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), script], {
+  const script = builtOf(fileURLToPath(new URL("../../test/runtime/give-up.ts", import.meta.url)));
+  const child = spawn(process.execPath, [script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let printed = "";

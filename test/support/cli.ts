@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import { main } from "../../src/cli/main.ts";
+import { builtOf } from "./built.ts";
 
 export interface Ended {
   readonly code: number;
@@ -36,16 +37,15 @@ export async function assay(...argv: readonly string[]): Promise<Ended> {
   }
 }
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+/** bin/assay.js, but of the sources as they are. */
+export const PROGRAM = builtOf(fileURLToPath(new URL("./assay.ts", import.meta.url)));
 
-/** As a program of its own, from the sources. */
+/** As a program of its own. */
 export function spawnAssay(
   argv: readonly string[],
   { cwd, stdout = "pipe" }: { readonly cwd: string; readonly stdout?: "pipe" | number },
 ): ChildProcess {
-  const program = fileURLToPath(new URL("./assay.ts", import.meta.url));
-  const loader = fileURLToPath(new URL("node_modules/tsx/dist/loader.mjs", `file://${root}`));
-  return spawn(process.execPath, ["--import", loader, program, ...argv], { cwd, stdio: ["ignore", stdout, "pipe"] });
+  return spawn(process.execPath, [PROGRAM, ...argv], { cwd, stdio: ["ignore", stdout, "pipe"] });
 }
 
 export async function ended(child: ChildProcess): Promise<Ended> {
