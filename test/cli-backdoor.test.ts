@@ -4,10 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { examineWith } from "../src/cli/backdoor-jobs.ts";
 import { BUNDLED, compareWith, readReference } from "../src/cli/backdoor-reference.ts";
 import { type BackdoorFile, backdoorFile } from "../src/cli/backdoor-results.ts";
-import type { Engine, WholeTask } from "../src/cli/engine.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { writeNpy } from "../src/formats/npy.ts";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
@@ -24,6 +22,8 @@ import { builder } from "../src/ops/index.ts";
 import { rng } from "../src/random/rng.ts";
 import type { PlainRecord } from "../src/runtime/jobs.ts";
 import { loadModel } from "../src/runtime/node-model.ts";
+import { examineWith } from "../src/studies/backdoor/detectors.ts";
+import type { Engine, Task } from "../src/studies/engine.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { convNet } from "./support/nets.ts";
 
@@ -256,14 +256,14 @@ describe("what is not there", () => {
           evidence: {},
         }),
       });
-    const asked: WholeTask[] = [];
+    const asked: Pick<Task<unknown, unknown>, "method" | "training">[] = [];
     const engine: Pick<Engine, "all"> = {
       all: async (_, tasks) => {
         asked.push(...tasks);
         return tasks.map(({ method }, i) =>
           method.id === "refuses"
             ? { kind: "refused", reason: "no convolution" }
-            : { kind: "done", records: [{ record: { value: i }, seconds: 1 }] as never[] },
+            : { kind: "done", records: [{ record: { value: i }, seconds: 1 }] as never[], seconds: 1 },
         );
       },
     };

@@ -4,10 +4,11 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { subjectHash } from "../src/cli/subject.ts";
 import { writeNpy } from "../src/formats/npy.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
+import { nodeDigest } from "../src/runtime/node-digest.ts";
 import { loadModel } from "../src/runtime/node-model.ts";
+import { subjectHash } from "../src/studies/jobs/subject.ts";
 import { floats, info, modelFile, node } from "./helpers/onnx-seeds.ts";
 import { assay } from "./support/cli.ts";
 
@@ -61,7 +62,7 @@ describe("several outputs", () => {
   test("results of one output are not taken for those of another", async () => {
     const hashes = await Promise.all(
       ["value", "scores"].map(async (output) =>
-        subjectHash(await loadModel(twoHeads, { classifier: { output } }), undefined),
+        subjectHash(await loadModel(twoHeads, { classifier: { output } }), undefined, nodeDigest),
       ),
     );
     expect(new Set(hashes).size).toBe(2);

@@ -16,9 +16,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   data: ["graph", "formats"],
   runtime: ["graph", "ops", "transforms", "formats"],
   methods: beforeMethods,
-  report: [...beforeMethods, "methods"],
-  cli: [...beforeMethods, "methods", "report"],
-  web: [...beforeMethods, "methods", "report"],
+  studies: [...beforeMethods, "methods"],
+  report: [...beforeMethods, "methods", "studies"],
+  cli: [...beforeMethods, "methods", "studies", "report"],
+  web: [...beforeMethods, "methods", "studies", "report"],
   random: [],
   stats: [],
 };

@@ -1,16 +1,16 @@
 /** @file The alarm that no run may pass by: an input that is proved safe and broken at once. */
 
 import { resolve } from "node:path";
+import { UserError } from "../graph/fault.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
 import type { Norm } from "../methods/problem.ts";
-import { CliError, EXIT } from "./errors.ts";
 import { floats } from "./floats.ts";
 import { writeWhole } from "./output.ts";
 import type { ExaminationSession } from "./session.ts";
 
 /**
  * Saves both pieces of evidence in the current folder.
- * @throws CliError: always
+ * @throws UserError: always
  */
 export function raiseAlarm(
   path: string,
@@ -41,8 +41,8 @@ export function raiseAlarm(
   };
   const file = resolve(`assay-soundness-alarm-${model.sha256.slice(0, 12)}.json`);
   writeWhole(file, `${JSON.stringify(evidence, null, 1)}\n`);
-  throw new CliError(
-    EXIT.internal,
+  throw new UserError(
+    "stopped",
     `soundness alarm: ${conflicts.length} inputs are proved and broken at once, the first is input ${evidence.contradictions[0]!.index}; both pieces of evidence are in ${file}; please report it`,
   );
 }

@@ -1,11 +1,11 @@
 /** @file How a model takes its inputs, where there are none to tell: pictures are known by the shape of the model's input. */
 
 import type { InferredContract, StatedContract } from "../data/contract.ts";
+import { unsupportedInput } from "../graph/fault.ts";
 import { type Geometry, geometryOf } from "../methods/audit/picture.ts";
 import { type Normalisation, networkOf } from "../methods/network.ts";
 import type { Threat } from "../methods/problem.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
-import { unsupportedInput } from "./errors.ts";
 import { normalisationOf } from "./subject.ts";
 
 export interface AssumedInputs {
@@ -18,7 +18,7 @@ export interface AssumedInputs {
   readonly normalisation: Normalisation | undefined;
 }
 
-/** @throws NetworkError, ContractError; CliError (unsupported) where the model leaves sizes open */
+/** @throws NetworkError, ContractError; UserError (unsupported) where the model leaves sizes open */
 export async function assumeInputs(model: LoadedModel, stated: StatedContract): Promise<AssumedInputs> {
   const { contractFor } = await import("./contract-for.ts");
   const { input } = networkOf(model.graph, "");

@@ -15,11 +15,11 @@ import { detectors } from "../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../methods/backdoor/titration/types.ts";
 import type { Chunk } from "../methods/examine.ts";
+import { lookAt } from "../studies/audit/look.ts";
+import { examineWith } from "../studies/backdoor/detectors.ts";
+import type { Limits } from "../studies/engine.ts";
 import { modelFacts, type ScanCase, STANDARD, scanNotes } from "./backdoor-case.ts";
-import { examineWith } from "./backdoor-jobs.ts";
 import { compareWith, type Reference } from "./backdoor-reference.ts";
-import type { Limits } from "./engine.ts";
-import { lookAt } from "./look-jobs.ts";
 import { type ExaminationSession, predict, type SessionOptions, statedInputs } from "./session.ts";
 import { loadInputs } from "./subject.ts";
 
@@ -35,7 +35,7 @@ interface Draw {
  * Undefined where there are too few inputs for detectors.
  * @param obeyed the class that a patch of the screen rules, if there is one
  * @param limits of the detectors and the closer look
- * @throws CliError, PopulationError
+ * @throws UserError, PopulationError
  */
 export async function searchBackdoor(
   session: ExaminationSession,

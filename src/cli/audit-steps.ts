@@ -3,6 +3,7 @@
  * what was not examined is said, and the report is written whatever happened.
  */
 
+import { faultOf } from "../graph/fault.ts";
 import {
   attackRadii,
   beginCourse,
@@ -18,12 +19,12 @@ import type { PatchResult, RobustnessResult, Unexamined } from "../methods/audit
 import { LEAST_IMAGES } from "../methods/backdoor/material.ts";
 import { UNANSWERED_WORDS } from "../methods/examine.ts";
 import { DEFAULT_GATE, ruledClass } from "../report/audit/decide.ts";
+import type { Failure } from "../studies/engine.ts";
 import { raiseAlarm } from "./alarm.ts";
 import { searchBackdoor } from "./audit-backdoor.ts";
 import { examinerOf } from "./audit-examiner.ts";
 import type { Reference } from "./backdoor-reference.ts";
 import { type Budget, SHARES } from "./budget.ts";
-import type { Failure } from "./engine.ts";
 import { EXIT, explain } from "./errors.ts";
 import type { ExaminationSession, SessionOptions } from "./session.ts";
 
@@ -53,7 +54,7 @@ export interface Measured {
   readonly failures: readonly Failure[];
 }
 
-/** @throws CliError: usage, unsupported input, and the soundness alarm */
+/** @throws UserError: usage, unsupported input, and the soundness alarm */
 export async function measureAudit(
   session: ExaminationSession,
   plan: AuditPlan,
@@ -137,8 +138,8 @@ async function screen(
   const result = await step("trying patches", () =>
     screenPatches(examiner, geometry, chunk.labels, network.classes, correct, budget.until(SHARES.patches)).catch(
       (error: unknown) => {
-        if (!(error instanceof Error) || error.name !== "UnsupportedReading") throw error;
-        refused = error.message;
+        if (faultOf(error) !== "not-applicable") throw error;
+        refused = (error as Error).message;
         return undefined;
       },
     ),

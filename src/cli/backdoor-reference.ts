@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { unsupportedInput, usage } from "../graph/fault.ts";
 import { smallestP } from "../methods/population/p-values.ts";
 import {
   type ModelFacts,
@@ -14,7 +15,7 @@ import {
 } from "../methods/population/reference.ts";
 import type { Population } from "../methods/population/types.ts";
 import type { ReferenceResult } from "./backdoor-results.ts";
-import { systemReason, unsupportedInput, usage } from "./errors.ts";
+import { systemReason } from "./errors.ts";
 
 export interface Reference {
   readonly path: string;
@@ -24,7 +25,7 @@ export interface Reference {
 /** Populations that come with the program. `index.json` names files by the architecture's hash: { hash: [file, …] }. */
 export const BUNDLED = fileURLToPath(new URL("../../zoo/populations", import.meta.url));
 
-/** @throws CliError, PopulationError naming the file and what is wrong with it */
+/** @throws UserError, PopulationError naming the file and what is wrong with it */
 export function readReference(path: string): Reference {
   return { path, population: naming(path, () => readPopulation(readJson(path))) };
 }

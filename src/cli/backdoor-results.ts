@@ -6,7 +6,7 @@ import type { Detector } from "../methods/backdoor/types.ts";
 import { numberText, secondsText } from "../report/format.ts";
 import type { Plain } from "../runtime/jobs.ts";
 import { relationText } from "../stats/p-text.ts";
-import type { Examined } from "./backdoor-jobs.ts";
+import type { Examined } from "../studies/backdoor/detectors.ts";
 import { floats } from "./floats.ts";
 import { TOOL, VERSION } from "./version.ts";
 

@@ -2,13 +2,13 @@
 
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { usage } from "../graph/fault.ts";
 import { TITRATION } from "../methods/backdoor/evaluation/outcomes.ts";
 import { detectorUse, type PopulationRecipe, parsePopulationRecipe } from "../methods/population/config.ts";
 import { readPopulation } from "../methods/population/reference.ts";
 import type { Population } from "../methods/population/types.ts";
 import { parseTrainConfig } from "../methods/train/config.ts";
 import { canonicalJson } from "../runtime/hash.ts";
-import { usage } from "./errors.ts";
 import { plainOf, readRecipe } from "./population-run.ts";
 
 const schema = z.strictObject({
@@ -76,7 +76,7 @@ export interface BenchConfig {
   readonly seed: number;
 }
 
-/** @throws CliError (usage), one line naming the file and the key, or the seeds that occur twice */
+/** @throws UserError (usage), one line naming the file and the key, or the seeds that occur twice */
 export function readBenchConfig(path: string): BenchConfig {
   const parsed = schema.safeParse(readRecipe(path, "the configuration"));
   if (!parsed.success) {

@@ -10,7 +10,6 @@ import type { Batch } from "../methods/problem.ts";
 import type { TrainConfig } from "../methods/train/config.ts";
 import { gather, type Samples } from "../methods/train/samples.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
-import { answering } from "./job-functions.ts";
 import {
   type MemberScanInput,
   type ModelFile,
@@ -57,7 +56,7 @@ export interface InputsRecord extends PlainRecord {
   readonly picked: Picked | null;
 }
 
-export const memberInputsJob = answering(async (input: MemberInputsInput): Promise<InputsRecord[]> => {
+export async function memberInputsJob(input: MemberInputsInput): Promise<InputsRecord[]> {
   const { detector, scan } = input;
   const inputs = await scanInputs(scan);
   const random = detectorRandom(scan.seed, detector);
@@ -71,7 +70,7 @@ export const memberInputsJob = answering(async (input: MemberInputsInput): Promi
     if (error instanceof DetectorError) return [{ rates: [], picked: null }];
     throw error;
   }
-});
+}
 
 /** The scan's inputs of classes that the trigger changes get the trigger. */
 async function rejections(

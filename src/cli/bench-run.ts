@@ -1,6 +1,7 @@
 /** @file An evaluation run: populations trained and scanned, poisoned inputs picked, and everything held together. */
 
 import { join } from "node:path";
+import { usage } from "../graph/fault.ts";
 import { evaluateDetectors, examinedOf, familyOf } from "../methods/backdoor/evaluation/evaluate.ts";
 import { inputRows, type PickedInputs } from "../methods/backdoor/evaluation/inputs.ts";
 import { detectorOutcomes, TITRATION, titrationOutcomes } from "../methods/backdoor/evaluation/outcomes.ts";
@@ -14,7 +15,6 @@ import type { BenchConfig, BenchTask } from "./bench-config.ts";
 import { type ControlRun, controlRow, trainedOtherwise } from "./bench-controls.ts";
 import { taskFacts } from "./bench-facts.ts";
 import { INPUT_DETECTORS, type InputDetector, type InputsRecord, type MemberInputsInput } from "./bench-jobs.ts";
-import { usage } from "./errors.ts";
 import type { KeptRun } from "./kept-run.ts";
 import { type PopulationRun, plainOf, runPopulation } from "./population-run.ts";
 import { VERSION } from "./version.ts";
@@ -45,7 +45,7 @@ export async function runTask(task: BenchTask, out: string, run: KeptRun): Promi
   return { task, reference, evaluation: evaluation.population, picked, otherwise };
 }
 
-/** @throws CliError (usage) where titration's scans have nothing to be compared with */
+/** @throws UserError (usage) where titration's scans have nothing to be compared with */
 function checkComparable({ name }: BenchTask, reference: Population, { members, task }: Population): void {
   if (reference.task.architecture !== task.architecture) {
     throw usage(`task "${name}": the reference is of another architecture than the evaluation`);

@@ -1,10 +1,10 @@
 /** @file Options from the command line and from the file that `--config` names. */
 
-import { usage } from "./errors.ts";
+import { usage } from "../graph/fault.ts";
 import { type OptionKey, type Options, parseOptions } from "./options.ts";
 import { readJson } from "./read-json.ts";
 
-/** @throws CliError (usage) naming the file or flag and the key */
+/** @throws UserError (usage) naming the file or flag and the key */
 export function readOptions<K extends OptionKey>(
   keys: readonly (K | "config")[],
   raw: Readonly<Record<string, unknown>>,

@@ -8,7 +8,7 @@ import type { Notice } from "../data/notice.ts";
 import { isBlueFirst } from "../data/pictures.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Normalisation } from "../methods/network.ts";
-import { pick } from "./engine.ts";
+import { pick } from "../studies/engine.ts";
 import type { Inputs } from "./subject.ts";
 
 export type Predict = (chunk: Chunk) => Promise<readonly Prediction[]>;

@@ -1,19 +1,18 @@
 /** @file Many jobs on the worker threads, each kept when it is finished: what the engine is for one model, for many. */
 
+import { UserError } from "../graph/fault.ts";
 import { secondsText } from "../report/format.ts";
-import type { KeyedJob, Outcome, PlainRecord } from "../runtime/jobs.ts";
-import type { Pool } from "../runtime/node-pool.ts";
-import { recordsOf } from "./engine.ts";
-import { CliError, EXIT } from "./errors.ts";
+import type { KeyedJob, Outcome } from "../runtime/jobs.ts";
+import { INTERRUPTED } from "../studies/engine.ts";
+import type { Progress } from "../studies/progress.ts";
 import { tableUrl } from "./jobs.ts";
 import type { Options } from "./options.ts";
-import type { Progress } from "./progress.ts";
 import { STORE } from "./session.ts";
 import type { Io } from "./verbs.ts";
 
 export interface EachOptions<I, R> {
   /** Whether a stored record still holds; by default it does. */
-  readonly holds?: (job: KeyedJob<I>, record: R) => boolean;
+  readonly holds?: (job: KeyedJob<I, R>, record: R) => boolean;
   /** Says of a finished job what a person wants to know. */
   readonly describe?: (record: R) => string;
 }
@@ -21,22 +20,26 @@ export interface EachOptions<I, R> {
 export interface KeptRun extends AsyncDisposable {
   /**
    * The one record of each job, in the order of the jobs. All jobs run, even where one fails.
-   * @throws CliError for the first job that was refused, failed or interrupted
+   * @throws UserError for the first job that was refused, failed or interrupted
    */
-  each<I, R extends PlainRecord>(
-    what: string,
-    jobs: readonly KeyedJob<I>[],
-    options?: EachOptions<I, R>,
-  ): Promise<readonly R[]>;
+  each<I, R>(what: string, jobs: readonly KeyedJob<I, R>[], options?: EachOptions<I, R>): Promise<readonly R[]>;
 }
 
-/** @throws CliError naming the job where it was refused */
-function naming(label: string, outcome: Outcome): readonly PlainRecord[] {
-  try {
-    return recordsOf(outcome);
-  } catch (error) {
-    if (!(error instanceof CliError) || error.code === EXIT.interrupted) throw error;
-    throw new CliError(error.code, `${label}: ${error.message}`, { cause: error });
+/** @throws UserError naming the job where it was refused */
+function recordsOf<R>(label: string, outcome: Outcome<R>): readonly R[] {
+  switch (outcome.kind) {
+    case "done":
+      return outcome.records;
+    case "refused":
+      throw new UserError(outcome.fault, `${label}: ${outcome.message}`);
+    case "aborted":
+      throw new UserError("interrupted", INTERRUPTED);
+    case "failed":
+      throw new Error(outcome.message);
+    case "timeout":
+      throw new Error(`${label}: a job took more than ${outcome.seconds} s`);
+    default:
+      throw new Error(`unreachable: ${outcome satisfies never}`);
   }
 }
 
@@ -50,16 +53,16 @@ export async function createKeptRun(
 ): Promise<KeptRun> {
   const { createPool } = await import("../runtime/node-pool.ts");
   const { openStore } = await import("../runtime/node-store.ts");
-  const { runJobs } = await import("../runtime/node-run.ts");
-  const pool: Pool = createPool({ table: tableUrl, ...(workers !== undefined && { workers }) });
+  const { runJobs } = await import("../runtime/run-jobs.ts");
+  const pool = createPool({ table: tableUrl, ...(workers !== undefined && { workers }) });
   const store = await openStore({ directory: STORE, warn: progress.say });
 
-  async function each<I, R extends PlainRecord>(
+  async function each<I, R>(
     what: string,
-    jobs: readonly KeyedJob<I>[],
+    jobs: readonly KeyedJob<I, R>[],
     { holds = () => true, describe }: EachOptions<I, R> = {},
   ): Promise<readonly R[]> {
-    const known = new Map<KeyedJob<I>, R>();
+    const known = new Map<KeyedJob<I, R>, R>();
     for (const job of resume ? jobs : []) {
       const record = (await store.get(job.key))?.records[0] as R | undefined;
       if (record !== undefined && holds(job, record)) known.set(job, record);
@@ -75,22 +78,22 @@ export async function createKeptRun(
     };
     const began = performance.now();
     const outcomes = await runJobs(open, {
-      pool,
+      executor: pool,
       store,
       resume: false,
       signal,
       onProgress: (event) => {
         if (event.kind === "step") return advance(event.index, event.done / event.total);
         advance(event.index, 1);
-        const record = event.outcome.kind === "done" ? (event.outcome.records[0] as R) : undefined;
-        if (!describe || record === undefined || record["refused"] === true) return;
+        const record = event.outcome.kind === "done" ? event.outcome.records[0] : undefined;
+        if (!describe || record === undefined) return;
         const { finished, total } = event;
         const left = ((performance.now() - began) / 1000 / finished) * (total - finished);
         const rest = finished === total ? "" : `; ${secondsText(left)} left`;
         progress.say(`${open[event.index]!.label} (${finished} of ${total}): ${describe(record)}${rest}`);
       },
     });
-    for (const [i, outcome] of outcomes.entries()) known.set(open[i]!, naming(open[i]!.label, outcome)[0] as R);
+    for (const [i, outcome] of outcomes.entries()) known.set(open[i]!, recordsOf(open[i]!.label, outcome)[0] as R);
     return jobs.map((job) => known.get(job)!);
   }
 

@@ -1,10 +1,10 @@
 /** @file From names on the command line to methods of the table. */
 
+import { usage } from "../graph/fault.ts";
 import { detectors } from "../methods/backdoor/index.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { type MethodEntry, methods } from "../methods/index.ts";
 import type { Norm } from "../methods/problem.ts";
-import { usage } from "./errors.ts";
 import { didYouMean } from "./suggest.ts";
 
 type Family = MethodEntry["family"];
@@ -24,7 +24,7 @@ export function useOf({ family, method }: MethodEntry): string {
 
 /**
  * @param family the one that is asked for: only its names are suggested
- * @throws CliError (usage) for a name that is not listed
+ * @throws UserError (usage) for a name that is not listed
  */
 export function findMethod(name: string, family?: Family): MethodEntry {
   const wanted = name.trim().toLowerCase();
@@ -37,7 +37,7 @@ export function findMethod(name: string, family?: Family): MethodEntry {
   );
 }
 
-/** Methods of one family that work in a norm, in the order of the table. @throws CliError (usage) */
+/** Methods of one family that work in a norm, in the order of the table. @throws UserError (usage) */
 export function chooseMethods<F extends BallFamily>(
   family: F,
   names: readonly string[],
@@ -53,7 +53,7 @@ export function chooseMethods<F extends BallFamily>(
   return methods.filter((entry) => chosen.includes(entry)).map(({ method }) => method) as never;
 }
 
-/** `all`, or detectors by name; each once, in the order of the table. @throws CliError (usage) */
+/** `all`, or detectors by name; each once, in the order of the table. @throws UserError (usage) */
 export function chooseDetectors(names: readonly string[]): readonly Detector[] {
   if (names.some((name) => name.trim().toLowerCase() === "all")) return detectors;
   const chosen = new Set(

@@ -6,8 +6,9 @@ import { FormatError } from "../formats/error.ts";
 import { readNpy } from "../formats/npy.ts";
 import type { Bound } from "../formats/onnx/bind.ts";
 import type { Choice } from "../formats/onnx/choose.ts";
+import { unsupportedInput, usage } from "../graph/fault.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
-import { systemReason, unsupportedInput, usage } from "./errors.ts";
+import { systemReason } from "./errors.ts";
 import type { Options } from "./options.ts";
 import type { InputOptions } from "./subject.ts";
 
@@ -43,7 +44,7 @@ function boundBy(stated: string): [name: string, value: Bound[string]] {
 /** The data that is to be examined, where there is any: it settles what the file leaves open. */
 export type DataOptions = Pick<InputOptions, "data" | "labels" | "reading"> & { readonly stated: StatedContract };
 
-/** @throws CliError (usage), and what reading a model can throw */
+/** @throws UserError (usage), and what reading a model can throw */
 export async function readModel(path: string, options: Options<ModelKey>, data?: DataOptions): Promise<LoadedModel> {
   checkModelFile(path);
   const { loadModel, loadOutline } = await import("../runtime/node-model.ts");

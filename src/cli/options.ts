@@ -7,8 +7,9 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { StatedContract } from "../data/contract.ts";
 import type { StatedUnit } from "../data/units.ts";
+import { usage } from "../graph/fault.ts";
 import type { Norm } from "../methods/problem.ts";
-import { systemReason, usage } from "./errors.ts";
+import { systemReason } from "./errors.ts";
 import type { ReadingOptions } from "./subject.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -134,7 +135,7 @@ const names = z
   .union([z.string(), z.array(z.string())])
   .transform((raw) => [raw].flat().flatMap((part) => part.split(",")));
 
-/** @throws CliError (usage) where there is no such file */
+/** @throws UserError (usage) where there is no such file */
 function numbersIn(file: string): string[] {
   try {
     return readFileSync(file, "utf8")
@@ -416,7 +417,7 @@ export const optionKey = (key: OptionKey): string =>
 /**
  * Checked options from raw ones.
  * @param place names the source in messages: "the config file x.json", or nothing for the command line
- * @throws CliError (usage), one line naming the option
+ * @throws UserError (usage), one line naming the option
  */
 export function parseOptions<K extends OptionKey>(
   keys: readonly K[],

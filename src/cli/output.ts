@@ -2,10 +2,11 @@
 
 import { accessSync, closeSync, constants, openSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { UserError, usage } from "../graph/fault.ts";
 import { makeFolder } from "../runtime/node-folder.ts";
-import { CliError, EXIT, systemReason, usage } from "./errors.ts";
+import { systemReason } from "./errors.ts";
 
-/** @throws CliError (usage) when a file of that name could not be written */
+/** @throws UserError (usage) when a file of that name could not be written */
 export function checkOutputFile(path: string): void {
   const folder = dirname(resolve(path));
   const found = kindOf(path);
@@ -59,6 +60,6 @@ export function writeWhole(path: string, contents: string | Uint8Array | Iterabl
     if (replaceable) renameSync(target, path);
   } catch (error) {
     if (replaceable) rmSync(target, { force: true });
-    throw new CliError(EXIT.internal, `${path} cannot be written: ${systemReason(error)}`, { cause: error });
+    throw new UserError("stopped", `${path} cannot be written: ${systemReason(error)}`, { cause: error });
   }
 }

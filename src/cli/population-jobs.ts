@@ -1,6 +1,7 @@
 /** @file The jobs of a population: training a member and writing its file, and scanning one with a detector. */
 
 import { OnnxError } from "../formats/onnx/error.ts";
+import { faultOf } from "../graph/fault.ts";
 import { geometryOf } from "../methods/audit/picture.ts";
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
@@ -19,9 +20,8 @@ import { compile, cpuRuntime } from "../runtime/node.ts";
 import { threadSeconds } from "../runtime/node-cpu-time.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import { loadModel } from "../runtime/node-model.ts";
-import { answering } from "./job-functions.ts";
+import { networkFor } from "../studies/jobs/subject.ts";
 import { writeWhole } from "./output.ts";
-import { networkFor } from "./subject.ts";
 
 /** A model file that was written, and what is in it. */
 export interface ModelFile {
@@ -103,7 +103,7 @@ export const hashSamples = (...sets: readonly Samples[]): string =>
     nodeDigest,
   );
 
-export const memberJob = answering(async (input: MemberInput, context: JobContext): Promise<MemberRecord[]> => {
+export async function memberJob(input: MemberInput, context: JobContext): Promise<MemberRecord[]> {
   const { config } = input;
   const train = await trainingData(config.data);
   const test = await testData(input.test, train.classes);
@@ -123,13 +123,13 @@ export const memberJob = answering(async (input: MemberInput, context: JobContex
       seconds,
     },
   ];
-});
+}
 
 /** @throws OnnxError when the file is not the one that was written */
 export async function openMember({ path, sha256 }: ModelFile): Promise<Network> {
   const model = await loadModel(path);
   if (model.sha256 !== sha256) throw new OnnxError("the file was changed since it was trained", { file: path });
-  return networkFor(model);
+  return networkFor(model, undefined, nodeDigest);
 }
 
 /** Steps of a training of which progress is told. */
@@ -152,7 +152,7 @@ async function trained(
   throw new Error("the training ended without a result");
 }
 
-export const memberScanJob = answering(async (input: MemberScanInput): Promise<ScanRecord[]> => {
+export async function memberScanJob(input: MemberScanInput): Promise<ScanRecord[]> {
   const detector = detectorOf(input.detector);
   const material: Material = {
     ...materialOf(await openMember(input.model), await scanInputs(input.scan)),
@@ -165,12 +165,12 @@ export const memberScanJob = answering(async (input: MemberScanInput): Promise<S
   const { evidence } = detection;
   const kept = detection.score === null ? evidence : (detector.digest?.(evidence) ?? evidence);
   return [{ ...detection, evidence: kept, seconds }];
-});
+}
 
 /** A detector that cannot judge one member says so there, and the others are scanned all the same. */
 function notApplicable(error: unknown): Detection {
-  const { name, message } = error as Error;
-  if (name !== "DetectorError" && name !== "UnsupportedReading") throw error;
+  if (faultOf(error) !== "not-applicable") throw error;
+  const { message } = error as Error;
   const nothing = { flagged: null, score: null, pValue: null, target: null };
   return { ...nothing, reason: message, evidence: { notApplicable: message } };
 }

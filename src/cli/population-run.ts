@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { usage } from "../graph/fault.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { isAccepted } from "../methods/population/acceptance.ts";
 import {
@@ -16,7 +17,6 @@ import { populationText, shortEvidence, shortNumber, shortSeconds } from "../met
 import { secondsText } from "../report/format.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import { median } from "../stats/summary.ts";
-import { usage } from "./errors.ts";
 import type { KeptRun } from "./kept-run.ts";
 import { checkOutputFolder, writeWhole } from "./output.ts";
 import type { MemberInput, MemberRecord, MemberScanInput, ModelFile, ScanRecord } from "./population-jobs.ts";
@@ -30,7 +30,7 @@ const TRAINING_VERSION = 1;
 export const POPULATION_FILE = "population.json";
 const MODELS = "models";
 
-/** @throws CliError (usage) for a detector that there is not */
+/** @throws UserError (usage) for a detector that there is not */
 export async function findDetectors(uses: readonly DetectorUse[]): Promise<readonly UsedDetector[]> {
   const { detectors } = await import("../methods/backdoor/index.ts");
   const known = detectors.map(({ id }) => id);
@@ -57,7 +57,7 @@ export interface PopulationRun {
 
 /**
  * Trains and scans the members, and writes them and population.json into a folder.
- * @throws CliError, and what training and reading of data throw
+ * @throws UserError, and what training and reading of data throw
  */
 export async function runPopulation(recipe: PopulationRecipe, out: string, run: KeptRun): Promise<PopulationRun> {
   const detectors = await findDetectors(recipe.detectors);
@@ -71,7 +71,7 @@ export async function runPopulation(recipe: PopulationRecipe, out: string, run: 
   return { population, members: trained, path, task };
 }
 
-/** @throws CliError (usage) naming the file */
+/** @throws UserError (usage) naming the file */
 export const readRecipe = (path: string, what = "the recipe"): unknown => readJson(path, what);
 
 /** The data of all members, and what identifies it. */
@@ -250,8 +250,8 @@ async function assemble(
   scans: readonly Record<string, Scan>[],
 ): Promise<Population> {
   const { loadModel } = await import("../runtime/node-model.ts");
-  const { networkFor } = await import("./subject.ts");
-  const networkAt = async ({ model }: Trained) => networkFor(await loadModel(model.path));
+  const { networkFor } = await import("../studies/jobs/subject.ts");
+  const networkAt = async ({ model }: Trained) => networkFor(await loadModel(model.path), undefined, nodeDigest);
   const network = await networkAt(trained[0]!);
   const scales: number[][] = [];
   for (const each of trained)

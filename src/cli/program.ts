@@ -1,8 +1,9 @@
 /** @file The command line as commander sees it, made from the tables of verbs and options. */
 
 import { Command, CommanderError, Option } from "commander";
+import { UserError, usage } from "../graph/fault.ts";
 import { resumeMainThread } from "../runtime/node-guard.ts";
-import { CliError, EXIT, explain, usage } from "./errors.ts";
+import { EXIT, explain } from "./errors.ts";
 import { OPTIONS, type OptionKey, optionKey } from "./options.ts";
 import { type Io, VERBS, type Verb } from "./verbs.ts";
 import { TOOL, VERSION } from "./version.ts";
@@ -87,13 +88,13 @@ const ioOf = (signal: AbortSignal, argv: readonly string[]): Io => ({
 });
 
 /** The first Ctrl-C or SIGTERM asks for an orderly end, the second one ends. */
-async function withInterrupt<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function withInterrupt(run: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const controller = new AbortController();
   let code: number = EXIT.interrupted;
   const stop = (name: NodeJS.Signals) => {
     if (name === "SIGTERM") code = EXIT.terminated;
     if (controller.signal.aborted) process.exit(code);
-    controller.abort(new CliError(EXIT.interrupted, "interrupted"));
+    controller.abort(new UserError("interrupted", "interrupted"));
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
@@ -102,7 +103,8 @@ async function withInterrupt<T>(run: (signal: AbortSignal) => Promise<T>): Promi
     return await run(controller.signal);
   } catch (error) {
     if (code === EXIT.terminated && explain(error).code === EXIT.interrupted) {
-      throw new CliError(EXIT.terminated, explain(error).line, { cause: error });
+      process.stderr.write(`${TOOL}: ${explain(error).line}\n`);
+      return EXIT.terminated;
     }
     throw error;
   } finally {

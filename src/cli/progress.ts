@@ -1,13 +1,6 @@
 /** @file What a person sees while it works: one line on stderr with the time left, or nothing where nobody looks. */
 
-export interface Progress {
-  /** Adds work in units of inputs. */
-  expect(units: number, what: string): void;
-  advance(units: number): void;
-  /** A line for people, above the bar. */
-  say(line: string): void;
-  end(): void;
-}
+import type { Progress } from "../studies/progress.ts";
 
 interface Bar {
   start(total: number, value: number, payload: { what: string; left: string }): void;

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { systemReason, usage } from "./errors.ts";
+import { usage } from "../graph/fault.ts";
+import { systemReason } from "./errors.ts";
 
-/** @param what the file is, for people  @throws CliError (usage) naming the file */
+/** @param what the file is, for people  @throws UserError (usage) naming the file */
 export function readJson(path: string, what: string): unknown {
   try {
     return JSON.parse(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));

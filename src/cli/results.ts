@@ -4,13 +4,14 @@ import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
 import type { Notice } from "../data/notice.ts";
 import type { Bound } from "../formats/onnx/bind.ts";
+import { UserError } from "../graph/fault.ts";
 import type { AttackRecord } from "../methods/examine.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
 import type { UnknownReason } from "../methods/verify/types.ts";
 import { plural } from "../report/format.ts";
+import type { Failure } from "../studies/engine.ts";
 import type { Arithmetic } from "../transforms/interval.ts";
-import type { Failure } from "./engine.ts";
-import { CliError, EXIT, type ExitCode, systemReason } from "./errors.ts";
+import { EXIT, type ExitCode, systemReason } from "./errors.ts";
 import { floats } from "./floats.ts";
 import { jsonPieces } from "./json-pieces.ts";
 import { checkOutputFile, writeWhole } from "./output.ts";
@@ -201,7 +202,7 @@ export async function deliver(
   try {
     for (const piece of json ? jsonPieces(file) : [`${summary.join("\n")}\n`]) await io.print(piece);
   } catch (error) {
-    throw new CliError(EXIT.internal, `standard output cannot be written: ${systemReason(error)}`, { cause: error });
+    throw new UserError("stopped", `standard output cannot be written: ${systemReason(error)}`, { cause: error });
   }
 }
 

@@ -1,20 +1,27 @@
 /** @file What attack, certify and audit begin with: model, data, threads, and the model's answers on clean inputs. */
 
+import { basename, dirname, join } from "node:path";
 import { classText } from "../data/classes.ts";
 import type { Confirmation } from "../data/confirm.ts";
 import type { StatedContract } from "../data/contract.ts";
 import type { Notice } from "../data/notice.ts";
+import { unsupportedInput, usage } from "../graph/fault.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Network, Normalisation } from "../methods/network.ts";
+import { nodeHost } from "../runtime/node-host.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
-import { createEngine, type Engine } from "./engine.ts";
-import { unsupportedInput, usage } from "./errors.ts";
-import { adoptModel } from "./job-functions.ts";
+import { localPlace } from "../runtime/node-place.ts";
+import { createEngine, type Engine } from "../studies/engine.ts";
+import * as jobKinds from "../studies/jobs/kinds.ts";
+import { networkFor, type SubjectSpec, subjectOf } from "../studies/jobs/subject.ts";
+import type { Progress } from "../studies/progress.ts";
+import { jobs, tableUrl } from "./jobs.ts";
 import { checkModelFile, readModel } from "./model-file.ts";
 import { type Options, readingOptions, statedContract, statedUnit } from "./options.ts";
-import { createProgress, type Progress } from "./progress.ts";
-import { type InputOptions, type Inputs, loadInputs, networkFor, type SubjectSpec } from "./subject.ts";
+import { createProgress } from "./progress.ts";
+import { type InputOptions, type Inputs, loadInputs } from "./subject.ts";
 import type { Io } from "./verbs.ts";
+import { VERSION } from "./version.ts";
 
 export type SessionOptions = Options<
   | "output"
@@ -55,6 +62,8 @@ export interface ModelSession extends AsyncDisposable {
   readonly engine: Engine;
   readonly progress: Progress;
   readonly seed: number;
+  /** Threads in use; 0: everything ran on the main thread. */
+  readonly workers: () => number;
 }
 
 /** With inputs, and the model's answers to them. */
@@ -87,25 +96,35 @@ export async function startSession(
   io: Io,
 ): Promise<ModelSession> {
   const { path } = model;
-  const network = await networkFor(model, normalisation);
+  const place = localPlace({
+    jobs,
+    table: tableUrl,
+    version: VERSION,
+    workers: options.jobs,
+    directory: STORE,
+    warn: (line) => progress.say(line),
+  });
+  const network = await networkFor(model, normalisation, place.digest);
   checkBatch(path, network);
   const subject: SubjectSpec = {
-    path,
-    sha256: model.sha256,
+    fileName: basename(path),
+    model: model.sha256,
+    external: model.external,
     choice: model.choice,
     normalisation: normalisation ?? null,
     device: options.device ?? "cpu",
   };
-  await adoptModel(subject, model);
+  place.know(model.sha256, path);
+  for (const file of model.external) place.know(file.sha256, join(dirname(path), file.path));
+  await subjectOf(subject, nodeHost(place.blobs), model);
   const progress = await createProgress(io.stderr, false);
   for (const warning of model.warnings) progress.say(`${path}: ${warning}`);
   const engine = createEngine({
     subject,
     subjectHash: network.hash,
-    workers: options.jobs,
+    place,
     memory: options.memory,
     resume: options.resume ?? false,
-    storeDirectory: STORE,
     timeout: options.timeout,
     signal: io.signal,
     progress,
@@ -116,9 +135,10 @@ export async function startSession(
     engine,
     progress,
     seed: options.seed ?? 0,
+    workers: () => place.workers,
     async [Symbol.asyncDispose]() {
       progress.end();
-      await engine[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
     },
   };
 }
@@ -143,7 +163,7 @@ function statedFor(options: SessionOptions): StatedContract {
 /**
  * @param check may refuse inputs before anything is computed
  * @param judges whether a model that answers one class only is judged, and not refused
- * @throws what loading can throw; CliError where the accuracy cannot be told from chance
+ * @throws what loading can throw; UserError where the accuracy cannot be told from chance
  */
 export async function openSession(
   path: string,
@@ -186,12 +206,13 @@ function sayInputs({ dataset, contract, unit }: Inputs, { say }: Progress): void
 
 export async function predict(engine: Engine, inputs: Chunk, what = "clean answers"): Promise<Prediction[]> {
   const task = {
-    kind: "predict",
+    job: jobKinds.predict,
     what,
     method: { id: "forward", version: 1 },
     settings: null,
+    essential: true,
   } as const;
-  const answers = await engine.run<Prediction>({ ...task, inputs, chunk: PREDICT_CHUNK, timed: false });
+  const answers = await engine.run({ ...task, inputs, chunk: PREDICT_CHUNK, timed: false });
   return answers.map((answer) => {
     if (answer.kind === "done") return answer.record;
     throw new Error("a clean answer timed out, though it had no limit");
@@ -206,7 +227,7 @@ function checkBatch(path: string, { input }: Network): void {
   );
 }
 
-/** @throws CliError (unsupported) naming the first input whose label is no class of the model */
+/** @throws UserError (unsupported) naming the first input whose label is no class of the model */
 export function checkLabels({ dataset, chunk }: Inputs, classes: number): void {
   const at = dataset.labels ? chunk.labels.findIndex((label) => label < 0 || label >= classes) : -1;
   if (at < 0) return;

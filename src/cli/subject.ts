@@ -1,28 +1,15 @@
 /** @file Model and data put together: what must be known before anything can be said of them. */
 
-import { basename, dirname } from "node:path";
 import type { ReadOptions } from "../data/bytes.ts";
 import type { ClassNaming } from "../data/classes.ts";
 import type { Contract, InferredContract, StatedContract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
 import { boundText } from "../formats/onnx/bind.ts";
-import type { Choice } from "../formats/onnx/choose.ts";
-import type { Chunk, Subject } from "../methods/examine.ts";
-import { type Network, type Normalisation, networkOf } from "../methods/network.ts";
+import type { Chunk } from "../methods/examine.ts";
+import { type Normalisation, networkOf } from "../methods/network.ts";
 import type { Norm, Threat } from "../methods/problem.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
-import type { Device } from "../runtime/session.ts";
-
-/** All that a worker needs to make the same subject; plain data. */
-export interface SubjectSpec {
-  readonly path: string;
-  readonly sha256: string;
-  /** Which output and input of the file, and the sizes that it leaves open. */
-  readonly choice: Choice;
-  readonly normalisation: Normalisation | null;
-  readonly device: Device;
-}
 
 export interface Inputs {
   readonly dataset: Dataset;
@@ -52,22 +39,6 @@ export const threatOf = ({ domain, fixed }: Pick<Inputs, "domain" | "fixed">, no
 /** A point of the network's input in the data's own units, where they are others; pixels stay as they are. */
 export const inDataUnits = ({ factor }: Pick<Inputs, "factor">, point: Float32Array): Float32Array =>
   factor ? point.map((value, i) => value / factor[i]!) : point;
-
-/** Identifies a model file, its data files and what is done to pixels before it. */
-export const subjectHash = async (model: LoadedModel, normalisation: Normalisation | undefined): Promise<string> => {
-  const { hashPlain } = await import("../runtime/hash.ts");
-  const { nodeDigest } = await import("../runtime/node-digest.ts");
-  const external = model.external.map(({ path, sha256 }) => [path, sha256]);
-  const plain = normalisation && { ...normalisation };
-  const { choice } = model;
-  const stated = Object.keys(choice).length > 0 && { choice: { ...choice } };
-  return hashPlain({ model: model.sha256, external, normalisation: plain, ...stated }, nodeDigest);
-};
-
-export async function networkFor(model: LoadedModel, normalisation?: Normalisation): Promise<Network> {
-  const network = networkOf(model.graph, await subjectHash(model, normalisation), normalisation);
-  return model.half === undefined ? network : { ...network, half: model.half };
-}
 
 export type ReadingOptions = Pick<ReadOptions, "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize">;
 
@@ -236,30 +207,4 @@ export function normalisationOf(
   const plane = sampleShape.slice(1).reduce((product, size) => product * size, 1);
   const spread = (values: readonly number[]) => values.flatMap((value) => Array<number>(plane).fill(value));
   return { mean: spread(m), std: spread(s), axis: shape.indexOf(plane * channels) + 1 };
-}
-
-/** The subject on this thread. @throws OnnxError when the file is no longer the one that was hashed */
-export async function openSubject(spec: SubjectSpec, loaded?: LoadedModel): Promise<Subject> {
-  const { cpuRuntime, openModel } = await import("../runtime/node.ts");
-  const { originalOf } = await import("../methods/original.ts");
-  const { OnnxError } = await import("../formats/onnx/error.ts");
-  const { folderReader, loadModel } = await import("../runtime/node-model.ts");
-  const { agreementOf } = await import("../methods/reading/agreement.ts");
-  const { locateDifference } = await import("../methods/reading/locate.ts");
-  const model = loaded ?? (await loadModel(spec.path, { classifier: spec.choice }));
-  if (model.sha256 !== spec.sha256) {
-    throw new OnnxError("the file was changed while it was being examined", { file: spec.path });
-  }
-  const network = await networkFor(model, spec.normalisation ?? undefined);
-  const read = folderReader(dirname(spec.path));
-  const externalData = model.external.map(({ path }) => ({ path, bytes: read(path) }));
-  const open = (bytes: Uint8Array) => openModel(bytes, { name: basename(spec.path), externalData });
-  const session = await open(model.bytes);
-  const original = originalOf(session, network, spec.normalisation ?? undefined, model.bound);
-  const runtime = cpuRuntime();
-  const file = { bytes: model.bytes, readExternal: read, open, choice: spec.choice };
-  const agreement = agreementOf(network, original, runtime, (pixels) =>
-    locateDifference(file, original, pixels, runtime),
-  );
-  return { network, original, agreement };
 }

@@ -63,7 +63,7 @@ export const extentOf = (
 
 /**
  * @param whole inputs, by place in the data set, whose witness is needed afterwards
- * @throws CliError (usage) where the folder cannot be written
+ * @throws UserError (usage) where the folder cannot be written
  */
 export function createWitnesses(
   { witnesses, out }: WitnessOptions,

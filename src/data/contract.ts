@@ -51,10 +51,8 @@ export interface StatedContract {
 
 /** Model and data do not fit together, or in more than one way. */
 export class ContractError extends Error {
-  constructor(fact: string) {
-    super(fact);
-    this.name = "ContractError";
-  }
+  override readonly name = "ContractError";
+  readonly fault = "unsupported";
 }
 
 /**

@@ -20,11 +20,12 @@ export interface LoadOptions extends ReadOptions {
 
 /** Data that cannot be read, with the file it concerns. */
 export class DataError extends Error {
+  override readonly name = "DataError";
+  readonly fault = "unsupported";
   readonly path: string;
 
   constructor(path: string, fact: string, options?: ErrorOptions) {
     super(`${path}: ${fact}`, options);
-    this.name = "DataError";
     this.path = path;
   }
 }

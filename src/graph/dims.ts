@@ -3,6 +3,7 @@ import type { Dim, Shape } from "./types.ts";
 /** Thrown when shapes do not fit; `node` is filled in by the builder when it knows it. */
 export class ShapeError extends Error {
   override readonly name = "ShapeError";
+  readonly fault = "unsupported";
 }
 
 /** How many batch sizes a dimension is: 9 for "9N", 1 for "N", undefined for a number. */

@@ -37,6 +37,7 @@ export interface Normalisation {
 
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
+  readonly fault = "unsupported";
 }
 
 /**

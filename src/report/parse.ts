@@ -4,10 +4,11 @@ import { type AuditReport, type BackdoorScan, REPORT_SCHEMA } from "./model.ts";
 
 /** The file is not an audit report of this schema. One line: the place, the fact, the way out. */
 export class ReportError extends Error {
+  override readonly name = "ReportError";
+  readonly fault = "unsupported";
   readonly place: string;
   constructor(place: string, fact: string) {
     super(`Report: ${place}: ${fact} Write the report again with "assay audit".`);
-    this.name = "ReportError";
     this.place = place;
   }
 }

@@ -2,6 +2,10 @@
  * @file Jobs: units of work that may run anywhere, in any order, any number of times, with the same result.
  */
 
+import type { FaultKind } from "../graph/fault.ts";
+import type { Digest } from "./hash.ts";
+import type { Device, Runtime } from "./session.ts";
+
 /** Plain data: what `structuredClone` copies and the store keeps. Numbers of every kind, typed arrays too. */
 export type Plain = null | boolean | number | string | undefined | PlainArray | readonly Plain[] | PlainRecord;
 export type PlainArray = Float32Array | Float64Array | Int32Array | Uint8Array;
@@ -18,23 +22,29 @@ export interface JobKey {
   readonly chunk: string;
 }
 
-export interface Job<Input = unknown> {
-  /** Its function's name in the job table. */
+/** A piece of work. @typeParam R what its records are */
+export interface Job<I = unknown, R = PlainRecord> {
+  /** Id of its kind. */
   readonly kind: string;
   /** Names the job in messages: "crown, images 64 to 127". */
   readonly label: string;
-  /** Copied to the worker, so it must be plain data. */
-  readonly input: Input;
+  /** Plain data: it is copied to where the job runs. Files are named in it by their hash. */
+  readonly input: I;
+  /** Never there; it ties the records' type to the job. */
+  readonly records?: readonly R[];
 }
 
 /** A job whose result can be kept. */
-export interface KeyedJob<Input = unknown> extends Job<Input> {
+export interface KeyedJob<I = unknown, R = PlainRecord> extends Job<I, R> {
   readonly key: JobKey;
 }
 
-/** How a job ended. Only `done` is a result; the others may differ between runs. */
-export type Outcome =
-  | { readonly kind: "done"; readonly records: readonly PlainRecord[]; readonly seconds: number }
+/** How a job ended. `done` and `refused` follow from its input; the others may differ between runs. */
+export type Outcome<R = PlainRecord> =
+  | { readonly kind: "done"; readonly records: readonly R[]; readonly seconds: number }
+  /** What was asked cannot be: of this model, with these inputs. */
+  | { readonly kind: "refused"; readonly fault: FaultKind; readonly message: string }
+  /** A fault of the program. */
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "timeout"; readonly seconds: number }
   | { readonly kind: "aborted" };
@@ -45,18 +55,105 @@ export interface JobProgress {
   readonly total: number;
 }
 
-export interface JobContext {
+/** Files by the SHA-256 of their bytes, in hexadecimal, wherever they lie. */
+export interface Blobs {
+  /** @throws where it is not known, or no longer what it was */
+  get(hash: string): Promise<Uint8Array>;
+}
+
+/** What the place provides where a job runs. */
+export interface Host {
+  readonly blobs: Blobs;
+  readonly digest: Digest;
+  /** One a device, shared by all jobs there. */
+  runtime(device: Device): Runtime;
+  /** Seconds of processor time of the thread so far; only differences mean something. */
+  seconds(): number;
+}
+
+export interface JobContext extends Host {
   progress(step: JobProgress): void;
   /** These arrays' memory moves to the caller instead of being copied; the job must not use them afterwards. */
   transfer(...arrays: PlainArray[]): void;
+  /** Seconds that are left of the job's time; a job that sees its end coming returns what it has. Infinite without a limit. */
+  left(): number;
 }
 
 /** A pure function of its input, but for the context. */
-// biome-ignore lint/suspicious/noExplicitAny: each function knows its own input; the table cannot
-export type JobFunction<Input = any> = (
-  input: Input,
-  context: JobContext,
-) => Promise<readonly PlainRecord[]> | readonly PlainRecord[];
+export type JobFunction<I, R> = (input: I, context: JobContext) => Promise<readonly R[]> | readonly R[];
 
-/** Every kind of job, loaded when first needed. A table module exports one as `jobs`. */
-export type JobTable = Readonly<Record<string, () => Promise<JobFunction>>>;
+/** Makes a precise value of an unknown one, as a zod schema does. */
+export interface Parser<T> {
+  parse(value: unknown): T;
+}
+
+/**
+ * One kind of job, with the types of what goes in and what comes out. The function is loaded where it runs, the parsers
+ * where something comes from outside this process: from a store, or from another machine.
+ */
+export interface JobKind<I, R> {
+  readonly id: string;
+  readonly load: () => Promise<JobFunction<I, R>>;
+  readonly parsers: () => Promise<{ readonly input: Parser<I>; readonly record: Parser<R> }>;
+}
+
+export const defineJob = <I, R>(kind: JobKind<I, R>): JobKind<I, R> => kind;
+
+// biome-ignore lint/suspicious/noExplicitAny: each kind knows its own input; the table cannot
+export type JobTable = Readonly<Record<string, () => Promise<JobFunction<any, any>>>>;
+
+/** What a worker needs of all kinds. A table module exports it as `jobs`. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export const tableOf = (kinds: readonly JobKind<any, any>[]): JobTable =>
+  Object.fromEntries(kinds.map(({ id, load }) => [id, load]));
+
+/** When jobs may begin and must end, in milliseconds of `performance.now()`. */
+export interface TimeWindow {
+  readonly startBy: number;
+  readonly endBy: number;
+}
+
+export interface ExecuteOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Counted from when the job's function starts; the job is told, and ended where it does not end by itself. */
+  readonly timeoutMs?: number | undefined;
+  /** A job that has not begun by then ends as a time-out of 0 seconds; one that runs ends with `endBy`. */
+  readonly window?: TimeWindow | undefined;
+  readonly onProgress?: ((step: JobProgress) => void) | undefined;
+  /** Memory of the input that moves to the job instead of being copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** Where jobs run: threads of this machine, this thread, or other machines. */
+export interface Executor extends AsyncDisposable {
+  /** Jobs at once. */
+  readonly workers: number;
+  /** Never rejects: a crash, a time-out and an abort are outcomes, and the others go on. First come, first served. */
+  run<I, R>(job: Job<I, R>, options?: ExecuteOptions): Promise<Outcome<R>>;
+}
+
+export interface Stored {
+  readonly records: readonly PlainRecord[];
+  /** What computing them took. */
+  readonly seconds: number;
+}
+
+/** Where results are kept by their keys. */
+export interface Store {
+  /** Undefined when absent or damaged. */
+  get(key: JobKey): Promise<Stored | undefined>;
+  /** Once it returns true, the result survives the process. */
+  put(key: JobKey, result: Stored): Promise<boolean>;
+}
+
+/** Where jobs run and results are kept: this machine, or others. */
+export interface Place {
+  /** @param count of jobs; @param limited whether a job may have to be ended */
+  executor(count: number, limited: boolean): Promise<Executor>;
+  store(): Promise<Store | undefined>;
+  readonly digest: Digest;
+  /** Of this program: results of others are not taken for its own. */
+  readonly version: string;
+  /** Milliseconds on a clock that only goes forward. */
+  now(): number;
+}

@@ -92,6 +92,7 @@ export const KEPT_BYTES = 2 ** 26;
 /** Something takes more memory than it may; the message says how much, and the way out. */
 export class MemoryError extends Error {
   override readonly name = "MemoryError";
+  readonly fault = "not-applicable";
 }
 
 /** "661 MB" */

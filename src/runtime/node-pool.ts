@@ -7,7 +7,9 @@
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { Job, JobProgress, Outcome, PlainRecord } from "./jobs.ts";
+import type { FaultKind } from "../graph/fault.ts";
+import type { ExecuteOptions, Executor, Job, JobProgress, Outcome, PlainRecord } from "./jobs.ts";
+import type { BlobPlaces } from "./node-blobs.ts";
 import { createGuard, type Guard, requestStop, waitUntilStopped } from "./node-guard.ts";
 import { switchOffTelemetry } from "./node-telemetry.ts";
 
@@ -16,29 +18,8 @@ export interface PoolOptions {
   readonly table: string;
   /** Most threads at once; they start when there is work for them. Default: one per core. */
   readonly workers?: number;
-}
-
-/** When jobs may begin and must end, in milliseconds of `performance.now()`. */
-export interface TimeWindow {
-  readonly startBy: number;
-  readonly endBy: number;
-}
-
-export interface PoolRunOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Counted from when the job's function starts. A job in native code ends when that call returns. */
-  readonly timeoutMs?: number | undefined;
-  /** A job that has not begun by then ends as a time-out of 0 seconds; one that runs ends with `endBy`. */
-  readonly window?: TimeWindow | undefined;
-  readonly onProgress?: ((step: JobProgress) => void) | undefined;
-  /** Memory of the input that moves to the worker instead of being copied. */
-  readonly transfer?: readonly ArrayBuffer[];
-}
-
-export interface Pool extends AsyncDisposable {
-  readonly workers: number;
-  /** Never rejects: a crash, a time-out and an abort are outcomes, and the pool goes on. First come, first served. */
-  run(job: Job, options?: PoolRunOptions): Promise<Outcome>;
+  /** Where the files lie that jobs name by their hash. */
+  readonly places?: BlobPlaces;
 }
 
 export interface WorkerSetup {
@@ -49,17 +30,21 @@ export interface WorkerSetup {
 export interface ToWorker {
   readonly kind: string;
   readonly input: unknown;
+  /** Milliseconds that the job may take, told to it. */
+  readonly limit: number;
+  readonly places: BlobPlaces;
 }
 
 export type FromWorker =
   | { readonly kind: "started" }
   | { readonly kind: "progress"; readonly step: JobProgress }
   | { readonly kind: "done"; readonly records: readonly PlainRecord[]; readonly seconds: number }
+  | { readonly kind: "refused"; readonly fault: FaultKind; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 
 interface Task {
   readonly job: Job;
-  readonly options: PoolRunOptions;
+  readonly options: ExecuteOptions;
   readonly finish: (outcome: Outcome) => void;
 }
 
@@ -70,7 +55,7 @@ interface Slot {
   timer: NodeJS.Timeout | undefined;
 }
 
-export function createPool({ table, workers = availableParallelism() }: PoolOptions): Pool {
+export function createPool({ table, workers = availableParallelism(), places = new Map() }: PoolOptions): Executor {
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers must be at least 1, got ${workers}`);
   switchOffTelemetry();
   const slots = new Set<Slot>();
@@ -105,8 +90,7 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     if (!task) return;
     switch (message.kind) {
       case "started": {
-        const { timeoutMs = Number.POSITIVE_INFINITY, window } = task.options;
-        const most = Math.min(timeoutMs, window ? Math.max(0, window.endBy - performance.now()) : timeoutMs);
+        const most = limitOf(task.options);
         if (!Number.isFinite(most)) return;
         slot.timer = setTimeout(() => lose(slot, { kind: "timeout", seconds: most / 1000 }), most);
         return;
@@ -115,6 +99,7 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
         task.options.onProgress?.(message.step);
         return;
       case "done":
+      case "refused":
         settle(slot, message);
         return;
       case "failed":
@@ -160,8 +145,9 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     const { kind, input } = task.job;
     slot.task = task;
     slot.worker.ref();
+    const message: ToWorker = { kind, input: compact(input), limit: limitOf(task.options), places };
     try {
-      slot.worker.postMessage({ kind, input: compact(input) } satisfies ToWorker, [...(task.options.transfer ?? [])]);
+      slot.worker.postMessage(message, [...(task.options.transfer ?? [])]);
     } catch (error) {
       settle(slot, failed(task.job, `its input cannot be sent: ${(error as Error).message}`));
     }
@@ -181,11 +167,12 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     for (const task of waiting) if (concerns(task)) task.finish({ kind: "aborted" });
   }
 
-  function run(job: Job, options: PoolRunOptions = {}): Promise<Outcome> {
+  function run<I, R>(job: Job<I, R>, options: ExecuteOptions = {}): Promise<Outcome<R>> {
     if (closed || options.signal?.aborted) return Promise.resolve({ kind: "aborted" });
-    return new Promise((finish) => {
+    return new Promise<Outcome<R>>((finish) => {
       if (options.signal) watch(options.signal);
-      queue.push({ job, options, finish });
+      // what the function of this kind returns is what the job's type says
+      queue.push({ job: job as Job, options, finish: finish as (outcome: Outcome) => void });
       pump();
     });
   }
@@ -207,6 +194,10 @@ export function createPool({ table, workers = availableParallelism() }: PoolOpti
     },
   };
 }
+
+/** Milliseconds from now. */
+const limitOf = ({ timeoutMs = Number.POSITIVE_INFINITY, window }: ExecuteOptions): number =>
+  Math.min(timeoutMs, window ? Math.max(0, window.endBy - performance.now()) : timeoutMs);
 
 const isLate = ({ options: { window } }: Task): boolean => window !== undefined && performance.now() >= window.startBy;
 

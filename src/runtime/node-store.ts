@@ -9,23 +9,13 @@ import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesOf, hashPlain } from "./hash.ts";
-import type { JobKey, PlainRecord } from "./jobs.ts";
+import type { JobKey, PlainRecord, Store, Stored } from "./jobs.ts";
 import { nodeDigest } from "./node-digest.ts";
 import { makeFolder } from "./node-folder.ts";
 import { decodeRecords, encodeRecords } from "./records.ts";
 
-export interface Stored {
-  readonly records: readonly PlainRecord[];
-  /** What computing them took. */
-  readonly seconds: number;
-}
-
-export interface Store {
+export interface FileStore extends Store {
   readonly directory: string;
-  /** Undefined when absent or damaged. */
-  get(key: JobKey): Promise<Stored | undefined>;
-  /** Once it returns true, the result survives the process. */
-  put(key: JobKey, result: Stored): Promise<boolean>;
 }
 
 /** The file operations of a store; tests make them fail. */
@@ -69,7 +59,7 @@ export async function openStore({
   warn = (line) => process.stderr.write(`${line}\n`),
   onFailure = "warn",
   files = nodeFiles,
-}: StoreOptions): Promise<Store> {
+}: StoreOptions): Promise<FileStore> {
   let usable = true;
   const fail = (error: unknown): void => {
     const line = `result store ${directory} cannot be used (${reason(error)})`;

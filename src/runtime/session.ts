@@ -77,6 +77,7 @@ export type Compile = Runtime["compile"];
 /** A graph or model could not be run as asked; the message names it and the input. */
 export class RunError extends Error {
   override readonly name = "RunError";
+  readonly fault = "unsupported";
 }
 
 export const portsOf = (values: Graph["inputs"]): Port[] =>

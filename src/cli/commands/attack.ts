@@ -1,12 +1,13 @@
 import { outputOf } from "../../data/classes.ts";
+import { usage } from "../../graph/fault.ts";
 import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../../methods/examine.ts";
 import { epsilonText, intervalText, percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
 import { proportion } from "../../stats/proportion.ts";
+import { pick } from "../../studies/engine.ts";
+import type { AttackSettings } from "../../studies/jobs/examine.ts";
+import * as jobs from "../../studies/jobs/kinds.ts";
 import { readOptions } from "../config.ts";
-import { pick } from "../engine.ts";
-import { usage } from "../errors.ts";
-import type { AttackSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
@@ -57,12 +58,12 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
       restarts: options.restarts,
       loss: options.loss,
     };
-    const answers = await session.engine.run<AttackRecord>(
+    const answers = await session.engine.run(
       {
-        kind: "attack",
+        job: jobs.attack,
         what: `attacking with ${method.title}`,
         method,
-        settings: { ...settings, threat: { ...threat } },
+        settings,
         inputs: withTarget(pick(chunk, open), target),
       },
       witnesses.receive(method.id),

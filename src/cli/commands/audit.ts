@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { isBlueFirst } from "../../data/pictures.ts";
+import { UserError, usage } from "../../graph/fault.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Norm } from "../../methods/problem.ts";
@@ -11,7 +12,7 @@ import { measureAudit } from "../audit-steps.ts";
 import { readReference } from "../backdoor-reference.ts";
 import { budgetOf } from "../budget.ts";
 import { readOptions } from "../config.ts";
-import { CliError, EXIT, type ExitCode, usage } from "../errors.ts";
+import { EXIT, type ExitCode } from "../errors.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFolder, writeWhole } from "../output.ts";
@@ -44,7 +45,7 @@ const DEFAULT_EPSILONS: Readonly<
   feature: { linf: [1, 0.25, 0.5, 2], l2: [1, 0.25, 0.5, 2], l1: [1, 0.25, 0.5, 2] },
 };
 
-/** @throws CliError (usage) for values in units that nothing is known of */
+/** @throws UserError (usage) for values in units that nothing is known of */
 function defaultEpsilons({ unit: { kind }, dataset }: Inputs, norm: Norm): readonly number[] {
   if (kind === "pixels") return DEFAULT_EPSILONS[dataset.shape[0] === 1 ? "grey" : "other"][norm];
   if (kind === "raw") throw usage("say with --epsilon how large a change may be, in the data's own units");
@@ -133,8 +134,8 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   });
   await write(report, out, options, io);
   if (io.signal.aborted) {
-    throw new CliError(
-      EXIT.interrupted,
+    throw new UserError(
+      "interrupted",
       `interrupted; ${join(out, "index.html")} says what was examined until then, and what is finished is kept in .assay: run the same command with --resume to go on`,
     );
   }
@@ -156,8 +157,8 @@ function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chun
   return limit === undefined ? `all ${count}` : `the first ${count}`;
 }
 
-const environmentOf = ({ engine }: ExaminationSession): AuditReport["environment"] => [
+const environmentOf = ({ workers }: ExaminationSession): AuditReport["environment"] => [
   { name: TOOL, value: VERSION },
   { name: "Node.js", value: `${process.version}, ${process.platform} ${process.arch}` },
-  { name: "Processor", value: `${availableParallelism()} cores, ${Math.max(1, engine.workers)} workers` },
+  { name: "Processor", value: `${availableParallelism()} cores, ${Math.max(1, workers())} workers` },
 ];

@@ -1,16 +1,17 @@
 import { isBlueFirst } from "../../data/pictures.ts";
+import { unsupportedInput, usage } from "../../graph/fault.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { type Decision, decide } from "../../methods/backdoor/decision.ts";
 import { detectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { Detector } from "../../methods/backdoor/types.ts";
+import { type Evidence, examineWith } from "../../studies/backdoor/detectors.ts";
 import { assumeInputs } from "../assumed-inputs.ts";
 import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../backdoor-case.ts";
-import { type Evidence, examineWith } from "../backdoor-jobs.ts";
 import { compareWith, type Reference, readReference } from "../backdoor-reference.ts";
 import { backdoorFile, summaryLines } from "../backdoor-results.ts";
 import { readOptions } from "../config.ts";
-import { EXIT, type ExitCode, unsupportedInput, usage } from "../errors.ts";
+import { EXIT, type ExitCode } from "../errors.ts";
 import { chooseDetectors } from "../method-names.ts";
 import { readModel } from "../model-file.ts";
 import { type Options, statedContract } from "../options.ts";
@@ -122,7 +123,7 @@ async function openWithoutInputs(path: string, options: BackdoorOptions, io: Io)
   };
 }
 
-/** @throws CliError (unsupported) for too few inputs, and for pictures whose pixels lie outside every known range */
+/** @throws UserError (unsupported) for too few inputs, and for pictures whose pixels lie outside every known range */
 function checkInputs({ dataset, chunk, domain }: Inputs): void {
   const count = chunk.labels.length;
   if (count < LEAST_IMAGES) {
@@ -140,7 +141,7 @@ function checkInputs({ dataset, chunk, domain }: Inputs): void {
   );
 }
 
-/** @throws CliError (unsupported) where it has no labels, or other inputs than the model takes */
+/** @throws UserError (unsupported) where it has no labels, or other inputs than the model takes */
 async function loadTraining({ session, facts, like }: Case, options: BackdoorOptions): Promise<Inputs | undefined> {
   if (options.training === undefined) return undefined;
   const { labels: _, ...stated } = statedInputs(options);

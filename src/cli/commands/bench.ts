@@ -1,12 +1,13 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { usage } from "../../graph/fault.ts";
 import type { EvaluationFile } from "../../report/evaluation/types.ts";
 import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
 import { type ControlRun, runControl } from "../bench-controls.ts";
 import { writePage } from "../bench-page.ts";
 import { evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
 import { readOptions } from "../config.ts";
-import { EXIT, usage } from "../errors.ts";
+import { EXIT } from "../errors.ts";
 import { createKeptRun } from "../kept-run.ts";
 import { checkOutputFile, checkOutputFolder, writeWhole } from "../output.ts";
 import { findDetectors } from "../population-run.ts";
@@ -57,7 +58,7 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
 
 const jsonOf = (file: EvaluationFile): string => `${JSON.stringify(file)}\n`;
 
-/** Before hours of training. @throws CliError (usage) for a detector that there is not */
+/** Before hours of training. @throws UserError (usage) for a detector that there is not */
 async function checkDetectors({ tasks, controls }: BenchConfig): Promise<void> {
   for (const { recipe } of controls) await findDetectors(recipe.detectors);
   for (const { reference, evaluation } of tasks) {

@@ -1,14 +1,15 @@
 import type { Contradiction } from "../../methods/audit/types.ts";
-import { type Answer, type AttackRecord, type BoundRecord, unansweredReason } from "../../methods/examine.ts";
+import { type Answer, type AttackRecord, unansweredReason } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
 import type { Threat } from "../../methods/problem.ts";
 import type { UnknownReason, Verifier } from "../../methods/verify/types.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
+import { NotApplicable, pick } from "../../studies/engine.ts";
+import type { AttackSettings, BoundSettings } from "../../studies/jobs/examine.ts";
+import * as jobs from "../../studies/jobs/kinds.ts";
 import { raiseAlarm } from "../alarm.ts";
 import { readOptions } from "../config.ts";
-import { pick, RefusedError } from "../engine.ts";
-import type { AttackSettings, BoundSettings } from "../job-functions.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { checkOutputFile } from "../output.ts";
@@ -97,19 +98,19 @@ async function prove(session: ExaminationSession, verifiers: readonly Verifier[]
   const seconds = new Map<number, number>();
   const reasons = new Map<number, UnknownReason>();
   const details = new Set<string>();
-  const refused: RefusedError[] = [];
+  const refused: NotApplicable[] = [];
   for (const verifier of verifiers) {
     const open = session.correct.filter((i) => !proofs.get(i)?.verified);
     const answers = await session.engine
-      .run<BoundRecord>({
-        kind: "bound",
+      .run({
+        job: jobs.bound,
         what: `proving with ${verifier.title}`,
         method: verifier,
-        settings: { threat: { ...settings.threat }, arithmetic: settings.arithmetic },
+        settings,
         inputs: pick(session.chunk, open),
       })
       .catch((error: unknown) => {
-        if (!(error instanceof RefusedError)) throw error;
+        if (!(error instanceof NotApplicable)) throw error;
         refused.push(error);
         if (refused.length === verifiers.length) throw error;
         session.progress.say(`${verifier.id} does not apply: ${error.message}`);
@@ -145,19 +146,19 @@ async function tryToBreak(
   const { engine, chunk, correct, seed, progress } = session;
   const settings: AttackSettings = { threat, seed, ...QUICK_ATTACK };
   const answers: Answer<AttackRecord>[] = await engine
-    .run<AttackRecord>(
+    .run(
       {
-        kind: "attack",
+        job: jobs.attack,
         what: "looking for witnesses",
         method: attackOf("pgd"),
-        settings: { ...settings, threat: { ...threat } },
+        settings,
         inputs: pick(chunk, correct),
       },
       witnesses.receive("pgd"),
     )
     .catch((error: unknown) => {
       // proofs stand without an attack; what is not proved stays unknown
-      if (!(error instanceof RefusedError)) throw error;
+      if (!(error instanceof NotApplicable)) throw error;
       progress.say(`no attack: ${error.message}`);
       return [];
     });

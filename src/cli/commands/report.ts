@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { unsupportedInput, usage } from "../../graph/fault.ts";
 import { readOptions } from "../config.ts";
-import { systemReason, unsupportedInput, usage } from "../errors.ts";
+import { systemReason } from "../errors.ts";
 import { checkOutputFolder, writeWhole } from "../output.ts";
 import { type Io, REPORT_OPTIONS } from "../verbs.ts";
 

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { UserError, usage } from "../../graph/fault.ts";
 import type { Network } from "../../methods/network.ts";
 import type { TrainConfig } from "../../methods/train/config.ts";
 import type { Samples } from "../../methods/train/samples.ts";
@@ -9,7 +10,7 @@ import { percent, secondsText, shortRateText } from "../../report/format.ts";
 import { nodeDigest } from "../../runtime/node-digest.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
-import { CliError, EXIT, usage } from "../errors.ts";
+import { EXIT } from "../errors.ts";
 import { checkOutputFile, writeWhole } from "../output.ts";
 import { readJson } from "../read-json.ts";
 import { type Io, TRAIN_OPTIONS } from "../verbs.ts";
@@ -89,8 +90,9 @@ function readPoison(text: string): unknown {
 async function surrogateOf({ poison }: TrainConfig): Promise<Network | undefined> {
   if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return undefined;
   const { loadModel } = await import("../../runtime/node-model.ts");
-  const { networkFor } = await import("../subject.ts");
-  return networkFor(await loadModel(poison.surrogate));
+  const { networkFor } = await import("../../studies/jobs/subject.ts");
+  const { nodeDigest } = await import("../../runtime/node-digest.ts");
+  return networkFor(await loadModel(poison.surrogate), undefined, nodeDigest);
 }
 
 interface Planted {
@@ -168,7 +170,7 @@ async function follow(
     }
   } catch (error) {
     if (!io.signal.aborted) throw error;
-    throw new CliError(EXIT.interrupted, `interrupted; to go on, ${wayOut}`, { cause: error });
+    throw new UserError("interrupted", `interrupted; to go on, ${wayOut}`, { cause: error });
   }
   throw new Error("the training ended without a result");
 }

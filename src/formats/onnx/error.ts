@@ -7,6 +7,7 @@ export interface OnnxPlace {
 /** A model file that cannot be read or written: one line with the file, the node, the fact and the way out. */
 export class OnnxError extends Error {
   override readonly name: string = "OnnxError";
+  readonly fault = "unsupported";
   readonly file: string | undefined;
   readonly node: string | undefined;
   /** The message without the place. */

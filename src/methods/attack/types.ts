@@ -59,4 +59,5 @@ export interface Attack extends BallMethod {
 
 export class AttackError extends Error {
   override readonly name = "AttackError";
+  readonly fault = "unsupported";
 }

@@ -1,5 +1,6 @@
 /** @file The measuring part of an audit: attacks from above, proofs from below, and the screen for patches. */
 
+import { faultOf } from "../../graph/fault.ts";
 import type { Attack } from "../attack/types.ts";
 import { type Answer, type Unanswered, unansweredReason } from "../examine.ts";
 import { POINTS } from "../points.ts";
@@ -347,8 +348,8 @@ async function applied(
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== "UnsupportedReading") throw error;
-    return { title, reason: error.message };
+    if (faultOf(error) !== "not-applicable") throw error;
+    return { title, reason: (error as Error).message };
   }
 }
 

@@ -83,6 +83,7 @@ export const defineDetector = <P extends PlainRecord, R extends PlainRecord>(det
 /** A method does not apply to this model or these inputs; the message says why and what would help. */
 export class DetectorError extends Error {
   override readonly name = "DetectorError";
+  readonly fault = "not-applicable";
 }
 
 /** All parts one after the other on this thread. */

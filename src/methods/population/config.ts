@@ -8,6 +8,7 @@ import { parseTrainConfig, type TrainConfig, TrainConfigError } from "../train/c
 /** The recipe of a population is wrong; the message names the key. */
 export class PopulationRecipeError extends Error {
   override readonly name = "PopulationRecipeError";
+  readonly fault = "usage";
 }
 
 const natural = z.int().min(1);

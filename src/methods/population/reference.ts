@@ -6,6 +6,7 @@ import { POPULATION_SCHEMA, type Population, populationSchema, type Scan } from 
 /** A population that is no reference for the model; the message says what differs and the way out. */
 export class PopulationError extends Error {
   override readonly name = "PopulationError";
+  readonly fault = "unsupported";
 }
 
 /** @throws PopulationError naming the first key that is not as `assay population` writes it */

@@ -8,6 +8,7 @@ import { compileReading, type Reading } from "./compare.ts";
 /** The file was read otherwise than the runtime runs it: nothing that is proved of the reading holds for the file. */
 export class ReadingError extends Error {
   override readonly name = "ReadingError";
+  readonly fault = "unsupported";
 }
 
 export interface Agreement {

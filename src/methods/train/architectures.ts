@@ -135,6 +135,7 @@ export interface Model {
 
 export class ArchitectureError extends Error {
   override readonly name = "ArchitectureError";
+  readonly fault = "usage";
 }
 
 /**

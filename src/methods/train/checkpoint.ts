@@ -32,6 +32,7 @@ const NUMBERS = ["epoch", "step", "updates", "lossSum", "correct", "seen", "seco
 /** A checkpoint that does not belong to this run, or is damaged. */
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
+  readonly fault = "usage";
 }
 
 /** 128 bits over the options and the data: a run may only go on with the ones it began with. */

@@ -119,6 +119,7 @@ export type Augmentation = NonNullable<TrainConfig["augmentation"]>;
 
 export class TrainConfigError extends Error {
   override readonly name = "TrainConfigError";
+  readonly fault = "usage";
 }
 
 /**

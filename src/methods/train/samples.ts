@@ -20,6 +20,7 @@ export interface Samples {
 
 export class SamplesError extends Error {
   override readonly name = "SamplesError";
+  readonly fault = "unsupported";
 }
 
 /**

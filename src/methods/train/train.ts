@@ -83,6 +83,7 @@ export interface TrainResult {
 /** Training went wrong: the loss is no number any more. */
 export class DivergenceError extends Error {
   override readonly name = "DivergenceError";
+  readonly fault = "usage";
 }
 
 /**

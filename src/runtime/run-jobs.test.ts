@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { table } from "../../test/runtime/jobs.ts";
 import type { KeyedJob, Outcome } from "./jobs.ts";
 import { createPool } from "./node-pool.ts";
-import { type RunEvent, runJobs } from "./node-run.ts";
 import { openStore } from "./node-store.ts";
+import { type RunEvent, runJobs } from "./run-jobs.ts";
 
 const pool = createPool({ table, workers: 2 });
 afterAll(() => pool[Symbol.asyncDispose]());
@@ -43,10 +43,14 @@ const recordsOf = (outcomes: readonly Outcome[]) =>
 
 test("what the store knows is not computed again, and is the same to the last bit", async () => {
   const jobs = loggedJobs(6);
-  const first = await runJobs(jobs.slice(0, 4), { pool, store: await openHere() });
+  const first = await runJobs(jobs.slice(0, 4), { executor: pool, store: await openHere() });
   expect(computed()).toEqual([0, 1, 2, 3]);
   const events: RunEvent[] = [];
-  const second = await runJobs(jobs, { pool, store: await openHere(), onProgress: (event) => events.push(event) });
+  const second = await runJobs(jobs, {
+    executor: pool,
+    store: await openHere(),
+    onProgress: (event) => events.push(event),
+  });
   expect(computed()).toEqual([0, 1, 2, 3, 4, 5]);
   expect(second.slice(0, 4)).toStrictEqual(first);
   const ends = events.filter((event) => event.kind === "job");
@@ -62,8 +66,8 @@ test("what the store knows is not computed again, and is the same to the last bi
 test("without resume everything is computed again", async () => {
   const jobs = loggedJobs(2);
   const store = await openHere();
-  const first = await runJobs(jobs, { pool, store });
-  const second = await runJobs(jobs, { pool, store, resume: false });
+  const first = await runJobs(jobs, { executor: pool, store });
+  const second = await runJobs(jobs, { executor: pool, store, resume: false });
   expect(computed()).toEqual([0, 0, 1, 1]);
   expect(recordsOf(second)).toStrictEqual(recordsOf(first));
 });
@@ -74,7 +78,12 @@ test("after an interruption the finished jobs are stored and the rest are aborte
   const onProgress = (event: RunEvent) => {
     if (event.kind === "step" && event.index === 4) controller.abort();
   };
-  const outcomes = await runJobs(jobs, { pool, store: await openHere(), signal: controller.signal, onProgress });
+  const outcomes = await runJobs(jobs, {
+    executor: pool,
+    store: await openHere(),
+    signal: controller.signal,
+    onProgress,
+  });
   expect(outcomes.slice(3)).toEqual([{ kind: "aborted" }, { kind: "aborted" }]);
   const store = await openHere();
   for (const [index, job] of jobs.entries()) {
@@ -89,7 +98,7 @@ test("after an interruption the finished jobs are stored and the rest are aborte
 test("failures and time-outs are reported in their place and not stored", async () => {
   const jobs = [keyed("fail", 0, {}), keyed("spin", 1, { ms: 60_000 }), keyed("spin", 2, { ms: 1 })];
   const store = await openHere();
-  const outcomes = await runJobs(jobs, { pool, store, timeoutMs: 300 });
+  const outcomes = await runJobs(jobs, { executor: pool, store, timeoutMs: 300 });
   expect(outcomes.map((outcome) => outcome.kind)).toEqual(["failed", "timeout", "done"]);
   expect(await Promise.all(jobs.map(async (job) => (await store.get(job.key)) !== undefined))).toEqual([
     false,
@@ -105,5 +114,5 @@ test("a store that insists stops the run with its error", async () => {
     rename: async () => {},
   };
   const store = await openStore({ directory: join(root, "store"), onFailure: "throw", files });
-  await expect(runJobs(loggedJobs(8), { pool, store })).rejects.toThrow("(the disk is full)");
+  await expect(runJobs(loggedJobs(8), { executor: pool, store })).rejects.toThrow("(the disk is full)");
 });

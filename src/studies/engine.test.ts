@@ -3,18 +3,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { denseNet } from "../../test/support/nets.ts";
+import { jobs, tableUrl } from "../cli/jobs.ts";
 import { exportOnnx } from "../formats/onnx/export.ts";
-import type { AttackRecord, BoundRecord, Chunk } from "../methods/examine.ts";
+import type { BoundRecord, Chunk } from "../methods/examine.ts";
 import { attackOf, verifierOf } from "../methods/index.ts";
 import { rng } from "../random/rng.ts";
 import { loadModel } from "../runtime/node-model.ts";
+import { type LocalPlace, localPlace } from "../runtime/node-place.ts";
 import { createEngine, type Engine, type Task } from "./engine.ts";
-import type { SubjectSpec } from "./subject.ts";
+import type { BoundSettings } from "./jobs/examine.ts";
+import * as jobKinds from "./jobs/kinds.ts";
+import type { SubjectSpec } from "./jobs/subject.ts";
 
 const SIZE = 6;
 const COUNT = 40;
 let folder: string;
 let subject: SubjectSpec;
+let modelPath: string;
 const said: string[] = [];
 const controller = new AbortController();
 
@@ -22,21 +27,23 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "assay-engine-"));
   const path = join(folder, "net.onnx");
   writeFileSync(path, exportOnnx(denseNet(1, [SIZE, 8, 3])));
-  const { sha256 } = await loadModel(path);
-  subject = { path, sha256, normalisation: null, device: "cpu" } as SubjectSpec;
+  const { sha256, choice, external } = await loadModel(path);
+  subject = { fileName: path, model: sha256, external, choice, normalisation: null, device: "cpu" };
+  modelPath = path;
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const engine = (signal = controller.signal): Engine =>
-  createEngine({
-    subject,
-    subjectHash: "net",
-    workers: 2,
-    resume: false,
-    storeDirectory: join(folder, ".assay"),
-    signal,
-    progress: { expect: () => {}, advance: () => {}, say: (line) => said.push(line), end: () => {} },
-  });
+interface Here extends Engine, AsyncDisposable {
+  readonly place: LocalPlace;
+}
+
+function engine(signal = controller.signal): Here {
+  const place = localPlace({ jobs, table: tableUrl, workers: 2, directory: join(folder, ".assay"), version: "test" });
+  place.know(subject.model, modelPath);
+  const progress = { expect: () => {}, advance: () => {}, say: (line: string) => said.push(line), end: () => {} };
+  const made = createEngine({ subject, subjectHash: "net", place, resume: false, signal, progress });
+  return { ...made, place, [Symbol.asyncDispose]: () => place[Symbol.asyncDispose]() };
+}
 
 function chunk(): Chunk {
   const images = new Float32Array(COUNT * SIZE);
@@ -45,12 +52,14 @@ function chunk(): Chunk {
   return { images, labels: indices.map((i) => i % 3), indices };
 }
 
+type BoundTask = Task<BoundSettings, BoundRecord>;
+
 const threat = { norm: "linf", epsilon: 0.01, domain: [0, 1] } as const;
-const bound = (id: string, own: Partial<Task> = {}): Task => ({
-  kind: "bound",
+const bound = (id: string, own: Partial<BoundTask> = {}): BoundTask => ({
+  job: jobKinds.bound,
   what: `proving with ${id}`,
   method: { id, version: 1 },
-  settings: { threat: { ...threat }, arithmetic: "float32" },
+  settings: { threat, arithmetic: "float32" },
   inputs: chunk(),
   ...own,
 });
@@ -59,7 +68,7 @@ test("an error of one method is unknown with a reason, told once a chunk, and ev
   await using own = engine();
   said.length = 0;
   // no verifier has this name: a fault of the program, as the caller should have known
-  const answers = await own.run<BoundRecord>(bound("no-such-verifier"));
+  const answers = await own.run(bound("no-such-verifier"));
   expect(answers).toHaveLength(COUNT);
   for (const answer of answers) expect(answer).toEqual({ kind: "failed", reason: "internal-error" });
   // two threads: either chunk may end first
@@ -69,17 +78,18 @@ test("an error of one method is unknown with a reason, told once a chunk, and ev
   ]);
   expect(own.failures[0]!.message).toContain("no-such-verifier");
   for (const line of said) expect(line).toMatch(/internal error.*unknown.*please report it/);
-  const proofs = await own.run<BoundRecord>(bound("ibp"));
+  const proofs = await own.run(bound("ibp"));
   expect(proofs.every(({ kind }) => kind === "done")).toBe(true);
-  const attack = await own.run<AttackRecord>({
-    ...bound("pgd"),
-    kind: "attack",
+  const attack = await own.run({
+    what: "attacking",
+    inputs: chunk(),
+    job: jobKinds.attack,
     method: attackOf("pgd"),
-    settings: { threat: { ...threat }, seed: 0, steps: 2, restarts: 1 },
+    settings: { threat, seed: 0, steps: 2, restarts: 1 },
   });
   expect(attack.every(({ kind }) => kind === "done")).toBe(true);
   // one part of several that fails leaves the others
-  const endings = await own.all<BoundRecord>("proving", [bound("ibp"), bound("no-such-verifier")]);
+  const endings = await own.all("proving", [bound("ibp"), bound("no-such-verifier")]);
   expect(endings.map(({ kind }) => kind)).toEqual(["done", "unanswered"]);
 });
 
@@ -94,20 +104,22 @@ test("on the main thread, too, an error ends nothing", async () => {
   expect(await own.run(bound("no-such-verifier", { inputs: few }))).toEqual([
     { kind: "failed", reason: "internal-error" },
   ]);
-  expect(own.workers).toBe(0);
+  expect(own.place.workers).toBe(0);
   // the clean answers are what all else is built on
-  await expect(own.run({ ...bound("x", { inputs: few }), kind: "no-such-kind" as never })).rejects.toThrow();
+  await expect(
+    own.run({ ...bound("x", { inputs: few }), essential: true, method: { id: "no-such-verifier", version: 1 } }),
+  ).rejects.toThrow();
 });
 
 test("what has not begun by the deadline is not examined; what has time gives the same answers in other chunks", async () => {
   await using own = engine();
-  const late = await own.run<BoundRecord>(bound("ibp", { deadline: performance.now() - 1 }));
+  const late = await own.run(bound("ibp", { deadline: performance.now() - 1 }));
   expect(late).toHaveLength(COUNT);
   for (const answer of late) expect(answer).toEqual({ kind: "timeout", reason: "time-budget" });
   const [ending] = await own.all("proving", [bound("ibp")], { deadline: performance.now() - 1 });
   expect(ending).toMatchObject({ kind: "unanswered", reason: "time-budget" });
-  const records = async (limits: Partial<Task>) =>
-    (await own.run<BoundRecord>(bound("ibp", { method: verifierOf("ibp"), ...limits }))).map((answer) =>
+  const records = async (limits: Partial<BoundTask>) =>
+    (await own.run(bound("ibp", { method: verifierOf("ibp"), ...limits }))).map((answer) =>
       answer.kind === "done" ? answer.record : answer,
     );
   expect(await records({ deadline: performance.now() + 60_000 })).toEqual(await records({}));

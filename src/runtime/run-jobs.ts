@@ -1,15 +1,13 @@
-/** @file A list of jobs, run on a pool and remembered in a store. */
+/** @file A list of jobs, run by an executor and remembered in a store. */
 
-import type { KeyedJob, Outcome } from "./jobs.ts";
-import type { Pool, TimeWindow } from "./node-pool.ts";
-import type { Store } from "./node-store.ts";
+import type { Executor, KeyedJob, Outcome, PlainRecord, Store, Stored, TimeWindow } from "./jobs.ts";
 
-export type RunEvent =
+export type RunEvent<R = PlainRecord> =
   | { readonly kind: "step"; readonly index: number; readonly done: number; readonly total: number }
   | {
       readonly kind: "job";
       readonly index: number;
-      readonly outcome: Outcome;
+      readonly outcome: Outcome<R>;
       /** Whether the result came from the store. */
       readonly stored: boolean;
       /** Jobs that have ended, of `total`. */
@@ -17,8 +15,8 @@ export type RunEvent =
       readonly total: number;
     };
 
-export interface RunJobsOptions {
-  readonly pool: Pool;
+export interface RunJobsOptions<R = PlainRecord> {
+  readonly executor: Executor;
   readonly store?: Store | undefined;
   /** False: compute everything again, and store that. */
   readonly resume?: boolean;
@@ -27,8 +25,10 @@ export interface RunJobsOptions {
   readonly timeoutMs?: number | undefined;
   readonly window?: TimeWindow | undefined;
   /** What is kept of an outcome until all have ended; by default all of it. */
-  readonly keep?: (outcome: Outcome, index: number) => Outcome | Promise<Outcome>;
-  readonly onProgress?: (event: RunEvent) => void;
+  readonly keep?: (outcome: Outcome<R>, index: number) => Outcome<R> | Promise<Outcome<R>>;
+  /** Of records from the store, which another version may have written: what throws is computed again. */
+  readonly parse?: (record: unknown) => R;
+  readonly onProgress?: (event: RunEvent<R>) => void;
 }
 
 /**
@@ -38,29 +38,49 @@ export interface RunJobsOptions {
  * @returns an outcome for each job, in the order of the jobs; after an abort the unfinished ones are "aborted"
  * @throws StoreError when the store was opened to insist on being written
  */
-export async function runJobs(
-  jobs: readonly KeyedJob[],
-  { pool, store, resume = true, signal, timeoutMs, window, keep = (outcome) => outcome, onProgress }: RunJobsOptions,
-): Promise<Outcome[]> {
+export async function runJobs<I, R>(
+  jobs: readonly KeyedJob<I, R>[],
+  options: RunJobsOptions<R>,
+): Promise<Outcome<R>[]> {
+  const { executor, store, resume = true, signal, timeoutMs, window, onProgress } = options;
+  const { keep = (outcome) => outcome, parse = (record) => record as R } = options;
   let finished = 0;
 
-  async function runOne(job: KeyedJob, index: number): Promise<Outcome> {
-    const known = resume && !signal?.aborted ? await store?.get(job.key) : undefined;
-    const outcome: Outcome = known
+  async function runOne(job: KeyedJob<I, R>, index: number): Promise<Outcome<R>> {
+    const known = resume && !signal?.aborted ? parsed(await store?.get(job.key), parse) : undefined;
+    const outcome: Outcome<R> = known
       ? { kind: "done", ...known }
-      : await pool.run(job, {
+      : await executor.run(job, {
           signal,
           timeoutMs,
           window,
           onProgress: (step) => onProgress?.({ kind: "step", index, ...step }),
         });
-    if (!known && outcome.kind === "done") await store?.put(job.key, outcome);
+    if (!known && outcome.kind === "done") await store?.put(job.key, stored(outcome));
     finished++;
     onProgress?.({ kind: "job", index, outcome, stored: known !== undefined, finished, total: jobs.length });
     return keep(outcome, index);
   }
 
-  return mapInOrder(jobs, 2 * pool.workers, runOne);
+  return mapInOrder(jobs, 2 * executor.workers, runOne);
+}
+
+/** Jobs return plain data, whatever their type says of it. */
+const stored = <R>({ records, seconds }: { readonly records: readonly R[]; readonly seconds: number }): Stored => ({
+  records: records as readonly PlainRecord[],
+  seconds,
+});
+
+/** Undefined also for records of another form. */
+function parsed<R>(
+  known: Stored | undefined,
+  parse: (record: unknown) => R,
+): { readonly records: readonly R[]; readonly seconds: number } | undefined {
+  try {
+    return known && { records: known.records.map(parse), seconds: known.seconds };
+  } catch {
+    return undefined;
+  }
 }
 
 /**

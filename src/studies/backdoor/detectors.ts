@@ -1,51 +1,9 @@
 /** @file Detectors' parts as jobs, and their records put together again. */
 
-import { detectorOf } from "../methods/backdoor/index.ts";
-import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
-import type { CaseFacts, Detection, Detector, Material } from "../methods/backdoor/types.ts";
-import { type Chunk, UNANSWERED_WORDS } from "../methods/examine.ts";
-import type { Rng } from "../random/rng.ts";
-import type { PlainRecord } from "../runtime/jobs.ts";
-import { threadSeconds } from "../runtime/node-cpu-time.ts";
-import type { Ending, Engine, Limits, WholeTask } from "./engine.ts";
-import { answering, type JobInput, runtimeOn, subjectOf } from "./job-functions.ts";
-
-export interface DetectSettings {
-  readonly facts: CaseFacts;
-  readonly part: PlainRecord;
-  readonly seed: number;
-}
-
-/** A part's record, with the processor time that it took. */
-export interface PartResult extends PlainRecord {
-  readonly record: PlainRecord;
-  readonly seconds: number;
-}
-
-/** What a detector works on, from a job's input. */
-export async function materialFor(
-  { subject: spec, chunk, training }: JobInput<unknown>,
-  facts: CaseFacts,
-  random: Rng,
-): Promise<Material> {
-  const { network } = await subjectOf(spec);
-  return {
-    ...facts,
-    network,
-    runtime: runtimeOn(spec.device),
-    inputs: batchOf(chunk, facts.inputShape),
-    training: training && batchOf(training, facts.inputShape),
-    random,
-  };
-}
-
-export const detectJob = answering(async (input: JobInput<DetectSettings>) => {
-  const { facts, part, seed } = input.settings;
-  const material = await materialFor(input, facts, detectorRandom(seed, input.method));
-  const began = threadSeconds();
-  const record = await detectorOf(input.method).examine(material, part);
-  return [{ record, seconds: threadSeconds() - began } satisfies PartResult];
-});
+import type { CaseFacts, Detection, Detector } from "../../methods/backdoor/types.ts";
+import { type Chunk, UNANSWERED_WORDS } from "../../methods/examine.ts";
+import type { Ending, Engine, Limits } from "../engine.ts";
+import { detect } from "../jobs/kinds.ts";
 
 /** What is at hand to examine a model with. */
 export interface Evidence {
@@ -68,7 +26,7 @@ const NO_INPUTS: Chunk = { images: new Float32Array(0), labels: new Int32Array(0
  * All detectors' parts side by side, each part a job. A detector that lacks its data or does not apply to the model says
  * so; the others go on.
  * @returns one a detector, in their order
- * @throws CliError
+ * @throws UserError
  */
 export async function examineWith(
   engine: Pick<Engine, "all">,
@@ -81,17 +39,17 @@ export async function examineWith(
     const lacking = lackOf(detector, evidence);
     return { detector, lacking, parts: lacking === undefined ? detector.parts(facts) : [] };
   });
-  const tasks: WholeTask[] = planned.flatMap(({ detector, parts }) =>
+  const tasks = planned.flatMap(({ detector, parts }) =>
     parts.map((part) => ({
-      kind: "detect",
+      job: detect,
       method: detector,
-      settings: { facts: plainFacts(facts), part, seed },
+      settings: { facts, part, seed },
       inputs,
       // it may be large, and detectors that look at the model alone have no use for it
       ...(detector.needs !== "nothing" && { training }),
     })),
   );
-  const endings = await engine.all<PartResult>("looking for backdoors", tasks, limits);
+  const endings = await engine.all("looking for backdoors", tasks, limits);
   let next = 0;
   return planned.map(({ detector, lacking, parts }) => {
     const own = endings.slice(next, next + parts.length);
@@ -130,9 +88,4 @@ const unanswered = (reason: string): Detection => ({
   target: null,
   reason,
   evidence: {},
-});
-
-export const plainFacts = ({ geometry, ...facts }: CaseFacts): PlainRecord => ({
-  ...facts,
-  geometry: geometry && { ...geometry },
 });

@@ -1,0 +1,369 @@
+/**
+ * @file Sends the chunks of a task to worker threads, keeps their results, and puts the answers in order.
+ *
+ * A chunk holds the same inputs on any machine, and a job's result does not depend on where it runs.
+ */
+
+import { printable } from "../formats/onnx/error.ts";
+import { UserError } from "../graph/fault.ts";
+import type { Answer, Chunk, Unanswered } from "../methods/examine.ts";
+import { bytesOf, type Digest, hashText } from "../runtime/hash.ts";
+import type { KeyedJob, Outcome, Place, Plain, TimeWindow } from "../runtime/jobs.ts";
+import { runJobs } from "../runtime/run-jobs.ts";
+import type { ModelInput } from "./jobs/examine.ts";
+import type { ModelJob } from "./jobs/kinds.ts";
+import type { SubjectSpec } from "./jobs/subject.ts";
+import type { Progress } from "./progress.ts";
+
+/** Inputs in a job: enough for efficient batches, few enough for all workers to have something to do. */
+const CHUNK = 32;
+
+/** Where time is short: inputs of the first jobs, which tell how long one takes, and seconds that a later job may take. */
+const PROBE = 2;
+const CHUNK_SECONDS = 4;
+/** Jobs of each round that measures. */
+const PROBES = 2;
+
+/** What a job that runs at its deadline is given to end by itself. */
+const GRACE_MS = 5000;
+
+/** @typeParam S the method's settings @typeParam R what comes of an input, or of a job that is one piece of work */
+export interface Task<S, R> {
+  readonly job: ModelJob<S, R>;
+  /** For people: "attacking with PGD". */
+  readonly what: string;
+  readonly method: { readonly id: string; readonly version: number };
+  readonly settings: S;
+  readonly inputs: Chunk;
+  /** Training data, for methods that examine it. */
+  readonly training?: Chunk | undefined;
+  /** Inputs a job; default CHUNK. */
+  readonly chunk?: number;
+  /** Whether the limit of time for an input holds; by default it does. */
+  readonly timed?: boolean;
+  /** All else builds on it: without an answer the run ends. By default a failure of the method ends nothing else. */
+  readonly essential?: true;
+  /** In milliseconds of `performance.now()`: what has not begun by then is not examined. */
+  readonly deadline?: number | undefined;
+  /** An interruption is an answer, so that what is finished can be reported; by default it is thrown. */
+  readonly partial?: boolean;
+}
+
+/** How a job of its own ended: with its records, why the method does not apply, or why there is no answer. */
+export type Ending<R> =
+  | { readonly kind: "done"; readonly records: readonly R[]; readonly seconds: number }
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "unanswered"; readonly reason: Unanswered; readonly message: string };
+
+/** A task that is one job. */
+export type WholeTask<S, R> = Omit<Task<S, R>, "what" | "chunk" | "timed" | "essential" | keyof Limits>;
+
+/** When a run of jobs must end, and whether an interruption is an answer. */
+export type Limits = Pick<Task<never, never>, "deadline" | "partial">;
+
+/** An error of one method on some inputs: a fault of this program, to be shown and reported. */
+export interface Failure {
+  /** "proving with CROWN, input 32 and 31 more" */
+  readonly what: string;
+  readonly inputs: number;
+  readonly reason: "memory" | "internal-error";
+  readonly message: string;
+}
+
+/** A method that does not apply to this model, with the reason. */
+export class NotApplicable extends Error {
+  override readonly name = "NotApplicable";
+  readonly fault = "not-applicable";
+}
+
+export interface EngineOptions {
+  readonly subject: SubjectSpec;
+  /** Identifies the subject in keys of stored results. */
+  readonly subjectHash: string;
+  readonly place: Place;
+  readonly resume: boolean;
+  /** Bytes that the intermediate results of one run may take; by default what the methods say. */
+  readonly memory?: number | undefined;
+  /** Seconds for one input. */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly progress: Progress;
+}
+
+export interface Engine {
+  /**
+   * Answers in the order of the inputs. Errors of attacks and verifiers are answers, and `failures`.
+   * @param receive gets the answers of each job as they come, and says what is kept of them
+   * @throws NotApplicable, UserError
+   */
+  run<S, R>(task: Task<S, R>, receive?: Receive<R>): Promise<Answer<R>[]>;
+  /** One job for each settings, all on the same inputs. @throws UserError */
+  each<S, R>(task: Omit<Task<S, R>, "settings" | "chunk" | "timed">, settings: readonly S[]): Promise<Ending<R>[]>;
+  /** One job for each task, side by side; a method that does not apply or fails ends its own jobs alone. @throws UserError */
+  all<S, R>(what: string, tasks: readonly WholeTask<S, R>[], limits?: Limits): Promise<Ending<R>[]>;
+  /** Errors so far. */
+  readonly failures: readonly Failure[];
+}
+
+/** @param chunk the inputs of the answers */
+export type Receive<R> = (answers: readonly Answer<R>[], chunk: Chunk) => readonly Answer<R>[];
+
+interface Planned<S, R> extends KeyedJob<ModelInput<S>, R> {
+  /** Its share of the progress bar, and of the time limit: its inputs. */
+  readonly units: number;
+  readonly essential: boolean;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { subject, timeout, signal, progress, place } = options;
+  const hashes = hasherOf(place.digest);
+
+  const jobOf = <S, R>(task: Task<S, R>, chunk: Chunk): Planned<S, R> => ({
+    units: chunk.labels.length,
+    essential: task.essential ?? false,
+    kind: task.job.id,
+    label:
+      chunk.indices.length === 0
+        ? task.what
+        : `${task.what}, input ${chunk.indices[0]} and ${chunk.indices.length - 1} more`,
+    input: {
+      subject,
+      method: task.method.id,
+      settings: task.settings,
+      chunk,
+      training: task.training,
+      memoryBudget: options.memory,
+    },
+    key: {
+      model: options.subjectHash,
+      method: { id: `${task.job.id}/${task.method.id}`, version: task.method.version },
+      options: {
+        settings: task.settings as Plain,
+        device: subject.device,
+        assay: place.version,
+        // "unknown for want of memory" is not to be taken for the answer under a larger budget
+        ...(options.memory !== undefined && { memoryBudget: options.memory }),
+      },
+      chunk: task.training ? `${hashes(chunk)} ${hashes(task.training)}` : hashes(chunk),
+    },
+  });
+
+  const failures: Failure[] = [];
+  const fail: Fail = (job, said) => {
+    const message = said.replace(`${job.label} (${job.kind}): `, "");
+    const failure: Failure = { what: job.label, inputs: job.units, reason: failureReason(message), message };
+    failures.push(failure);
+    progress.say(failureLine(failure));
+    return failure;
+  };
+  const late = ({ deadline }: Limits): boolean => deadline !== undefined && place.now() >= deadline;
+
+  async function runAll<S, R>(
+    job: ModelJob<S, R>,
+    planned: readonly Planned<S, R>[],
+    seconds: number | undefined,
+    { deadline }: Limits = {},
+    keep?: (outcome: Outcome<R>, index: number) => Outcome<R>,
+  ): Promise<Outcome<R>[]> {
+    const window: TimeWindow | undefined =
+      deadline === undefined ? undefined : { startBy: deadline, endBy: deadline + GRACE_MS };
+    const { record } = await job.parsers();
+    return runJobs(planned, {
+      executor: await place.executor(planned.length, seconds !== undefined || deadline !== undefined),
+      store: await place.store(),
+      resume: options.resume,
+      parse: (value) => record.parse(value),
+      signal,
+      window,
+      ...(keep && { keep }),
+      ...(seconds !== undefined && { timeoutMs: 1000 * seconds * Math.max(...planned.map(({ units }) => units)) }),
+      onProgress: (event) => {
+        if (event.kind === "job" && event.outcome.kind !== "timeout") progress.advance(planned[event.index]!.units);
+      },
+    });
+  }
+
+  async function run<S, R>(task: Task<S, R>, receive: Receive<R> = (answers) => answers): Promise<Answer<R>[]> {
+    const limit = task.timed === false ? undefined : timeout;
+    progress.expect(task.inputs.labels.length, task.what);
+
+    /** Answers of each chunk, and the seconds that one input took. */
+    async function answersFor(chunks: readonly Chunk[]): Promise<{ answers: Answer<R>[]; each: number }> {
+      const planned = chunks.map((chunk) => jobOf(task, chunk));
+      const kept: Answer<R>[][] = [];
+      let each = Number.POSITIVE_INFINITY;
+      const again: number[] = [];
+      const take = (k: number, outcome: Outcome<R>) => {
+        const count = chunks[k]!.labels.length;
+        if (outcome.kind === "done") each = Math.min(each, outcome.seconds / count);
+        const ending = endingOf(outcome, task, planned[k]!, { fail, late });
+        kept[k] = [...receive(answersOf(ending, planned[k]!.units), chunks[k]!)];
+      };
+      await runAll(task.job, planned, limit, task, (outcome, k) => {
+        // a chunk shares the budget of its inputs; when that is used up, each gets its own
+        if (outcome.kind === "timeout" && planned[k]!.units > 1 && !late(task)) again.push(k);
+        else take(k, outcome);
+        return TAKEN;
+      });
+      for (const k of again) {
+        const { answers } = await answersFor(split(chunks[k]!, 1));
+        kept[k] = answers;
+      }
+      return { answers: kept.flat(), each };
+    }
+
+    if (task.deadline === undefined) return (await answersFor(split(task.inputs, task.chunk ?? CHUNK))).answers;
+    return inRounds(task.inputs, answersFor);
+  }
+
+  async function endings<S, R>(what: string, tasks: readonly Task<S, R>[], limits: Limits): Promise<Ending<R>[]> {
+    const [first] = tasks;
+    if (!first) return [];
+    const planned = tasks.map((task) => ({ ...jobOf(task, task.inputs), units: 1 }));
+    progress.expect(planned.length, what);
+    const outcomes = await runAll(first.job, planned, undefined, limits);
+    return outcomes.map((outcome, k) => endingOf(outcome, limits, planned[k]!, { fail, late }));
+  }
+
+  return {
+    run,
+    each: (task, settings) =>
+      endings(
+        task.what,
+        settings.map((own) => ({ ...task, settings: own })),
+        task,
+      ),
+    all: (what, tasks, limits = {}) =>
+      endings(
+        what,
+        tasks.map((task) => ({ ...task, what: `${what} (${task.method.id})` })),
+        limits,
+      ),
+    failures,
+  };
+}
+
+/** Stands for what was taken of an outcome. */
+const TAKEN = { kind: "done", records: [], seconds: 0 } as const;
+
+/**
+ * Small jobs first, then as large ones as end in a few seconds: where time runs out, little is lost. Sizes follow from the
+ * seconds that the first jobs took, which are kept with their results, so that a resumed run makes the same jobs.
+ */
+async function inRounds<A>(
+  inputs: Chunk,
+  answersFor: (chunks: readonly Chunk[]) => Promise<{ readonly answers: readonly A[]; readonly each: number }>,
+): Promise<A[]> {
+  const count = inputs.labels.length;
+  const answers: A[] = [];
+  let size = PROBE;
+  for (let round = 0; answers.length < count; round++) {
+    const from = answers.length;
+    const to = round < 2 ? Math.min(count, from + PROBES * size) : count;
+    const places = Array.from({ length: to - from }, (_, k) => from + k);
+    const done = await answersFor(split(pick(inputs, places), size));
+    answers.push(...done.answers);
+    size = Number.isFinite(done.each) ? sizeFor(done.each) : 1;
+  }
+  return answers;
+}
+
+/** A power of two, so that times which differ a little give the same jobs. */
+const sizeFor = (seconds: number): number =>
+  Math.min(CHUNK, Math.max(1, 2 ** Math.floor(Math.log2(CHUNK_SECONDS / Math.max(seconds, 1e-6)))));
+
+const MEMORY = /out of memory|memory limit|bad_alloc|bad allocation|allocation failed|allocate memory|memory budget/i;
+const failureReason = (message: string): Failure["reason"] => (MEMORY.test(message) ? "memory" : "internal-error");
+
+const failureLine = ({ what, reason, message }: Failure): string =>
+  reason === "memory"
+    ? `${what}: not enough memory (${printable(message, 300)}); these inputs are unknown`
+    : `internal error, ${what}: ${printable(message, 300)}; these inputs are unknown, the rest goes on; please report it`;
+
+type Fail = (job: Pick<Planned<never, never>, "label" | "kind" | "units">, message: string) => Failure;
+
+interface Telling {
+  readonly fail: Fail;
+  readonly late: (limits: Limits) => boolean;
+}
+
+/**
+ * @throws UserError where the run cannot go on: an interruption that is no answer, a refusal for another reason than that the
+ *   method does not apply, a failure of what is essential
+ */
+function endingOf<R>(
+  outcome: Outcome<R>,
+  limits: Limits,
+  job: Pick<Planned<never, never>, "label" | "kind" | "units" | "essential">,
+  { fail, late }: Telling,
+): Ending<R> {
+  switch (outcome.kind) {
+    case "done":
+      return { kind: "done", records: outcome.records, seconds: outcome.seconds };
+    case "timeout":
+      return late(limits)
+        ? { kind: "unanswered", reason: "time-budget", message: "the time budget was used up" }
+        : { kind: "unanswered", reason: "timeout", message: "the limit of time" };
+    case "aborted":
+      if (!limits.partial) throw new UserError("interrupted", INTERRUPTED);
+      return { kind: "unanswered", reason: "interrupted", message: "the run was interrupted" };
+    case "refused":
+      if (outcome.fault === "not-applicable") return { kind: "refused", reason: outcome.message };
+      if (job.essential) throw new UserError(outcome.fault, outcome.message);
+      return { kind: "unanswered", ...fail(job, outcome.message) };
+    case "failed":
+      if (job.essential) throw new Error(outcome.message);
+      return { kind: "unanswered", ...fail(job, outcome.message) };
+    default:
+      throw new Error(`unreachable: ${outcome satisfies never}`);
+  }
+}
+
+/** @throws NotApplicable */
+function answersOf<R>(ending: Ending<R>, count: number): Answer<R>[] {
+  if (ending.kind === "refused") throw new NotApplicable(ending.reason);
+  if (ending.kind === "done") {
+    const seconds = ending.seconds / count;
+    return ending.records.map((record) => ({ kind: "done", record, seconds }));
+  }
+  const { reason } = ending;
+  const answer: Answer<R> =
+    reason === "memory" || reason === "internal-error" ? { kind: "failed", reason } : { kind: "timeout", reason };
+  return Array.from({ length: count }, () => answer);
+}
+
+export const INTERRUPTED =
+  "interrupted; what is finished is kept in .assay: run the same command with --resume to go on";
+
+function split(inputs: Chunk, size: number): Chunk[] {
+  const count = inputs.labels.length;
+  return Array.from({ length: Math.ceil(count / size) }, (_, k) =>
+    pick(
+      inputs,
+      Array.from({ length: Math.min(size, count - k * size) }, (_, i) => k * size + i),
+    ),
+  );
+}
+
+/** The inputs at these positions. */
+export function pick({ images, labels, indices, targets }: Chunk, positions: readonly number[]): Chunk {
+  const size = labels.length === 0 ? 0 : images.length / labels.length;
+  const chosen = new Float32Array(positions.length * size);
+  for (const [to, from] of positions.entries()) chosen.set(images.subarray(from * size, (from + 1) * size), to * size);
+  const at = (values: Int32Array) => Int32Array.from(positions, (i) => values[i]!);
+  return { images: chosen, labels: at(labels), indices: at(indices), ...(targets && { targets: at(targets) }) };
+}
+
+/** Several jobs may have the same inputs: each is hashed once. */
+function hasherOf(digest: Digest): (chunk: Chunk) => string {
+  const known = new WeakMap<Chunk, string>();
+  return (chunk) => {
+    const found = known.get(chunk);
+    if (found !== undefined) return found;
+    const { images, labels, indices, targets } = chunk;
+    const parts = [images, labels, indices, ...(targets ? [targets] : [])];
+    const hash = hashText(parts.map((array) => digest(bytesOf(array))).join(), digest);
+    known.set(chunk, hash);
+    return hash;
+  };
+}

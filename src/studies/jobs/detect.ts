@@ -1,0 +1,72 @@
+/** @file One part of a detector's work, and closer looks at one class. */
+
+import { type Dose, noisyInputs, triggerLook } from "../../methods/audit/closer-look.ts";
+import { detectorOf } from "../../methods/backdoor/index.ts";
+import { batchOf, detectorRandom } from "../../methods/backdoor/material.ts";
+import type { CaseFacts, Material } from "../../methods/backdoor/types.ts";
+import type { Rng } from "../../random/rng.ts";
+import type { JobContext, PlainRecord } from "../../runtime/jobs.ts";
+import type { ModelInput } from "./examine.ts";
+import { subjectOf } from "./subject.ts";
+
+export interface DetectSettings {
+  readonly facts: CaseFacts;
+  readonly part: PlainRecord;
+  readonly seed: number;
+}
+
+export interface LookSettings {
+  readonly facts: CaseFacts;
+  readonly seed: number;
+  readonly look: { readonly kind: "noise"; readonly dose: Dose } | { readonly kind: "trigger"; readonly label: number };
+}
+
+/** A part's record, with the processor time that it took. */
+export interface PartResult {
+  readonly record: PlainRecord;
+  readonly seconds: number;
+}
+
+async function timed(host: JobContext, run: () => Promise<PlainRecord>): Promise<PartResult[]> {
+  const began = host.seconds();
+  const record = await run();
+  return [{ record, seconds: host.seconds() - began }];
+}
+
+export async function detectJob(input: ModelInput<DetectSettings>, host: JobContext): Promise<PartResult[]> {
+  const { facts, part, seed } = input.settings;
+  const material = await materialFor(input, host, facts, detectorRandom(seed, input.method));
+  return timed(host, () => detectorOf(input.method).examine(material, part));
+}
+
+export async function lookJob(input: ModelInput<LookSettings>, host: JobContext): Promise<PartResult[]> {
+  const { facts, seed, look } = input.settings;
+  const noise = look.kind === "noise";
+  // the numbers of the detector whose work is looked at
+  const random = detectorRandom(seed, noise ? "titration" : "neural-cleanse");
+  const material = await materialFor(input, host, facts, random);
+  return timed(
+    host,
+    async (): Promise<PlainRecord> => ({
+      ...(noise ? await noisyInputs(material, look.dose) : await triggerLook(material, look.label)),
+    }),
+  );
+}
+
+/** What a detector works on, from a job's input. */
+async function materialFor(
+  { subject: spec, chunk, training }: ModelInput<unknown>,
+  host: JobContext,
+  facts: CaseFacts,
+  random: Rng,
+): Promise<Material> {
+  const { network } = await subjectOf(spec, host);
+  return {
+    ...facts,
+    network,
+    runtime: host.runtime(spec.device),
+    inputs: batchOf(chunk, facts.inputShape),
+    training: training && batchOf(training, facts.inputShape),
+    random,
+  };
+}

@@ -1,0 +1,82 @@
+/** @file Inputs answered, attacked and bounded: what the jobs of one model and a chunk of inputs compute. */
+
+import type { AttackLoss, PreparedAttack } from "../../methods/attack/types.ts";
+import { attackChunk, boundChunk, type Chunk, predictChunk, type Subject } from "../../methods/examine.ts";
+import { attackOf, verifierOf } from "../../methods/index.ts";
+import type { Threat } from "../../methods/problem.ts";
+import type { PreparedVerifier } from "../../methods/verify/types.ts";
+import type { JobContext } from "../../runtime/jobs.ts";
+import type { Runtime } from "../../runtime/session.ts";
+import type { Arithmetic } from "../../transforms/interval.ts";
+import { type SubjectSpec, subjectOf } from "./subject.ts";
+
+export interface AttackSettings {
+  readonly threat: Threat;
+  readonly seed: number;
+  readonly steps?: number | undefined;
+  readonly restarts?: number | undefined;
+  readonly loss?: AttackLoss | undefined;
+}
+
+export interface BoundSettings {
+  readonly threat: Threat;
+  readonly arithmetic: Arithmetic;
+}
+
+/** What jobs about one model are given. */
+export interface ModelInput<Settings> {
+  readonly subject: SubjectSpec;
+  /** Id of the method. */
+  readonly method: string;
+  readonly settings: Settings;
+  readonly chunk: Chunk;
+  /** For methods that examine it. */
+  readonly training?: Chunk | undefined;
+  /** Bytes that the intermediate results of one run may take; by default what the methods say. */
+  readonly memoryBudget?: number | undefined;
+}
+
+const prepared = new Map<string, Promise<PreparedAttack | PreparedVerifier>>();
+
+/** Compiled methods kept on a thread; their sessions live in the runtime's cache. */
+const KEPT = 8;
+
+async function methodOf<P extends PreparedAttack | PreparedVerifier>(
+  input: ModelInput<AttackSettings | BoundSettings>,
+  host: JobContext,
+  prepare: (subject: Subject, runtime: Runtime) => Promise<P>,
+): Promise<{ subject: Subject; method: P }> {
+  const subject = await subjectOf(input.subject, host);
+  const { method, settings, memoryBudget } = input;
+  const key = `${method} ${subject.network.hash} ${input.subject.device} ${memoryBudget} ${JSON.stringify(settings)}`;
+  let found = prepared.get(key) as Promise<P> | undefined;
+  if (!found) {
+    found = prepare(subject, host.runtime(input.subject.device));
+    prepared.set(key, found);
+    found.catch(() => prepared.delete(key));
+    const [oldest] = prepared.keys();
+    if (prepared.size > KEPT) prepared.delete(oldest!);
+  }
+  return { subject, method: await found };
+}
+
+const budgetOf = ({ memoryBudget }: ModelInput<unknown>) => (memoryBudget === undefined ? {} : { memoryBudget });
+
+export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
+  predictChunk(await subjectOf(input.subject, host), input.chunk);
+
+export async function attackJob(input: ModelInput<AttackSettings>, host: JobContext) {
+  const { threat, seed, ...rest } = input.settings;
+  const stated = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
+    attackOf(input.method).prepare(network, runtime, { threat, seed, ...stated, ...budgetOf(input) }),
+  );
+  return attackChunk(subject, method, threat, input.chunk);
+}
+
+export async function boundJob(input: ModelInput<BoundSettings>, host: JobContext) {
+  const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
+    verifierOf(input.method).prepare(network, runtime, { ...input.settings, ...budgetOf(input) }),
+  );
+  return boundChunk(subject, method, input.settings.threat, input.chunk);
+}

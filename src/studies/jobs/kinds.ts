@@ -1,0 +1,66 @@
+/** @file The kinds of jobs about one model. Loaded by each thread: what they compute and how they parse is not. */
+
+import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
+import type { AttackRecord, BoundRecord, Prediction } from "../../methods/examine.ts";
+import { defineJob, type JobKind } from "../../runtime/jobs.ts";
+import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
+import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
+import type { FitPatchSettings, ScanSettings } from "./patches.ts";
+
+/** A kind of job about one model and a chunk of inputs. */
+export type ModelJob<Settings, R> = JobKind<ModelInput<Settings>, R>;
+
+/** The model file's answers, [n]. */
+export const predict = defineJob<ModelInput<null>, Prediction>({
+  id: "predict",
+  load: async () => (await import("./examine.ts")).predictJob,
+  parsers: async () => (await import("./schemas.ts")).predict,
+});
+
+/** [n] */
+export const attack = defineJob<ModelInput<AttackSettings>, AttackRecord>({
+  id: "attack",
+  load: async () => (await import("./examine.ts")).attackJob,
+  parsers: async () => (await import("./schemas.ts")).attack,
+});
+
+/** [n] */
+export const bound = defineJob<ModelInput<BoundSettings>, BoundRecord>({
+  id: "bound",
+  load: async () => (await import("./examine.ts")).boundJob,
+  parsers: async () => (await import("./schemas.ts")).bound,
+});
+
+export interface ScanRecord {
+  readonly hits: Int32Array;
+}
+
+/** One a candidate. */
+export const scan = defineJob<ModelInput<ScanSettings>, ScanRecord>({
+  id: "scan",
+  load: async () => (await import("./patches.ts")).scanJob,
+  parsers: async () => (await import("./schemas.ts")).scan,
+});
+
+/** One. */
+export const fit = defineJob<ModelInput<FitPatchSettings>, PatchRecord>({
+  id: "fit",
+  load: async () => (await import("./patches.ts")).fitJob,
+  parsers: async () => (await import("./schemas.ts")).fit,
+});
+
+/** One. */
+export const detect = defineJob<ModelInput<DetectSettings>, PartResult>({
+  id: "detect",
+  load: async () => (await import("./detect.ts")).detectJob,
+  parsers: async () => (await import("./schemas.ts")).detect,
+});
+
+/** One. */
+export const look = defineJob<ModelInput<LookSettings>, PartResult>({
+  id: "look",
+  load: async () => (await import("./detect.ts")).lookJob,
+  parsers: async () => (await import("./schemas.ts")).look,
+});
+
+export const modelJobs = [predict, attack, bound, scan, fit, detect, look] as const;

@@ -1,0 +1,169 @@
+/** @file What jobs about one model take and return, for what comes from a store or another machine. */
+
+import { z } from "zod";
+import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
+import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods/examine.ts";
+import type { Threat } from "../../methods/problem.ts";
+import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
+import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
+import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
+import type { ScanRecord } from "./kinds.ts";
+import type { FitPatchSettings, ScanSettings } from "./patches.ts";
+import type { SubjectSpec } from "./subject.ts";
+
+const floats = z.instanceof(Float32Array);
+const ints = z.instanceof(Int32Array);
+const integers = z.array(z.int());
+/** Infinities are bounds; NaN is none. */
+const real = z.custom<number>((value) => typeof value === "number" && !Number.isNaN(value), "a number");
+const plainRecord = z.custom<PlainRecord>((value) => typeof value === "object" && value !== null, "a record");
+
+const normalisation = z.object({ mean: z.array(z.number()), std: z.array(z.number()), axis: z.int() });
+
+const subject = z.object({
+  fileName: z.string(),
+  model: z.string(),
+  external: z.array(z.object({ path: z.string(), sha256: z.string() })),
+  choice: z.custom<SubjectSpec["choice"]>((value) => typeof value === "object" && value !== null),
+  normalisation: normalisation.nullable(),
+  device: z.enum(["cpu", "webgpu"]),
+}) satisfies z.ZodType<SubjectSpec>;
+
+const chunk: z.ZodType<Chunk> = z
+  .looseObject({ images: floats, labels: ints, indices: ints, targets: ints.optional() })
+  .transform(({ targets, ...rest }) => ({ ...rest, ...(targets && { targets }) }));
+
+const threat: z.ZodType<Threat> = z
+  .looseObject({
+    norm: z.enum(["linf", "l2", "l1"]),
+    epsilon: z.number().min(0),
+    domain: z.tuple([real, real]).optional(),
+    fixed: integers.optional(),
+  })
+  .transform(({ fixed, domain, ...rest }) => ({ ...rest, domain, ...(fixed && { fixed }) }));
+
+const input = <S>(settings: z.ZodType<S>): Parser<ModelInput<S>> =>
+  z.object({
+    subject,
+    method: z.string(),
+    settings,
+    chunk,
+    training: chunk.optional(),
+    memoryBudget: z.number().optional(),
+  }) as unknown as z.ZodType<ModelInput<S>>;
+
+const prediction = z.object({ predicted: z.int(), margin: z.number().or(z.nan()).or(real) });
+
+const attackRecord = z.looseObject({
+  falsified: z.boolean(),
+  predicted: z.int(),
+  margin: z.custom<number>((value) => typeof value === "number"),
+  distance: real,
+  confidence: real,
+  queries: z.int(),
+  notANumber: z.boolean(),
+  zeroGradient: z.boolean(),
+  refuted: z.boolean(),
+  witness: floats.optional(),
+});
+
+const reason = z.enum([
+  "relaxation-too-loose",
+  "timeout",
+  "memory",
+  "numerical",
+  "unsupported-op",
+  "time-budget",
+  "interrupted",
+  "internal-error",
+]) satisfies z.ZodType<NonNullable<BoundRecord["reason"]>>;
+
+const boundRecord = z.looseObject({
+  verified: z.boolean(),
+  lower: real,
+  reason: reason.nullable(),
+  detail: z.string().optional(),
+  sampled: plainRecord.nullable(),
+});
+
+const candidate = z.object({ top: z.int(), left: z.int(), shade: z.number() });
+const geometry = z.object({
+  channels: z.literal([1, 3]),
+  height: z.int(),
+  width: z.int(),
+  layout: z.enum(["NCHW", "NHWC", "flat"]),
+});
+const facts: z.ZodType<DetectSettings["facts"]> = z.looseObject({
+  classes: z.int(),
+  inputShape: integers,
+  geometry: geometry.optional() as z.ZodType<DetectSettings["facts"]["geometry"]>,
+  domain: z.tuple([real, real]).optional() as z.ZodType<DetectSettings["facts"]["domain"]>,
+}) as unknown as z.ZodType<DetectSettings["facts"]>;
+
+const patch = z.looseObject({
+  target: z.int(),
+  top: z.int(),
+  left: z.int(),
+  size: z.int(),
+  values: floats,
+  trials: z.int(),
+  hits: z.int(),
+  noiseHits: z.int(),
+});
+
+const part = z.object({ record: plainRecord, seconds: z.number() }) as unknown as Parser<PartResult>;
+
+/** A record that has these fields is what the type says: what else it holds was plain data when it was written. */
+const record = <T>(schema: z.ZodType): Parser<T> => schema as unknown as Parser<T>;
+
+const climb = { steps: z.int().optional(), restarts: z.int().optional() };
+
+export const predict = { input: input(z.null()), record: record<Prediction>(prediction) };
+export const attack = {
+  input: input(
+    z.looseObject({
+      threat,
+      seed: z.number(),
+      ...climb,
+      loss: z.enum(["cross-entropy", "margin"]).optional(),
+    }) as z.ZodType<AttackSettings>,
+  ),
+  record: record<AttackRecord>(attackRecord),
+};
+export const bound = {
+  input: input(z.object({ threat, arithmetic: z.enum(["float32", "real"]) }) as z.ZodType<BoundSettings>),
+  record: record<BoundRecord>(boundRecord),
+};
+export const scan = {
+  input: input(z.object({ geometry, candidates: z.array(candidate) }) as z.ZodType<ScanSettings>),
+  record: z.looseObject({ hits: ints }) as unknown as Parser<ScanRecord>,
+};
+export const fit = {
+  input: input(
+    z.looseObject({
+      geometry,
+      seed: z.number(),
+      target: z.int(),
+      start: candidate,
+      searched: z.int(),
+    }) as z.ZodType<FitPatchSettings>,
+  ),
+  record: record<PatchRecord>(patch),
+};
+export const detect = {
+  input: input(z.object({ facts, part: plainRecord, seed: z.number() }) as z.ZodType<DetectSettings>),
+  record: part,
+};
+export const look = {
+  input: input(
+    z.object({
+      facts,
+      seed: z.number(),
+      look: z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("noise"), dose: plainRecord }),
+        z.object({ kind: z.literal("trigger"), label: z.int() }),
+      ]),
+    }) as unknown as z.ZodType<LookSettings>,
+  ),
+  record: part,
+};
