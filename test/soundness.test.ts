@@ -21,7 +21,8 @@ import { exactMinima, marginNet, type Plain } from "./support/plain.ts";
 import { graphOf, randomCases, randomPlain, randomSizes } from "./support/random-nets.ts";
 import { VARIANTS } from "./support/variants.ts";
 
-const NETS = 200;
+/** All of them in continuous integration (CI=1); fewer where a person waits. */
+const NETS = process.env["CI"] === undefined ? 80 : 200;
 const IMAGES = 4;
 /** Of each network. */
 const SAMPLES = 10_000;
@@ -98,7 +99,7 @@ const imageOf = ({ images, labels }: Batch, i: number): Float32Array => {
   return Float32Array.from(images.data.subarray(i * size, (i + 1) * size));
 };
 
-describe("on 200 random networks, with linf, l2 and l1 balls in turn", () => {
+describe(`on ${NETS} random networks, with linf, l2 and l1 balls in turn`, () => {
   test("no certified input is falsified by PGD, by samples or by enumeration", async () => {
     const found = { certified: 0, attacked: 0, enumerated: 0 };
     for (let seed = 0; seed < NETS; seed++) {
@@ -127,9 +128,9 @@ describe("on 200 random networks, with linf, l2 and l1 balls in turn", () => {
         expect(Math.min(...exactMinima(marginNet(net, batch.labels[i]!), box)), place).toBeGreaterThan(0);
       }
     }
-    expect(found.certified).toBeGreaterThan(200);
-    expect(found.attacked).toBeGreaterThan(50);
-    expect(found.enumerated).toBeGreaterThan(50);
+    expect(found.certified).toBeGreaterThan(NETS);
+    expect(found.attacked).toBeGreaterThan(NETS / 4);
+    expect(found.enumerated).toBeGreaterThan(NETS / 4);
   }, 300_000);
 });
 
