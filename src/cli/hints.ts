@@ -1,4 +1,4 @@
-/** @file Where answers are wrong: whether another usual way to feed the model makes clearly more of them right. */
+/** @file Whether another usual way to feed the model makes clearly more of its answers right, or it clearly surer. */
 
 import type { ClassNaming } from "../data/classes.ts";
 import type { Contract } from "../data/contract.ts";
@@ -8,6 +8,7 @@ import type { Notice } from "../data/notice.ts";
 import { isBlueFirst } from "../data/pictures.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Normalisation } from "../methods/network.ts";
+import { median } from "../stats/summary.ts";
 import { pick } from "../studies/engine.ts";
 import type { Inputs } from "./subject.ts";
 
@@ -30,8 +31,15 @@ const SECOND_LOOK = 2000;
 const LEVEL = 0.05;
 
 /**
- * Undefined where all is right, or nothing else makes clearly more right. The comparison is paired: of the inputs that only
- * one of the two ways gets right, the other way gets too many for chance (McNemar's exact test).
+ * How much larger the margin of most inputs must be, each in the spread of its own scores. Fed rightly, at most 39% of the
+ * inputs of models in the zoo gain so much by any other usual way; fed in a way that costs 4% of the answers, 65% to 79%.
+ */
+const CLEAR_GAIN = 1.05;
+
+/**
+ * Undefined where nothing else makes clearly more right, or the margins clearly larger without making fewer right. The
+ * comparisons are paired: of the inputs that only one of the two ways gets right, the other way gets too many for chance
+ * (McNemar's exact test); of those that both get right, too many have a margin larger by `CLEAR_GAIN` (sign test).
  */
 export async function preprocessingHint(
   inputs: Inputs,
@@ -40,22 +48,43 @@ export async function preprocessingHint(
   predict: Predict,
 ): Promise<Notice | undefined> {
   const right = predictions.map(({ predicted }, i) => predicted === chunk.labels[i]);
-  const trials = right.every(Boolean) ? [] : trialsFor(inputs);
+  // a table's features have no common mean and spread that margins could tell
+  const pictures = inputs.dataset.shape.length === 3;
+  const trials = pictures || !right.every(Boolean) ? trialsFor(inputs) : [];
   if (trials.length === 0) return undefined;
   const size = chunk.images.length / chunk.labels.length;
   const first = spaced(right.length, Math.max(LEAST_LOOK, Math.min(FIRST_LOOK, Math.floor(FIRST_VALUES / size))));
-  const scores: { trial: Trial; gain: number }[] = [];
-  for (const trial of trials) {
-    const { gained, lost } = await compare(trial, first, right, chunk, predict);
-    scores.push({ trial, gain: gained - lost });
+  const scores: (Comparison & { trial: Trial })[] = [];
+  for (const trial of trials) scores.push({ trial, ...(await compare(trial, first, predictions, chunk, predict)) });
+  const gain = ({ gained, lost }: Comparison) => gained - lost;
+  const best = scores.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+  if (gain(best) > 0) {
+    const second = spaced(right.length, SECOND_LOOK);
+    const { gained, lost } = await compare(best.trial, second, predictions, chunk, predict);
+    const now = second.filter((i) => right[i]).length;
+    if (coinTail(gained, gained + lost) * trials.length <= LEVEL) {
+      return noticeOf(best.trial, now, now + gained - lost, second.length);
+    }
   }
-  const best = scores.reduce((a, b) => (b.gain > a.gain ? b : a));
-  if (best.gain <= 0) return undefined;
-  const second = spaced(right.length, SECOND_LOOK);
-  const { gained, lost } = await compare(best.trial, second, right, chunk, predict);
-  if (coinTail(gained, gained + lost) * trials.length > LEVEL) return undefined;
-  const now = second.filter((i) => right[i]).length;
-  return noticeOf(best.trial, now, now + gained - lost, second.length);
+  if (!pictures) return undefined;
+  const surer = scores.filter((score) => gain(score) >= 0 && isClear(score.ratios, trials.length));
+  const [surest] = surer.toSorted((a, b) => median(b.ratios) - median(a.ratios));
+  return surest && marginNotice(surest.trial, surest.ratios);
+}
+
+const isClear = (ratios: readonly number[], trials: number): boolean =>
+  ratios.length > 0 && coinTail(ratios.filter((ratio) => ratio > CLEAR_GAIN).length, ratios.length) * trials <= LEVEL;
+
+function marginNotice({ name, option }: Trial, ratios: readonly number[]): Notice {
+  const measured = `the median margin, in the spread of the scores, is ${median(ratios).toFixed(2)} times as large with it, on the same ${ratios.length} inputs`;
+  return {
+    id: "preprocessing",
+    title: "The model seems to expect another preprocessing",
+    sentence: `With ${name} preprocessing (${option}) the model is clearly surer and no less often right: ${measured}. All other numbers are about the way it is fed now; run again with ${option}.`,
+    condition: "No usual preprocessing makes the margins clearly larger",
+    outcome: "undecided",
+    measured,
+  };
 }
 
 function noticeOf({ name, option }: Trial, now: number, then: number, of: number): Notice {
@@ -71,22 +100,34 @@ function noticeOf({ name, option }: Trial, now: number, then: number, of: number
   };
 }
 
+interface Comparison {
+  /** Inputs that only the other way, or only the present one, gets right. */
+  readonly gained: number;
+  readonly lost: number;
+  /** Of those that both get right: how many times as large the margin is, each in the spread of its own scores. */
+  readonly ratios: readonly number[];
+}
+
 async function compare(
   { apply }: Trial,
   positions: readonly number[],
-  right: readonly boolean[],
+  before: readonly Prediction[],
   chunk: Chunk,
   predict: Predict,
-): Promise<{ readonly gained: number; readonly lost: number }> {
+): Promise<Comparison> {
   const { images, labels, ...rest } = pick(chunk, positions);
   const answers = await predict({ ...rest, labels, images: apply(images) });
   let [gained, lost] = [0, 0];
-  answers.forEach(({ predicted }, k) => {
-    const holds = predicted === labels[k];
-    if (holds && !right[positions[k]!]) gained++;
-    if (!holds && right[positions[k]!]) lost++;
+  const ratios: number[] = [];
+  answers.forEach((now, k) => {
+    const then = before[positions[k]!]!;
+    const [holds, held] = [now.predicted === labels[k], then.predicted === labels[k]];
+    if (holds && !held) gained++;
+    if (!holds && held) lost++;
+    const ratio = (now.margin * then.spread) / (then.margin * now.spread);
+    if (holds && held && Number.isFinite(ratio)) ratios.push(ratio);
   });
-  return { gained, lost };
+  return { gained, lost, ratios };
 }
 
 const spaced = (total: number, most: number): number[] => {

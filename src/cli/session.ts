@@ -208,7 +208,7 @@ export async function predict(engine: Engine, inputs: Chunk, what = "clean answe
   const task = {
     job: jobKinds.predict,
     what,
-    method: { id: "forward", version: 1 },
+    method: { id: "forward", version: 2 },
     settings: null,
     essential: true,
   } as const;

@@ -39,6 +39,8 @@ export interface Prediction {
   readonly predicted: number;
   /** Of the label; ≤ 0 where another class wins. */
   readonly margin: number;
+  /** Standard deviation of the scores over the classes: margins in it do not depend on the scores' scale. */
+  readonly spread: number;
 }
 
 /** What an attack came to, after its witness was run again through the model file. */
@@ -118,8 +120,17 @@ export async function predictChunk(subject: Subject, chunk: Chunk): Promise<Plai
   const logits = await runOriginal(original, chunk.images);
   return Array.from(chunk.labels, (label, row) => {
     const own = label >= 0 ? label : predictedOf(logits, row, classes, 0);
-    return { predicted: predictedOf(logits, row, classes, own), margin: marginOf(logits, row, classes, own) };
+    return {
+      predicted: predictedOf(logits, row, classes, own),
+      margin: marginOf(logits, row, classes, own),
+      spread: deviation(logits.subarray(row * classes, (row + 1) * classes)),
+    };
   });
+}
+
+function deviation(scores: Float32Array): number {
+  const mean = scores.reduce((sum, value) => sum + value, 0) / scores.length;
+  return Math.sqrt(scores.reduce((sum, value) => sum + (value - mean) ** 2, 0) / scores.length);
 }
 
 export async function attackChunk(
