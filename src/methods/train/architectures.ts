@@ -1,4 +1,4 @@
-/** @file The networks that Assay trains, by name: the seven of the certification benchmark, and two of backdoor studies. */
+/** @file The networks that Assay trains, by name: those of the certification benchmark, of backdoor studies, and a ResNet. */
 
 import { fixed, sizeOf } from "../../graph/dims.ts";
 import type { Builder, Value } from "../../graph/types.ts";
@@ -45,10 +45,15 @@ export const dense = (units: number): DenseLayer => ({ kind: "dense", units });
 export const residual = (filters: number, stride: number): ResidualLayer => ({ kind: "residual", filters, stride });
 export const pool: PoolLayer = { kind: "pool" };
 
+/** Five residual blocks, of which the first may make the picture smaller. */
+const stage = (filters: number, stride: number): readonly ResidualLayer[] =>
+  Array.from({ length: 5 }, (_, k) => residual(filters, k === 0 ? stride : 1));
+
 /**
  * Hidden layers, a ReLU after each; `buildModel` adds the last dense layer, one unit a class.
  * @source FCNN, CNN: SoK: Certified Robustness for Deep Neural Networks (arXiv:2009.04131), table of architectures
- * @source ResNetS: the basic blocks of He et al. 2016 (arXiv:1512.03385), without batch normalisation
+ * @source ResNet32: He et al. 2016 (arXiv:1512.03385), §4.2 with n = 5; ResNetS: a small one of the same basic blocks. Both
+ *   without batch normalisation, and with 1×1 convolutions where a shortcut changes shape
  */
 export const ARCHITECTURES = {
   FCNNa: [dense(20), dense(20)],
@@ -60,6 +65,7 @@ export const ARCHITECTURES = {
   CNNd: [conv(64, 3, 1, 1), conv(64, 3, 1, 1), conv(128, 4, 2, 1), conv(128, 3, 1, 1), conv(128, 3, 1, 1), dense(512)],
   MLP: [dense(256), dense(128)],
   ResNetS: [conv(16, 3, 2, 1), residual(16, 1), residual(32, 2), residual(64, 2), pool],
+  ResNet32: [conv(16, 3, 1, 1), ...stage(16, 1), ...stage(32, 2), ...stage(64, 2), pool],
 } as const satisfies Record<string, readonly Layer[]>;
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;

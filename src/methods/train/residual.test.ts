@@ -99,6 +99,20 @@ test("ResNetS has the sizes counted by hand", () => {
   expect(() => modelOf("ResNetS", [784], 10)).toThrow(/ResNetS .*takes \[C, H, W\]/);
 });
 
+test("ResNet32 has the weights of the paper's 32 layers (0.46 million), and its own biases and two shortcuts", () => {
+  const { parameters, size, neurons } = modelOf("ResNet32", [3, 32, 32], 10);
+  const weights = parameters.filter(({ role }) => role === "weight");
+  expect(weights.filter(({ name }) => name.includes("shortcut"))).toHaveLength(2);
+  expect(weights).toHaveLength(1 + 30 + 2 + 1);
+  // 16, 32 and 64 filters: a stage's first convolution reads the filters of the one before
+  const stages = 10 * 16 * 144 + (32 * 144 + 9 * 32 * 288) + (64 * 288 + 9 * 64 * 576);
+  const biases = 16 + 10 * (16 + 32 + 64);
+  const shortcuts = 16 * 32 + 32 + 32 * 64 + 64;
+  expect(size).toBe(27 * 16 + stages + biases + shortcuts + 650);
+  expect((size / 1e6).toFixed(2)).toBe("0.47");
+  expect(neurons).toBe(11 * 16 * 1024 + 10 * 32 * 256 + 10 * 64 * 64 + 10);
+});
+
 test.for(["default", "he", "ibp"] as const)("%s initialisation: branches add nothing at first", (kind) => {
   const { parameters } = small;
   const theta = initialParameters(small, kind, rng(3));
