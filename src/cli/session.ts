@@ -113,6 +113,7 @@ export async function startSession(
     choice: model.choice,
     normalisation: normalisation ?? null,
     device: options.device ?? "cpu",
+    memoryBudget: options.memory,
   };
   place.know(model.sha256, path);
   for (const file of model.external) place.know(file.sha256, join(dirname(path), file.path));
@@ -123,7 +124,6 @@ export async function startSession(
     subject,
     subjectHash: network.hash,
     place,
-    memory: options.memory,
     resume: options.resume ?? false,
     timeout: options.timeout,
     signal: io.signal,

@@ -48,9 +48,10 @@ export const originalOf = (
   network: Network,
   normalisation?: Normalisation,
   bound: FileInterface["bound"] = new Map(),
+  memoryBudget = MEMORY_BUDGET,
 ): Original => ({
   session,
-  atOnce: Math.max(1, Math.min(MAX_BATCH, fitOf(network.graph, MEMORY_BUDGET).atOnce)),
+  atOnce: Math.max(1, Math.min(MAX_BATCH, fitOf(network.graph, memoryBudget).atOnce)),
   file: interfaceOf(session, network, bound),
   normalisation,
   shape: network.input.shape.slice(1) as readonly number[],

@@ -82,8 +82,6 @@ export interface EngineOptions {
   readonly subjectHash: string;
   readonly place: Place;
   readonly resume: boolean;
-  /** Bytes that the intermediate results of one run may take; by default what the methods say. */
-  readonly memory?: number | undefined;
   /** Seconds for one input. */
   readonly timeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -132,7 +130,6 @@ export function createEngine(options: EngineOptions): Engine {
       settings: task.settings,
       chunk,
       training: task.training,
-      memoryBudget: options.memory,
     },
     key: {
       model: options.subjectHash,
@@ -141,8 +138,8 @@ export function createEngine(options: EngineOptions): Engine {
         settings: task.settings as Plain,
         device: subject.device,
         assay: place.version,
-        // "unknown for want of memory" is not to be taken for the answer under a larger budget
-        ...(options.memory !== undefined && { memoryBudget: options.memory }),
+        // what had no answer for want of memory may have one under a larger budget
+        ...(subject.memoryBudget !== undefined && { memoryBudget: subject.memoryBudget }),
       },
       chunk: task.training ? `${hashes(chunk)} ${hashes(task.training)}` : hashes(chunk),
     },

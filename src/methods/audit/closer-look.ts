@@ -82,13 +82,13 @@ export function tellingDose(curves: readonly TitrationCurve[], target: number): 
  * @throws DetectorError without inputs or a range
  */
 export async function noisyInputs(material: Material, { mode, sigma, target }: Dose): Promise<NoisyInputs> {
-  const { network, runtime, domain, geometry, random, inputs } = material;
+  const { domain, geometry, random, inputs } = material;
   if (!inputs || !domain) throw new DetectorError("pictures of inputs under noise need inputs and the pixels' range");
   const count = Math.min(DEFAULT_INPUTS, inputs.labels.length);
   const images = firstImages(inputs, count);
   const replacing = mode.noise === "salt-and-pepper";
   const noise = drawNoise(mode.noise, random, { count, size: images.length / count, geometry });
-  const responder = await compileResponder(network, runtime, replacing ? "replacing" : "added");
+  const responder = await compileResponder(material, replacing ? "replacing" : "added");
   const width = replacing ? 1 : domain[1] - domain[0];
   const range = mode.clipped || replacing ? domain : UNBOUNDED;
   const plain = await responder.respondPlain(images, 1);
@@ -145,7 +145,7 @@ export async function triggerLook(material: Material, label: number): Promise<Tr
     inputs,
     places.filter((i) => i % 2 === 1),
   );
-  const responder = await compileResponder(network, runtime, "added");
+  const responder = await compileResponder(material, "added");
   const whole = firstImages(unseen, unseen.labels.length);
   const plain = await responder.respondPlain(whole, 1);
   const stamped = stampTrigger(whole, record, material);

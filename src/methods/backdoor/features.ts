@@ -7,7 +7,7 @@ import type { Matrix } from "../../stats/principal-axes.ts";
 import type { Network } from "../network.ts";
 import { type Batch, sliceBatch } from "../problem.ts";
 import { rowsAtOnce } from "./rows.ts";
-import { DetectorError, type Material } from "./types.ts";
+import { DetectorError, type Material, type Runnable } from "./types.ts";
 
 const linearity = (node: NodeValue, varying: ReadonlySet<Value>) =>
   recordOf(node.op).linearity(node.inputs.map((input) => varying.has(input)));
@@ -49,14 +49,15 @@ const AT_ONCE = 250;
  * @returns [n, F]
  * @throws DetectorError as `penultimate`
  */
-export async function featuresOf({ network, runtime }: Pick<Material, "network" | "runtime">, batch: Batch) {
+export async function featuresOf(material: Runnable, batch: Batch) {
+  const { network, runtime } = material;
   const value = penultimate(network);
   const graph = makeGraph([network.input], [{ name: "features", value }]);
   const session = await runtime.compile(graph, { float: "float32", name: "penultimate features" });
   const count = batch.labels.length;
   const columns = value.shape[1] as number;
   const values = new Float64Array(count * columns);
-  const atOnce = rowsAtOnce(network, AT_ONCE);
+  const atOnce = rowsAtOnce(material, AT_ONCE);
   for (let from = 0; from < count; from += atOnce) {
     const to = Math.min(count, from + atOnce);
     const { features } = await session.run({ [network.input.name]: sliceBatch(batch, from, to).images });

@@ -12,7 +12,7 @@ import { mean, median } from "../../stats/summary.ts";
 import type { Network } from "../network.ts";
 import { penultimate } from "./features.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
-import { type CaseFacts, type Detection, defineDetector, type Material } from "./types.ts";
+import { type CaseFacts, type Detection, defineDetector, type Material, type Runnable } from "./types.ts";
 
 /** logits = W φ + b of the penultimate features φ. */
 export interface LastLayer {
@@ -43,12 +43,12 @@ function tailGraph(network: Network): Graph {
  * The last layer by its values at zero and at the unit vectors, whatever ops it is written in.
  * @throws DetectorError when the network does not end in a dense layer behind a hidden one
  */
-export async function lastLayer({ network, runtime }: Pick<Material, "network" | "runtime">): Promise<LastLayer> {
-  const graph = tailGraph(network);
-  const session = await runtime.compile(graph, { float: "float32", name: "last layer" });
+export async function lastLayer(material: Runnable): Promise<LastLayer> {
+  const graph = tailGraph(material.network);
+  const session = await material.runtime.compile(graph, { float: "float32", name: "last layer" });
   const size = graph.inputs[0]!.shape[1] as number;
   const at = async (values: Float32Array) =>
-    (await runRows(session, { features: { values, shape: [size] } }, rowsAtOnce(network, AT_ONCE)))["logits"]!;
+    (await runRows(session, { features: { values, shape: [size] } }, rowsAtOnce(material, AT_ONCE)))["logits"]!;
   const bias = Float64Array.from(await at(new Float32Array(size)));
   const weights = Array.from(bias, () => new Float64Array(size));
   for (let from = 0; from < size; from += AT_ONCE) {

@@ -122,7 +122,7 @@ export async function raiseMargins(material: Material, part: MarginPart): Promis
       [network.input.name]: { values: joined(active.map(({ points }) => points)), shape: inputShape },
       onehot: { values: onehots(active, part.images, network.classes), shape: [network.classes] },
     };
-    const { margin, next } = await runRows(session, rows, rowsAtOnce(network, Number.POSITIVE_INFINITY));
+    const { margin, next } = await runRows(session, rows, rowsAtOnce(material, Number.POSITIVE_INFINITY));
     active = active.filter((ascent, k) => advance(ascent, k, margin!, next!, part));
   }
   return { margins: ascents.map((ascent) => bestOf(ascent, domain)) };

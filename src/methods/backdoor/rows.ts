@@ -4,12 +4,12 @@ import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor } from "../../graph/tensor.ts";
 import { fitOf, MEMORY_BUDGET } from "../../runtime/memory.ts";
 import type { Session } from "../../runtime/session.ts";
-import type { Network } from "../network.ts";
+import type { Runnable } from "./types.ts";
 
-/** Rows that a run takes: the model's own batch where its file fixes one; few enough for the default memory budget. */
-export const rowsAtOnce = (network: Network, most: number): number => {
+/** Rows that a run takes: the model's own batch where its file fixes one; few enough for the memory budget. */
+export const rowsAtOnce = ({ network, memoryBudget = MEMORY_BUDGET }: Omit<Runnable, "runtime">, most: number): number => {
   const batch = network.input.shape[0];
-  return typeof batch === "number" ? batch : Math.max(1, Math.min(most, fitOf(network.graph, MEMORY_BUDGET).atOnce));
+  return typeof batch === "number" ? batch : Math.max(1, Math.min(most, fitOf(network.graph, memoryBudget).atOnce));
 };
 
 /** Float rows by name: each array holds as many as the others, of the shape given. */

@@ -12,7 +12,7 @@ import { pText } from "../../stats/p-text.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
 import type { Batch } from "../problem.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
-import { type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
+import { type Detection, DetectorError, defineDetector, type Material, type Runnable } from "./types.ts";
 
 /** How inputs are laid over each other. */
 export interface Overlays {
@@ -36,7 +36,7 @@ export const REJECTION_LEVELS = [0.01, 0.05, 0.1] as const;
 
 // ---------------------------------------------------------------- entropies
 
-type Setting = Pick<Material, "network" | "runtime" | "domain" | "random">;
+type Setting = Runnable & Pick<Material, "domain" | "random">;
 
 /**
  * The mean entropy, in bits, of the answers to each input under random overlays.
@@ -44,11 +44,12 @@ type Setting = Pick<Material, "network" | "runtime" | "domain" | "random">;
  * @returns one value an input
  */
 export async function overlayEntropies(
-  { network, runtime, domain, random }: Setting,
+  setting: Setting,
   inputs: Batch,
   overlays: Batch,
   { overlays: count, weight, clipped }: Overlays,
 ): Promise<Float64Array> {
+  const { network, runtime, domain, random } = setting;
   const graph = makeGraph([network.input], [{ name: "logits", value: network.logits }]);
   const session = await runtime.compile(graph, { float: "float32", name: "STRIP" });
   const own = inputs === overlays;
@@ -57,7 +58,7 @@ export async function overlayEntropies(
   const shape = inputs.images.shape.slice(1);
   const size = inputs.images.data.length / inputs.labels.length;
   const [low, high] = (clipped ? domain : undefined) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  const atOnce = rowsAtOnce(network, count);
+  const atOnce = rowsAtOnce(setting, count);
   const entropies = new Float64Array(inputs.labels.length);
   for (let i = 0; i < entropies.length; i++) {
     const stream = random.split(`input/${i}`);

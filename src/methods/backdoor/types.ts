@@ -27,6 +27,8 @@ export interface Material extends CaseFacts {
   /** Pixels in [0, 1] in, logits out: normalisation is inside. Its class weights are found by walking the graph. */
   readonly network: Network;
   readonly runtime: Pick<Runtime, "compile">;
+  /** Bytes that the intermediate results of one run may take; by default 256 MiB. */
+  readonly memoryBudget?: number | undefined;
   /** Held-out inputs; where the data has no labels, labelled with the model's own answers. */
   readonly inputs: Batch | undefined;
   /** Training data under suspicion, with the labels that were trained on. */
@@ -34,6 +36,9 @@ export interface Material extends CaseFacts {
   /** Keyed by seed and detector, not by model: every model sees the same numbers. Split it before drawing. */
   readonly random: Rng;
 }
+
+/** What is needed to run the network, or a graph made of it. */
+export type Runnable = Pick<Material, "network" | "runtime" | "memoryBudget">;
 
 /** What a detector says of a model by its paper's own rule, before any reference population is asked. */
 export interface Detection {

@@ -27,13 +27,14 @@ export function agreementOf(
   original: Original,
   runtime: Pick<Runtime, "compile">,
   locate: Locate = async () => undefined,
+  memoryBudget?: number,
 ): Agreement {
   let reading: Promise<Reading | undefined> | undefined;
   return {
     async check(pixels) {
       // half precision rounds far more than any bound here covers: nothing is proved of it, and witnesses come from the file
       if (pixels.length === 0 || network.half !== undefined) return;
-      reading ??= compileReading(network.replica, runtime);
+      reading ??= compileReading(network.replica, runtime, { memoryBudget });
       const compiled = await reading;
       if (!compiled) return;
       const points = asGiven(original, pixels);

@@ -7,6 +7,7 @@
 import { makeGraph } from "../../graph/traverse.ts";
 import type { Graph, Output, Tensor } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
+import { fitOf, MEMORY_BUDGET } from "../../runtime/memory.ts";
 import type { Runtime, Session } from "../../runtime/session.ts";
 import { interval } from "../../transforms/interval.ts";
 import { UnsupportedReading } from "../../transforms/unsupported.ts";
@@ -40,36 +41,42 @@ const SLACK = 2 ** -18;
 /** Apart by more than this share of the largest output: no rounding where half of all points are, however loose its bound. */
 const COARSE = 2 ** -10;
 
-/** Points in a run of the graph. */
+/** Points in a run of the graph, at most. */
 const AT_ONCE = 32;
+
+export interface ReadingOptions {
+  /** `one`: what is given is a single input, whatever the graph's axes. */
+  readonly feed?: "batch" | "one";
+  /** Bytes that the intermediate results of one run may take; one point runs whatever it takes, as in the file. */
+  readonly memoryBudget?: number | undefined;
+}
 
 /**
  * @param graph one float input, [N, …] or of a fixed batch of one; its float outputs are compared
- * @param feed `one`: what is given is a single input, whatever the graph's axes
  * @returns undefined where there is nothing to compare: another kind of input, no output of floats
  */
 export async function compileReading(
   graph: Graph,
   runtime: Pick<Runtime, "compile">,
-  feed: "batch" | "one" = "batch",
+  { feed = "batch", memoryBudget = MEMORY_BUDGET }: ReadingOptions = {},
 ): Promise<Reading | undefined> {
   const [input, ...more] = graph.inputs;
   const outputs = graph.outputs.filter(({ value }) => value.dtype === "float");
   if (!input || more.length > 0 || input.dtype !== "float" || outputs.length === 0) return undefined;
-  const plain = await runtime.compile(makeGraph([input], outputs), { float: "float32", name: "reading" });
-  let enclosing: Promise<Session | undefined> | undefined;
+  const plain = await compileRun(makeGraph([input], outputs), "reading", runtime, memoryBudget);
+  let enclosing: Promise<Run | undefined> | undefined;
   return {
     outputs: outputs.map(({ name }) => name),
     async compare(points, answers) {
-      const size = feed === "one" ? points.length : sampleSize(plain);
+      const size = feed === "one" ? points.length : sampleSize(plain.session);
       const count = points.length / size;
       const values = await runPoints(plain, points, count);
       const pairs = outputs.map(({ name }, k) => pairOf(values.get(name)!, answers[k]!, count));
       if (pairs.every(({ apart }) => apart.every((gap) => gap === 0))) return pairs.map(() => undefined);
       const worst = farthest(pairs, count);
-      enclosing ??= compileEnclosure(graph, outputs, runtime);
-      const session = await enclosing;
-      const ends = session && (await runPoints(session, pick(points, worst, size), worst.length));
+      enclosing ??= compileEnclosure(graph, outputs, runtime, memoryBudget);
+      const run = await enclosing;
+      const ends = run && (await runPoints(run, pick(points, worst, size), worst.length));
       return pairs.map((pair, k) => {
         const name = outputs[k]!.name;
         const box = ends && { lower: ends.get(`lower/${name}`)!, upper: ends.get(`upper/${name}`)! };
@@ -84,7 +91,8 @@ async function compileEnclosure(
   graph: Graph,
   outputs: readonly Output[],
   runtime: Pick<Runtime, "compile">,
-): Promise<Session | undefined> {
+  memoryBudget: number,
+): Promise<Run | undefined> {
   const b = builder();
   try {
     const boxes = interval(
@@ -96,7 +104,7 @@ async function compileEnclosure(
       { name: `lower/${name}`, value: boxes.get(value)!.lower },
       { name: `upper/${name}`, value: boxes.get(value)!.upper },
     ]);
-    return await runtime.compile(makeGraph(graph.inputs, ends), { float: "float32", name: "rounding of the reading" });
+    return await compileRun(makeGraph(graph.inputs, ends), "rounding of the reading", runtime, memoryBudget);
   } catch (error) {
     // then only the coarse comparison is left
     if (!(error instanceof UnsupportedReading)) throw error;
@@ -106,19 +114,35 @@ async function compileEnclosure(
 
 // ---------------------------------------------------------------- running
 
+/** A compiled graph, and how many points it takes at once. */
+interface Run {
+  readonly session: Session;
+  readonly atOnce: number;
+}
+
+async function compileRun(
+  graph: Graph,
+  name: string,
+  runtime: Pick<Runtime, "compile">,
+  memoryBudget: number,
+): Promise<Run> {
+  const atOnce = Math.max(1, Math.min(AT_ONCE, fitOf(graph, memoryBudget).atOnce));
+  return { session: await runtime.compile(graph, { float: "float32", name }), atOnce };
+}
+
 const sampleSize = ({ inputs }: Session): number =>
   inputs[0]!.shape.slice(1).reduce<number>((size, dim) => size * Number(dim), 1);
 
 /** Every output as one flat array; a graph of a fixed batch takes one point at a time. */
 async function runPoints(
-  session: Session,
+  { session, atOnce: most }: Run,
   points: Float32Array,
   count: number,
 ): Promise<ReadonlyMap<string, Float64Array>> {
   const port = session.inputs[0]!;
   const size = points.length / count;
   const open = typeof port.shape[0] !== "number";
-  const atOnce = open ? AT_ONCE : 1;
+  const atOnce = open ? most : 1;
   const parts: Record<string, Tensor>[] = [];
   for (let from = 0; from < count; from += atOnce) {
     const n = Math.min(atOnce, count - from);

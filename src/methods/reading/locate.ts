@@ -40,7 +40,7 @@ export async function locateDifference(
   await using session = await file.open(withOutputs(file.bytes, names));
   const answers = await runOutputs(original, session, pixels);
   const outputs = steps.map(({ tensor, value }) => ({ name: tensor, value }));
-  const reading = await compileReading(makeGraph(graph.inputs, outputs), runtime, "one");
+  const reading = await compileReading(makeGraph(graph.inputs, outputs), runtime, { feed: "one" });
   if (!reading) return undefined;
   // of a batch that was filled up, the first
   const rows = typeof original.file.batch === "number" ? original.file.batch : 1;

@@ -65,6 +65,7 @@ async function materialFor(
     ...facts,
     network,
     runtime: host.runtime(spec.device),
+    memoryBudget: spec.memoryBudget,
     inputs: batchOf(chunk, facts.inputShape),
     training: training && batchOf(training, facts.inputShape),
     random,

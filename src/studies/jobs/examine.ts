@@ -32,8 +32,6 @@ export interface ModelInput<Settings> {
   readonly chunk: Chunk;
   /** For methods that examine it. */
   readonly training?: Chunk | undefined;
-  /** Bytes that the intermediate results of one run may take; by default what the methods say. */
-  readonly memoryBudget?: number | undefined;
 }
 
 const prepared = new Map<string, Promise<PreparedAttack | PreparedVerifier>>();
@@ -47,8 +45,9 @@ async function methodOf<P extends PreparedAttack | PreparedVerifier>(
   prepare: (subject: Subject, runtime: Runtime) => Promise<P>,
 ): Promise<{ subject: Subject; method: P }> {
   const subject = await subjectOf(input.subject, host);
-  const { method, settings, memoryBudget } = input;
-  const key = `${method} ${subject.network.hash} ${input.subject.device} ${memoryBudget} ${JSON.stringify(settings)}`;
+  const { method, settings } = input;
+  const { device, memoryBudget } = input.subject;
+  const key = `${method} ${subject.network.hash} ${device} ${memoryBudget} ${JSON.stringify(settings)}`;
   let found = prepared.get(key) as Promise<P> | undefined;
   if (!found) {
     found = prepare(subject, host.runtime(input.subject.device));
@@ -60,7 +59,7 @@ async function methodOf<P extends PreparedAttack | PreparedVerifier>(
   return { subject, method: await found };
 }
 
-const budgetOf = ({ memoryBudget }: ModelInput<unknown>) => (memoryBudget === undefined ? {} : { memoryBudget });
+const budgetOf = ({ subject: { memoryBudget } }: ModelInput<unknown>) => (memoryBudget === undefined ? {} : { memoryBudget });
 
 export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
   predictChunk(await subjectOf(input.subject, host), input.chunk);

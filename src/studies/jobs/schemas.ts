@@ -27,6 +27,7 @@ const subject = z.object({
   choice: z.custom<SubjectSpec["choice"]>((value) => typeof value === "object" && value !== null),
   normalisation: normalisation.nullable(),
   device: z.enum(["cpu", "webgpu"]),
+  memoryBudget: z.number().optional(),
 }) satisfies z.ZodType<SubjectSpec>;
 
 const chunk: z.ZodType<Chunk> = z
@@ -49,7 +50,6 @@ const input = <S>(settings: z.ZodType<S>): Parser<ModelInput<S>> =>
     settings,
     chunk,
     training: chunk.optional(),
-    memoryBudget: z.number().optional(),
   }) as unknown as z.ZodType<ModelInput<S>>;
 
 const prediction = z.object({ predicted: z.int(), margin: z.number().or(z.nan()).or(real) });

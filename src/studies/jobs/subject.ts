@@ -21,6 +21,8 @@ export interface SubjectSpec {
   readonly choice: Choice;
   readonly normalisation: Normalisation | null;
   readonly device: Device;
+  /** Bytes that the intermediate results of one run may take; by default 256 MiB. */
+  readonly memoryBudget?: number | undefined;
 }
 
 /** A model file that was read, wherever it came from. */
@@ -102,10 +104,9 @@ async function openSubject(spec: SubjectSpec, host: Host, read?: ReadModel): Pro
   // whatever device examines the network: the file itself runs on the processor
   const runtime = host.runtime("cpu");
   const open = (bytes: Uint8Array) => runtime.openModel(bytes, { name: spec.fileName, externalData });
-  const original = originalOf(await open(model.bytes), network, normalisation, model.bound);
+  const original = originalOf(await open(model.bytes), network, normalisation, model.bound, spec.memoryBudget);
   const file = { bytes: model.bytes, readExternal: (path: string) => files.get(path)!, open, choice: spec.choice };
-  const agreement = agreementOf(network, original, runtime, (pixels) =>
-    locateDifference(file, original, pixels, runtime),
-  );
+  const locate = (pixels: Float32Array) => locateDifference(file, original, pixels, runtime);
+  const agreement = agreementOf(network, original, runtime, locate, spec.memoryBudget);
   return { network, original, agreement };
 }

@@ -4,10 +4,10 @@ import { makeGraph, outputOf } from "../../../graph/traverse.ts";
 import type { Builder, Graph, Tensor, Value } from "../../../graph/types.ts";
 import { builder } from "../../../ops/index.ts";
 import { add, mul } from "../../../ops/rules.ts";
-import type { Feeds, Runtime } from "../../../runtime/session.ts";
+import type { Feeds } from "../../../runtime/session.ts";
 import { type Network, substitute } from "../../network.ts";
 import { rowsAtOnce } from "../rows.ts";
-import { DetectorError } from "../types.ts";
+import { DetectorError, type Runnable } from "../types.ts";
 
 /** How noise meets a pixel: it is added, or takes the pixel's place. */
 export type Dosing = "added" | "replacing";
@@ -71,15 +71,15 @@ const within = (b: Builder, x: Value, low: Value, high: Value): Value => b.emit(
 const BATCH = 100;
 
 export async function compileResponder(
-  network: Network,
-  runtime: Pick<Runtime, "compile">,
+  material: Runnable,
   dosing: Dosing,
 ): Promise<Responder> {
+  const { network, runtime } = material;
   const session = await runtime.compile(responseGraph(network, dosing), { float: "float32", name: "titration" });
   const sample = network.input.shape.slice(1) as readonly number[];
   const size = sample.reduce((product, dim) => product * dim, 1);
   const fixed = network.input.shape[0];
-  const batch = rowsAtOnce(network, BATCH);
+  const batch = rowsAtOnce(material, BATCH);
 
   const cutUp = (values: Float32Array): Tensor[] => {
     const count = values.length / size;

@@ -101,7 +101,7 @@ export async function titrateTempered(material: Material, options: TitrateOption
   const responders = new Map<Dosing, Promise<Responder>>();
   const responderOf = (noise: NoiseKind): Promise<Responder> => {
     const dosing = noise === "salt-and-pepper" ? "replacing" : "added";
-    const made = responders.get(dosing) ?? compileResponder(material.network, material.runtime, dosing);
+    const made = responders.get(dosing) ?? compileResponder(material, dosing);
     responders.set(dosing, made);
     return made;
   };
