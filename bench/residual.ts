@@ -2,7 +2,7 @@
  * Seconds and peak memory of CROWN on one image through residual networks, plain ones of the same multiplications, and
  * dense layers before convolutions: `npx tsx bench/residual.ts [NAME …]`. Random weights, linf 2/255. Each runs in a process
  * of its own; its peak is the whole process's, of which node, the engine and the graphs take about 200 MB. LIMIT: seconds
- * for each; BUDGET: megabytes; METHOD: another verifier.
+ * for each; BUDGET: megabytes; METHOD: another verifier; EPSILON: another radius.
  */
 
 import { spawnSync } from "node:child_process";
@@ -96,7 +96,7 @@ async function measure(name: string, id: string): Promise<void> {
   const verifier = verifiers.find((candidate) => candidate.id === id)!;
   const start = performance.now();
   const prepared = await verifier.prepare(network, runtime, {
-    threat: { norm: "linf", epsilon: 2 / 255, domain: [0, 1] },
+    threat: { norm: "linf", epsilon: Number(process.env["EPSILON"] ?? 2 / 255), domain: [0, 1] },
     ...(process.env["BUDGET"] && { memoryBudget: Number(process.env["BUDGET"]) * 2 ** 20 }),
   });
   const ready = performance.now();

@@ -113,7 +113,7 @@ export async function startSession(
     choice: model.choice,
     normalisation: normalisation ?? null,
     device: options.device ?? "cpu",
-    memoryBudget: options.memory,
+    ...(options.memory !== undefined && { memoryBudget: options.memory }),
   };
   place.know(model.sha256, path);
   for (const file of model.external) place.know(file.sha256, join(dirname(path), file.path));

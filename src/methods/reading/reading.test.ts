@@ -3,8 +3,9 @@ import { attributeInt, attributeInts, floats, info, modelFile, node } from "../.
 import { importOnnx } from "../../formats/onnx/import.ts";
 import { decodeModel, encodeModel, type TensorProto } from "../../formats/onnx/proto.ts";
 import { rng } from "../../random/rng.ts";
+import { peakBytes } from "../../runtime/memory.ts";
 import { createRuntime, openModel } from "../../runtime/node.ts";
-import type { Session } from "../../runtime/session.ts";
+import type { Runtime, Session } from "../../runtime/session.ts";
 import { networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
 import { compileReading, type Difference } from "./compare.ts";
@@ -116,6 +117,36 @@ describe("a file and its reading", () => {
     expect((await reading!.compare(POINTS, [broken]))[0]).toMatchObject({ point: 1, file: Number.NaN });
     broken[5] = y!.data[5]! + 1e-4;
     expect((await reading!.compare(POINTS, [broken]))[0]).toMatchObject({ point: 1 });
+  });
+
+  test("are compared a few points at a time under a small memory budget, to the same end", async () => {
+    const rows: number[] = [];
+    const counting: Pick<Runtime, "compile"> = {
+      async compile(graph, options) {
+        const compiled = await runtime.compile(graph, options);
+        const { inputs, outputs, device } = compiled;
+        const run: Session["run"] = (feeds) => {
+          rows.push(feeds["x"]!.shape[0]!);
+          return compiled.run(feeds);
+        };
+        return { inputs, outputs, device, run, [Symbol.asyncDispose]: () => compiled[Symbol.asyncDispose]() };
+      },
+    };
+    const { graph } = importOnnx(tampered(FILE, constants[0]!));
+    const { y } = await session.run({ x: feed(POINTS) });
+    const compared = async (memoryBudget: number) => {
+      rows.length = 0;
+      const reading = await compileReading(graph, counting, { memoryBudget });
+      return { found: await reading!.compare(POINTS, [y!.data]), most: Math.max(...rows) };
+    };
+    const whole = await compared(2 ** 28);
+    // less than what a single point takes: the file runs it all the same
+    const [least, few] = [await compared(1), await compared(4 * peakBytes(graph, 3, "float32"))];
+    expect(whole.most).toBe(POINTS.length / SIZE);
+    expect(least.most).toBe(1);
+    expect(few.most).toBeLessThan(whole.most);
+    expect(least.found[0]).toMatchObject({ point: whole.found[0]!.point });
+    expect(few.found[0]).toMatchObject({ point: whole.found[0]!.point });
   });
 
   test("differ where the file gives another number of values", async () => {
