@@ -133,7 +133,7 @@ function surest(places: readonly number[], answers: Answers, labels: Int32Array,
  * @throws DetectorError where a trigger cannot be searched for
  */
 export async function triggerLook(material: Material, label: number): Promise<TriggerLook> {
-  const { inputs, network, runtime } = material;
+  const { inputs } = material;
   if (!inputs) throw new DetectorError("a trigger is fitted to inputs, and there are none");
   const places = Array.from(inputs.labels, (_, i) => i);
   const half = rowsOf(

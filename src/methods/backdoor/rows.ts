@@ -7,7 +7,10 @@ import type { Session } from "../../runtime/session.ts";
 import type { Runnable } from "./types.ts";
 
 /** Rows that a run takes: the model's own batch where its file fixes one; few enough for the memory budget. */
-export const rowsAtOnce = ({ network, memoryBudget = MEMORY_BUDGET }: Omit<Runnable, "runtime">, most: number): number => {
+export const rowsAtOnce = (
+  { network, memoryBudget = MEMORY_BUDGET }: Omit<Runnable, "runtime">,
+  most: number,
+): number => {
   const batch = network.input.shape[0];
   return typeof batch === "number" ? batch : Math.max(1, Math.min(most, fitOf(network.graph, memoryBudget).atOnce));
 };

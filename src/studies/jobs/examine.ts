@@ -59,7 +59,8 @@ async function methodOf<P extends PreparedAttack | PreparedVerifier>(
   return { subject, method: await found };
 }
 
-const budgetOf = ({ subject: { memoryBudget } }: ModelInput<unknown>) => (memoryBudget === undefined ? {} : { memoryBudget });
+const budgetOf = ({ subject: { memoryBudget } }: ModelInput<unknown>) =>
+  memoryBudget === undefined ? {} : { memoryBudget };
 
 export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
   predictChunk(await subjectOf(input.subject, host), input.chunk);

@@ -70,10 +70,7 @@ const within = (b: Builder, x: Value, low: Value, high: Value): Value => b.emit(
 /** Inputs a run; CNNs of 28 × 28 pixels answer as fast at 25 as at 500, and large networks need less memory. */
 const BATCH = 100;
 
-export async function compileResponder(
-  material: Runnable,
-  dosing: Dosing,
-): Promise<Responder> {
+export async function compileResponder(material: Runnable, dosing: Dosing): Promise<Responder> {
   const { network, runtime } = material;
   const session = await runtime.compile(responseGraph(network, dosing), { float: "float32", name: "titration" });
   const sample = network.input.shape.slice(1) as readonly number[];
