@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { AuditReport } from "../src/report/model.ts";
+import type { AuditReport } from "../src/report/schema.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { DATA, missing } from "./support/data.ts";
 

@@ -12,7 +12,7 @@ import { floatTensor } from "../src/graph/tensor.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import { builder } from "../src/ops/index.ts";
 import { rng } from "../src/random/rng.ts";
-import type { AuditReport } from "../src/report/model.ts";
+import type { AuditReport } from "../src/report/schema.ts";
 import { runOnnx } from "./helpers/ort.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { DATA, missing } from "./support/data.ts";

@@ -9,7 +9,7 @@ import { shellWord } from "../src/cli/program.ts";
 import { readNpz, writeNpz } from "../src/formats/npz.ts";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { rng } from "../src/random/rng.ts";
-import type { AuditReport } from "../src/report/model.ts";
+import type { AuditReport } from "../src/report/schema.ts";
 import { assay, ended, PROGRAM, spawnAssay } from "./support/cli.ts";
 import { denseNet } from "./support/nets.ts";
 

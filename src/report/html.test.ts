@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { suspiciousReport } from "../../test/report/fixture.ts";
 import { healthyReport, undecidedReport } from "../../test/report/variants.ts";
 import { renderHtml } from "./html.ts";
-import type { AuditReport } from "./model.ts";
 import { parseReport } from "./parse.ts";
+import type { AuditReport } from "./schema.ts";
 
 const reports = { suspicious: suspiciousReport, healthy: healthyReport, undecided: undecidedReport };
 

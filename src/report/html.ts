@@ -1,7 +1,7 @@
 import { loadChartKit } from "./charts/chart.ts";
 import { html, type Markup, trusted } from "./markup.ts";
-import type { AuditReport } from "./model.ts";
 import { DECISION_WORDS } from "./read.ts";
+import type { AuditReport } from "./schema.ts";
 import { decisionSection, firstScreen } from "./sections/first-screen.ts";
 import { glossaryList } from "./sections/glossary.ts";
 import { incidentsList } from "./sections/incidents.ts";

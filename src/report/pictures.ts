@@ -1,6 +1,7 @@
 import { encode } from "fast-png";
 import { fromBase64, toBase64 } from "./base64.ts";
-import type { AdversarialExample, Picture, PictureChange } from "./model.ts";
+import type { Picture } from "./fields.ts";
+import type { AdversarialExample, PictureChange } from "./sections/robustness/schema.ts";
 
 const LARGEST_INT8 = 127;
 

@@ -1,5 +1,9 @@
 /** @file What both the page and the terminal read out of a report. */
-import type { AuditReport, BackdoorScan, BandPoint, DecisionKind, Robustness, Severity } from "./model.ts";
+
+import type { Severity } from "./fields.ts";
+import type { AuditReport, DecisionKind } from "./schema.ts";
+import type { BandPoint, Robustness } from "./sections/robustness/schema.ts";
+import type { BackdoorScan } from "./sections/tampering/schema.ts";
 
 export const DECISION_WORDS = {
   ship: "Ship",

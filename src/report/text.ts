@@ -1,7 +1,8 @@
 import type { Proportion } from "../stats/proportion.ts";
+import type { Figure } from "./fields.ts";
 import { epsilonText, intervalText, numberText, percent, plural, secondsText } from "./format.ts";
-import type { AuditReport, Figure, Finding } from "./model.ts";
 import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal, unknownText } from "./read.ts";
+import type { AuditReport, Finding } from "./schema.ts";
 
 /** Columns of the narrowest terminal in use. */
 const WIDTH = 80;

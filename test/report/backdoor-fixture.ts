@@ -1,5 +1,7 @@
 /** @file An invented search for a backdoor that found one, for the tests of the report layer. */
-import type { BackdoorScan, NoiseCurve, Picture } from "../../src/report/model.ts";
+
+import type { Picture } from "../../src/report/fields.ts";
+import type { BackdoorScan, NoiseCurve } from "../../src/report/sections/tampering/schema.ts";
 import { proportion } from "../../src/stats/proportion.ts";
 
 const SIGMAS = [0, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 5];

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderHtml } from "../../src/report/html.ts";
-import type { AuditReport } from "../../src/report/model.ts";
+import type { AuditReport } from "../../src/report/schema.ts";
 import { suspiciousReport } from "./fixture.ts";
 import { healthyReport, undecidedReport } from "./variants.ts";
 

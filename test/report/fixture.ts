@@ -3,17 +3,16 @@
  * give them, on real digit pictures. No model was run to make them.
  */
 import { readFileSync } from "node:fs";
+import type { Picture } from "../../src/report/fields.ts";
+import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
+import type { AuditReport, Run } from "../../src/report/schema.ts";
 import type {
   AdversarialExample,
-  AuditReport,
   BandPoint,
   ClassRow,
-  Picture,
   Robustness,
-  Run,
-  Suspicion,
-} from "../../src/report/model.ts";
-import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
+} from "../../src/report/sections/robustness/schema.ts";
+import type { Suspicion } from "../../src/report/sections/tampering/schema.ts";
 import { proportion } from "../../src/stats/proportion.ts";
 import { backdoorScan } from "./backdoor-fixture.ts";
 

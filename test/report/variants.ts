@@ -1,5 +1,6 @@
 /** @file Further invented reports: one to ship, and one with most of it missing. */
-import type { AuditReport, BandPoint } from "../../src/report/model.ts";
+import type { AuditReport } from "../../src/report/schema.ts";
+import type { BandPoint } from "../../src/report/sections/robustness/schema.ts";
 import { proportion } from "../../src/stats/proportion.ts";
 import { backdoor, CLASS_NAMES, classRows, point, RUNS, suspiciousReport } from "./fixture.ts";
 

@@ -7,7 +7,7 @@ import { attackOf } from "../../methods/index.ts";
 import type { Norm } from "../../methods/problem.ts";
 import { assembleReport } from "../../report/audit/assemble.ts";
 import { incidentsOf } from "../../report/audit/incidents.ts";
-import type { AuditReport } from "../../report/model.ts";
+import type { AuditReport } from "../../report/schema.ts";
 import { measureAudit } from "../audit-steps.ts";
 import { readReference } from "../backdoor-reference.ts";
 import { budgetOf } from "../budget.ts";

@@ -14,24 +14,11 @@ import { POINTS } from "../../methods/points.ts";
 import type { UnknownReason } from "../../methods/verify/types.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { epsilonText, percent } from "../format.ts";
-import type {
-  AdversarialExample,
-  AuditReport,
-  BackdoorScan,
-  BandPoint,
-  ClassRow,
-  ContractTerm,
-  DataCard,
-  Finding,
-  Incident,
-  Limit,
-  ModelCard,
-  Robustness,
-  Run,
-  Suspicion,
-} from "../model.ts";
 import { examplePictures } from "../pictures.ts";
 import { nameOfClass } from "../read.ts";
+import type { AuditReport, ContractTerm, DataCard, Finding, Incident, Limit, ModelCard, Run } from "../schema.ts";
+import type { AdversarialExample, BandPoint, ClassRow, Robustness } from "../sections/robustness/schema.ts";
+import type { BackdoorScan, Suspicion } from "../sections/tampering/schema.ts";
 import { backdoorRuns, backdoorScan } from "./backdoor.ts";
 import {
   backdoorCondition,

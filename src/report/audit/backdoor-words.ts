@@ -4,8 +4,9 @@ import { type BackdoorResult, type Sign, signsFor } from "../../methods/audit/ta
 import { FALSE_ALARMS } from "../../methods/backdoor/decision.ts";
 import { pText as unbroken } from "../../stats/p-text.ts";
 import { numberText, percent, plural } from "../format.ts";
-import type { BackdoorScan, Finding, GateCondition } from "../model.ts";
 import { agreeing, isConfirmed, tamperingSeverity } from "../read.ts";
+import type { Finding, GateCondition } from "../schema.ts";
+import type { BackdoorScan } from "../sections/tampering/schema.ts";
 
 /** The name of a class. */
 export type Named = (label: number) => string;

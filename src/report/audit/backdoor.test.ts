@@ -9,8 +9,9 @@ import type { Tally, TitrationCurve } from "../../methods/backdoor/titration/typ
 import type { Detection } from "../../methods/backdoor/types.ts";
 import type { Member, Population } from "../../methods/population/types.ts";
 import { proportion } from "../../stats/proportion.ts";
-import type { BackdoorScan, BandPoint } from "../model.ts";
 import { isConfirmed } from "../read.ts";
+import type { BandPoint } from "../sections/robustness/schema.ts";
+import type { BackdoorScan } from "../sections/tampering/schema.ts";
 import { backdoorScan } from "./backdoor.ts";
 import { backdoorCondition, backdoorFinding, tamperedReason, unexaminedBackdoor } from "./backdoor-words.ts";
 import { DEFAULT_GATE, decide } from "./decide.ts";

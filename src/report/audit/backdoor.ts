@@ -11,9 +11,11 @@ import type { Detection } from "../../methods/backdoor/types.ts";
 import { cleanScans } from "../../methods/population/reference.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { quantiles } from "../../stats/summary.ts";
+import type { Picture } from "../fields.ts";
 import { numberText, percent } from "../format.ts";
-import type { AnsweredPicture, BackdoorScan, LeanChart, NoiseCurve, Picture, Run } from "../model.ts";
 import { pictureOf } from "../pictures.ts";
+import type { Run } from "../schema.ts";
+import type { AnsweredPicture, BackdoorScan, LeanChart, NoiseCurve } from "../sections/tampering/schema.ts";
 import { limitsOf, type Named, nextStepsOf, signSentence, verdictSentence } from "./backdoor-words.ts";
 
 /** Of the reference's clean models, a twentieth lies beyond each end of a band. */

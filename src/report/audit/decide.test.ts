@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
-import type { BandPoint, GateCondition } from "../model.ts";
+import type { GateCondition } from "../schema.ts";
+import type { BandPoint } from "../sections/robustness/schema.ts";
 import { DEFAULT_GATE, decide, type Evidence, leadOf, obeys, type PatchEvidence, ruledClass } from "./decide.ts";
 import { proofFinding } from "./findings.ts";
 

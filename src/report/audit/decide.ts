@@ -5,7 +5,8 @@ import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import type { Norm } from "../../methods/problem.ts";
 import { type Proportion, proportion, proportionLower, proportionUpper } from "../../stats/proportion.ts";
 import { epsilonText, intervalText, percent, plural } from "../format.ts";
-import type { BandPoint, Decision, Finding, GateCondition } from "../model.ts";
+import type { Decision, Finding, GateCondition } from "../schema.ts";
+import type { BandPoint } from "../sections/robustness/schema.ts";
 
 export interface Gate {
   /** Least clean accuracy. */

@@ -5,9 +5,11 @@ import { type Patch, stampPatch } from "../../methods/audit/patch-screen.ts";
 import { type Geometry, planar } from "../../methods/audit/picture.ts";
 import type { PatchResult } from "../../methods/audit/types.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
+import type { Picture, Severity } from "../fields.ts";
 import { epsilonText, percent, plural } from "../format.ts";
-import type { Finding, Picture, Severity, Suspicion } from "../model.ts";
 import { pictureOf } from "../pictures.ts";
+import type { Finding } from "../schema.ts";
+import type { Suspicion } from "../sections/tampering/schema.ts";
 import { byObedience, type Evidence, type Gate, leadOf, obeys, ruledClass, STANDS_OUT } from "./decide.ts";
 
 /** How the outcome of a two-sided comparison with a threshold is shown. */

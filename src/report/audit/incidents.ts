@@ -2,7 +2,7 @@
 
 import type { Unexamined } from "../../methods/audit/types.ts";
 import { epsilonText, plural, secondsText } from "../format.ts";
-import type { Incident } from "../model.ts";
+import type { Incident } from "../schema.ts";
 
 /** An error of one method on some inputs. */
 export interface Fault {

@@ -2,7 +2,7 @@
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
 import { epsilonText, shortRateText } from "../format.ts";
-import type { BandPoint, Robustness } from "../model.ts";
+import type { BandPoint, Robustness } from "../sections/robustness/schema.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
 
 /** Epsilons spread wider than this ratio are shown on a logarithmic axis. */

@@ -2,7 +2,7 @@ import { parseHTML } from "linkedom";
 import { beforeAll, expect, test } from "vitest";
 import { classRows, point, suspiciousReport } from "../../../test/report/fixture.ts";
 import { undecidedReport } from "../../../test/report/variants.ts";
-import type { Robustness } from "../model.ts";
+import type { Robustness } from "../sections/robustness/schema.ts";
 import { bandChart } from "./band.ts";
 import { barChart } from "./bars.ts";
 import { type ChartKit, loadChartKit, NARROW, WIDE } from "./chart.ts";

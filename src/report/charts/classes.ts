@@ -2,8 +2,8 @@
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
 import { shortRateText } from "../format.ts";
-import type { ClassRow } from "../model.ts";
 import { nameOfClass } from "../read.ts";
+import type { ClassRow } from "../sections/robustness/schema.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
 
 /** More rows than this no longer fit a page; the weakest are shown, the table has all. */

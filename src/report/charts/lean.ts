@@ -1,7 +1,7 @@
 /** @file One row a class: how much further noise pulls the model there than it pulls clean models. */
 import type { PlotOptions } from "@observablehq/plot";
 import { numberText, signedText } from "../format.ts";
-import type { LeanChart } from "../model.ts";
+import type { LeanChart } from "../sections/tampering/schema.ts";
 import { type Chart, type ChartKit, colour, drawChart, NARROW } from "./chart.ts";
 
 /** More rows than this no longer fit a page; those that lean furthest are shown. */

@@ -1,7 +1,7 @@
 /** @file How often the model is surely wrong under rising noise, beside what clean models do. */
 import type { PlotOptions } from "@observablehq/plot";
 import { numberText, percent } from "../format.ts";
-import type { NoiseCurve } from "../model.ts";
+import type { NoiseCurve } from "../sections/tampering/schema.ts";
 import { type ChartKit, colour, drawSmallChart } from "./chart.ts";
 
 /** Closer ticks than this, in CSS pixels, run into each other. */

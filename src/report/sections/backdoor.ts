@@ -5,9 +5,9 @@ import { leanChart, MOST_CLASSES } from "../charts/lean.ts";
 import { responseChart, responseTop } from "../charts/response.ts";
 import { numberText, percent, plural } from "../format.ts";
 import { html, type Markup, trusted } from "../markup.ts";
-import type { AnsweredPicture, AuditReport, BackdoorScan, DetectorVerdict } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
 import { className, tamperingSeverity } from "../read.ts";
+import type { AuditReport } from "../schema.ts";
 import {
   type Column,
   chartFigure,
@@ -19,6 +19,7 @@ import {
   severityMark,
   term,
 } from "./parts.ts";
+import type { AnsweredPicture, BackdoorScan, DetectorVerdict } from "./tampering/schema.ts";
 
 type Scan = BackdoorScan;
 

@@ -2,7 +2,6 @@
 import type { Proportion } from "../../stats/proportion.ts";
 import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, Decision, DecisionKind, Finding, GateCondition, VerdictCounts } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
 import {
   boundWord,
@@ -13,7 +12,9 @@ import {
   headlinePoint,
   isReal,
 } from "../read.ts";
+import type { AuditReport, Decision, DecisionKind, Finding, GateCondition } from "../schema.ts";
 import { evidenceBadge, figureText, icon, prose, section, severityMark, term } from "./parts.ts";
+import type { VerdictCounts } from "./robustness/schema.ts";
 
 const SEAL = { ship: "check", "do-not-ship": "cross", "cannot-tell": "question" } as const satisfies Readonly<
   Record<DecisionKind, string>

@@ -1,7 +1,7 @@
 /** @file What a reader must know before the rest: errors of the program, and what the audit did not get to. */
 
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, Incident } from "../model.ts";
+import type { AuditReport, Incident } from "../schema.ts";
 import { icon } from "./parts.ts";
 
 const ICON = { bug: "alert", memory: "alert", unfinished: "info" } as const satisfies Readonly<

@@ -1,7 +1,7 @@
 /** @file The model card and the data contract. */
 import { bytesText, integerText, percent, plural, shapeText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, ContractTerm, ModelCard, TensorCard } from "../model.ts";
+import type { AuditReport, ContractTerm, ModelCard, TensorCard } from "../schema.ts";
 import { type Column, dataTable, lead, nothing, rateCell, section, term } from "./parts.ts";
 
 /** Longer layer lists are folded away. */

@@ -1,9 +1,10 @@
 /** @file The small pieces that the sections share. */
 import type { Proportion } from "../../stats/proportion.ts";
 import type { Chart } from "../charts/chart.ts";
+import type { EvidenceClass, Figure, Quantity, Severity } from "../fields.ts";
 import { intervalText, numberText, percent, plural } from "../format.ts";
 import { html, type Markup, trusted } from "../markup.ts";
-import type { Evidence, Figure, Quantity, SectionId, Severity } from "../model.ts";
+import type { SectionId } from "../schema.ts";
 import { type GlossaryId, glossaryAnchor } from "./glossary.ts";
 
 /** Sections in the order of the page, with the words of the navigation. */
@@ -48,9 +49,9 @@ const EVIDENCE = {
   attacked: { word: "Attacked", icon: "target", meaning: "A concrete input shows it, checked on the original model." },
   statistical: { word: "Statistical", icon: "bars", meaning: "Measured on a sample; the interval says how exactly." },
   heuristic: { word: "Heuristic", icon: "bulb", meaning: "A rule of thumb: a hint where to look, no evidence." },
-} as const satisfies Readonly<Record<Evidence, object>>;
+} as const satisfies Readonly<Record<EvidenceClass, object>>;
 
-export function evidenceBadge(evidence: Evidence): Markup {
+export function evidenceBadge(evidence: EvidenceClass): Markup {
   const { word, icon: picture, meaning } = EVIDENCE[evidence];
   const href = `#${glossaryAnchor(evidence)}`;
   return html`<a class="badge badge-${evidence}" href="${href}" title="${meaning}">${icon(picture)}${word}</a>`;

@@ -4,10 +4,11 @@ import type { ChartKit } from "../charts/chart.ts";
 import { classChart, MOST_ROWS, weakestFirst } from "../charts/classes.ts";
 import { epsilonText, integerText, numberText, percent, plural, signedText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AdversarialExample, AuditReport, BandPoint, Robustness } from "../model.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
 import { boundWord, className, confidenceText, headlinePoint, isReal, unknownText } from "../read.ts";
+import type { AuditReport } from "../schema.ts";
 import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell, section, term } from "./parts.ts";
+import type { AdversarialExample, BandPoint, Robustness } from "./robustness/schema.ts";
 
 const swatch = (kind: string, words: Markup | string): Markup =>
   html`<li><span class="swatch swatch-${kind}"></span>${words}</li>`;

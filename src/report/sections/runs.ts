@@ -3,7 +3,7 @@ import { type Bar, barChart } from "../charts/bars.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import { numberText, secondsText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, OptionValue, Run } from "../model.ts";
+import type { AuditReport, OptionValue, Run } from "../schema.ts";
 import { type Column, chartFigure, dataTable, lead, nothing, section, term } from "./parts.ts";
 
 const PURPOSE = {

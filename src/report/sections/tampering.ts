@@ -3,11 +3,12 @@ import { type Bar, barChart } from "../charts/bars.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import { intervalText, percent } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, Suspicion } from "../model.ts";
 import { pictureUri } from "../pictures.ts";
 import { className, confidenceText } from "../read.ts";
+import type { AuditReport } from "../schema.ts";
 import { backdoorPart } from "./backdoor.ts";
 import { chartFigure, evidenceBadge, lead, nothing, rateCell, section, severityMark, term } from "./parts.ts";
+import type { Suspicion } from "./tampering/schema.ts";
 
 const perTargetBars = (report: AuditReport, { perTarget, targetClass }: Suspicion): Bar[] =>
   perTarget.map(({ label, success }) => ({
