@@ -12,7 +12,7 @@ import { lossGradientGraph } from "../src/methods/attack/loss-gradient.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { modelOf } from "../src/methods/train/architectures.ts";
 import { initialParameters } from "../src/methods/train/initialise.ts";
-import { trainedGraph } from "../src/methods/train/train.ts";
+import { trainedGraph } from "../src/methods/train/model.ts";
 import { simplify } from "../src/ops/simplify.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";

@@ -10,7 +10,7 @@ import { float32Tensor } from "../src/graph/tensor.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { modelOf } from "../src/methods/train/architectures.ts";
 import { initialParameters } from "../src/methods/train/initialise.ts";
-import { trainedGraph } from "../src/methods/train/train.ts";
+import { trainedGraph } from "../src/methods/train/model.ts";
 import { crown } from "../src/methods/verify/crown.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";

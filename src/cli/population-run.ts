@@ -14,6 +14,7 @@ import {
 import { architectureHash, dataFacts, weightScales } from "../methods/population/facts.ts";
 import { type Member, POPULATION_SCHEMA, type Population, type Scan } from "../methods/population/types.ts";
 import { populationText, shortEvidence, shortNumber, shortSeconds } from "../methods/population/write.ts";
+import { trainingMethodOf } from "../methods/train/index.ts";
 import { secondsText } from "../report/format.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import { median } from "../stats/summary.ts";
@@ -23,9 +24,6 @@ import type { MemberInput, MemberRecord, MemberScanInput, ModelFile, ScanRecord 
 import { readJson } from "./read-json.ts";
 import { didYouMean } from "./suggest.ts";
 import { VERSION } from "./version.ts";
-
-/** Raised when members come out differently: part of the key of stored results. */
-const TRAINING_VERSION = 1;
 
 export const POPULATION_FILE = "population.json";
 const MODELS = "models";
@@ -130,7 +128,7 @@ async function trainMembers(
       input: { path, config, test: task.test, surrogate: own } satisfies MemberInput,
       key: {
         model: config.architecture,
-        method: { id: "member", version: TRAINING_VERSION },
+        method: { id: "member", version: trainingMethodOf(config.method.kind).version },
         options: { config: plainOf(config), surrogate: own?.sha256, assay: VERSION },
         chunk: task.trainingHash,
       },

@@ -49,15 +49,44 @@ export function roundUp(value: number): number {
   return near >= value ? near : step32(near, 1);
 }
 
-const bits = new DataView(new ArrayBuffer(4));
+const float = new Float32Array(1);
+/** The same four bytes; a view of each kind is several times faster than a DataView. */
+const bits = new Int32Array(float.buffer);
+const double = new Float64Array(1);
+/** Of the double, the half with the sign. */
+const halves = new Int32Array(double.buffer);
+const SIGN_HALF = 1;
+
+/**
+ * `roundDown` for a value above the centre, `roundUp` for one below: the float32 nearest to it among those between them.
+ *
+ * Attacks ask it of every pixel in every step. Which way a value is rounded is a matter of chance, so that a processor
+ * guesses half of such branches wrong: signs are computed with in their place.
+ */
+export function roundTowards(value: number, centre: number): number {
+  float[0] = value;
+  const near = float[0];
+  const pattern = bits[0]!;
+  if (near === value) return near;
+  double[0] = near - value;
+  const moved = halves[SIGN_HALF]!;
+  double[0] = value - centre;
+  const away = halves[SIGN_HALF]!;
+  // 1 where the nearest float32 is beyond the value
+  const beyond = ~(moved ^ away) >>> 31;
+  if (near === 0) return beyond ? step32(near, value > centre ? -1 : 1) : near;
+  // 0 where it is further from zero than its neighbour towards the centre, else −1
+  const side = (away ^ pattern) >> 31;
+  bits[0] = pattern - (beyond ^ side) + side;
+  return float[0];
+}
 
 /** The neighbouring float32 in a direction. */
 function step32(value: number, direction: 1 | -1): number {
   if (value === 0) return direction * 2 ** -149;
-  bits.setFloat32(0, value);
-  const away = value > 0 === direction > 0;
-  bits.setInt32(0, bits.getInt32(0) + (away ? 1 : -1));
-  return bits.getFloat32(0);
+  float[0] = value;
+  bits[0]! += value > 0 === direction > 0 ? 1 : -1;
+  return float[0];
 }
 
 /**

@@ -1,26 +1,20 @@
 /** @file A process that bounds one image by CROWN on CNNc and prints the margins and its peak memory, as JSON. */
 
 import { float32Tensor } from "../../src/graph/tensor.ts";
-import { makeGraph } from "../../src/graph/traverse.ts";
 import { networkOf } from "../../src/methods/network.ts";
-import { forward, type Model, modelOf } from "../../src/methods/train/architectures.ts";
+import { type Model, modelOf } from "../../src/methods/train/architectures.ts";
+import { trainedGraph } from "../../src/methods/train/model.ts";
 import { stagedCrown } from "../../src/methods/verify/staged.ts";
-import { builder } from "../../src/ops/index.ts";
 import { rng } from "../../src/random/rng.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
 import { randomTensor } from "./nets.ts";
 
 function network(model: Model) {
-  const b = builder();
   const random = rng(3);
-  const x = b.input("x", ["N", ...model.inputShape]);
-  const values = new Map(
-    model.parameters.map((parameter) => [
-      parameter,
-      b.constant(randomTensor(random.split(parameter.name), parameter.shape, Math.sqrt(1 / parameter.fanIn))),
-    ]),
-  );
-  return networkOf(makeGraph([x], [{ name: "logits", value: forward(b, model, values, x) }]), "cnnc");
+  const theta = new Float32Array(model.size);
+  for (const { name, shape, fanIn, offset } of model.parameters)
+    theta.set(randomTensor(random.split(name), shape, Math.sqrt(1 / fanIn)).data, offset);
+  return networkOf(trainedGraph(model, theta), "cnnc");
 }
 
 const budget = Number(process.argv[2]);

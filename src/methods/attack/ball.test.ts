@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Rng, rng } from "../../random/rng.ts";
-import type { Norm, Threat } from "../problem.ts";
+import { type Norm, roundDown, roundTowards, roundUp, type Threat } from "../problem.ts";
 import { ballOf, distances } from "./ball.ts";
 
 const NORMS: readonly Norm[] = ["linf", "l2", "l1"];
@@ -122,4 +123,22 @@ test.for(NORMS)("in %s, a ball of radius 0 is its centre", (norm) => {
   expect(ball.project(Float64Array.of(5, 5, 5), centre)).toEqual(centre);
   expect(ball.linearMaximum(centre, Float32Array.of(1, 1, 1))).toEqual(centre);
   expect(ball.randomStart(centre, rng(1))).toEqual(centre);
+});
+
+test("rounding towards a centre is rounding down above it and up below it, for every kind of number", () => {
+  const float = fc.float({ noNaN: true, noDefaultInfinity: true });
+  const edges = [0, -0, 2 ** -149, -(2 ** -149), 2 ** -150, 1e-300, -1e-300, Number.MIN_VALUE, 1, -1, 0.1];
+  const value = fc.oneof(
+    fc.double({ noNaN: true, min: -3e38, max: 3e38 }),
+    fc.double({ noNaN: true, min: -1, max: 1 }),
+    fc.constantFrom(...edges),
+    float,
+  );
+  const centre = fc.oneof(float, fc.constantFrom(...edges.map(Math.fround)));
+  fc.assert(
+    fc.property(value, centre, (x, c) => {
+      expect(roundTowards(x, c)).toBe(x > c ? roundDown(x) : roundUp(x));
+    }),
+    { seed: 5, numRuns: 3000, examples: [[1e-300, 2 ** -149]] },
+  );
 });

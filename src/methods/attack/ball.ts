@@ -6,7 +6,7 @@
  */
 
 import type { Rng } from "../../random/rng.ts";
-import { type Norm, roundDown, roundUp, type Threat } from "../problem.ts";
+import { type Norm, roundTowards, type Threat } from "../problem.ts";
 
 type Point = Float32Array;
 
@@ -20,6 +20,13 @@ export interface Ball {
   project(point: Float64Array, centre: Point): Point;
   /** A random point of S(centre): uniform in the ball, then projected on the domain. */
   randomStart(centre: Point, rng: Rng): Point;
+}
+
+/** A step of so many pixels uphill from a point, projected back. */
+export function stepUphill(ball: Ball, centre: Point, point: Point, gradient: Float32Array, length: number): Point {
+  const step = ball.steepest(gradient, point);
+  for (let k = 0; k < step.length; k++) step[k] = point[k]! + length * step[k]!;
+  return ball.project(step, centre);
 }
 
 export const distances: Readonly<Record<Norm, (x: ArrayLike<number>, y: ArrayLike<number>) => number>> = {
@@ -83,24 +90,48 @@ type Domain = Threat["domain"];
 const clip = (value: number, domain: Domain): number =>
   domain === undefined ? value : Math.min(domain[1], Math.max(domain[0], value));
 
-/** The float32 nearest to `value` among those between it and `centre`. */
-const towards = (value: number, centre: number): number => (value > centre ? roundDown(value) : roundUp(value));
-
-/** The point of the domain that `place` gives for each coordinate, rounded towards the centre. */
-function pointAt(centre: Point, domain: Domain, place: (i: number) => number): Point {
+/** The point of the domain at these places, each rounded towards the centre. A loop without calls into closures: it is hot. */
+function pointAt(centre: Point, domain: Domain, places: Float64Array): Point {
   const point = new Float32Array(centre.length);
-  for (let i = 0; i < point.length; i++) point[i] = towards(clip(place(i), domain), centre[i]!);
+  for (let i = 0; i < point.length; i++) point[i] = roundTowards(clip(places[i]!, domain), centre[i]!);
   return point;
+}
+
+/** x + scale·direction. */
+function moved(x: Point, direction: Float64Array, scale: number): Float64Array {
+  const places = new Float64Array(x.length);
+  for (let i = 0; i < places.length; i++) places[i] = x[i]! + scale * direction[i]!;
+  return places;
+}
+
+/** −1, 0 or 1 by the bits: which of them is a matter of chance, and a branch would be guessed wrong half the time. */
+function signs(g: Float32Array): Float64Array {
+  const out = new Float64Array(g.length);
+  const bits = new Int32Array(g.buffer, g.byteOffset, g.length);
+  for (let i = 0; i < out.length; i++) {
+    const magnitude = bits[i]! << 1;
+    out[i] = ((bits[i]! >> 31) | 1) * ((magnitude | -magnitude) >>> 31);
+  }
+  return out;
 }
 
 function linfBall(threat: Threat): Ball {
   const { epsilon, domain } = threat;
   return {
     threat,
-    linearMaximum: (x, g) => pointAt(x, domain, (i) => x[i]! + epsilon * Math.sign(g[i]!)),
-    steepest: (g) => mapped(g, Math.sign),
-    project: (point, x) => pointAt(x, domain, (i) => x[i]! + Math.min(epsilon, Math.max(-epsilon, point[i]! - x[i]!))),
-    randomStart: (x, rng) => pointAt(x, domain, (i) => x[i]! + epsilon * (2 * rng.uniform() - 1)),
+    linearMaximum: (x, g) => pointAt(x, domain, moved(x, signs(g), epsilon)),
+    steepest: signs,
+    project(point, x) {
+      const places = new Float64Array(x.length);
+      for (let i = 0; i < places.length; i++)
+        places[i] = x[i]! + Math.min(epsilon, Math.max(-epsilon, point[i]! - x[i]!));
+      return pointAt(x, domain, places);
+    },
+    randomStart(x, rng) {
+      const places = new Float64Array(x.length);
+      for (let i = 0; i < places.length; i++) places[i] = x[i]! + epsilon * (2 * rng.uniform() - 1);
+      return pointAt(x, domain, places);
+    },
   };
 }
 
@@ -126,7 +157,7 @@ function l2Ball(threat: Threat): Ball {
       if (!(next > scale * (1 + EDGE))) break;
       scale = next;
     }
-    return pointAt(x, domain, (i) => x[i]! + scale * direction[i]!);
+    return pointAt(x, domain, moved(x, direction, scale));
   };
   const steepest = (g: Float32Array): Float64Array => {
     const length = Math.sqrt(sumOf(g.length, (i) => g[i]! ** 2));
@@ -174,7 +205,7 @@ function l1Ball(threat: Threat): Ball {
         moved[i] = clip(x[i]! + Math.sign(g[i]!) * budget, domain);
         budget -= Math.abs(moved[i]! - x[i]!);
       }
-      return pointAt(x, domain, (i) => moved[i]!);
+      return pointAt(x, domain, moved);
     },
     // Pixels at the domain's edge would waste their share of the step.
     steepest: (g, point) => {
@@ -194,14 +225,19 @@ function l1Ball(threat: Threat): Ball {
           domain === undefined ? Number.POSITIVE_INFINITY : y[i]! > x[i]! ? domain[1] - x[i]! : x[i]! - domain[0];
       }
       const threshold = softThreshold(wish, room, epsilon);
-      return pointAt(x, domain, (i) => x[i]! + Math.sign(y[i]! - x[i]!) * Math.max(0, wish[i]! - threshold));
+      return pointAt(
+        x,
+        domain,
+        mapped(x, (from, i) => from + Math.sign(y[i]! - from) * Math.max(0, wish[i]! - threshold)),
+      );
     },
     randomStart: (x, rng) => {
       // Exponential magnitudes divided by their sum are uniform on the simplex.
       const sizes = Float64Array.from(x, () => -Math.log1p(-rng.uniform()));
       const total = sumOf(x.length, (i) => sizes[i]!) || 1;
       const radius = epsilon * rng.uniform() ** (1 / x.length);
-      return pointAt(x, domain, (i) => x[i]! + (rng.uniform() < 0.5 ? -1 : 1) * (sizes[i]! / total) * radius);
+      const places = mapped(x, (from, i) => from + (rng.uniform() < 0.5 ? -1 : 1) * (sizes[i]! / total) * radius);
+      return pointAt(x, domain, places);
     },
   };
 }
@@ -213,9 +249,9 @@ function sumOf(count: number, term: (i: number) => number): number {
 }
 
 /** As doubles; `Float64Array.from` walks an iterator and is ten times slower. */
-function mapped(values: Float32Array, f: (value: number) => number): Float64Array {
+function mapped(values: Float32Array, f: (value: number, i: number) => number): Float64Array {
   const out = new Float64Array(values.length);
-  for (let i = 0; i < out.length; i++) out[i] = f(values[i]!);
+  for (let i = 0; i < out.length; i++) out[i] = f(values[i]!, i);
   return out;
 }
 

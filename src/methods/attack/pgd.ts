@@ -1,5 +1,5 @@
 import type { Ball } from "./ball.ts";
-import { ballOf } from "./ball.ts";
+import { ballOf, stepUphill } from "./ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { type Here, type Search, startSearch, streamOf, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";
@@ -47,7 +47,14 @@ export const pgd: Attack = {
               : await search.visit(new Map(search.open().map((i) => [i, random(i)])));
           for (let step = 0; step < steps && here.length > 0; step++) {
             signal?.throwIfAborted();
-            here = await search.visit(new Map(here.map((place) => [place.i, uphill(place, ball, stepSize)])));
+            here = await search.visit(
+              new Map(
+                here.map(({ i, centre, point, direction }) => [
+                  i,
+                  stepUphill(ball, centre, point, direction, stepSize),
+                ]),
+              ),
+            );
           }
         }
         return withoutSlopes(batch, search.attempts, squares);
@@ -61,10 +68,4 @@ export const pgd: Attack = {
 async function fromCentre(search: Search, ball: Ball): Promise<readonly Here[]> {
   const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
   return search.visit(new Map(here.map(({ i, centre, direction }) => [i, ball.linearMaximum(centre, direction)])));
-}
-
-function uphill({ centre, point, direction }: Here, ball: Ball, stepSize: number): Float32Array {
-  const step = ball.steepest(direction, point);
-  for (let k = 0; k < step.length; k++) step[k] = point[k]! + stepSize * step[k]!;
-  return ball.project(step, centre);
 }

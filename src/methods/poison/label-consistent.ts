@@ -1,4 +1,4 @@
-import { ballOf } from "../attack/ball.ts";
+import { ballOf, stepUphill } from "../attack/ball.ts";
 import { compileLossGradient, type LossGradient } from "../attack/loss-gradient.ts";
 import { SamplesError } from "../train/samples.ts";
 import type { PoisonOf } from "./config.ts";
@@ -57,8 +57,7 @@ async function hardened(
     const labels = new Int32Array(clean.length / size).fill(target);
     for (let step = 0; step < steps; step++) {
       const { uphill } = await loss.at(points.slice(), labels);
-      const moved = Float64Array.from(points, (value, i) => value + stepSize * Math.sign(uphill[i]!));
-      points.set(ball.project(moved, clean));
+      points.set(stepUphill(ball, clean, points, uphill, stepSize));
     }
   }
   return out;

@@ -1,9 +1,12 @@
 /** @file The networks that Assay trains, by name: those of the certification benchmark, of backdoor studies, and a ResNet. */
 
 import { fixed, sizeOf } from "../../graph/dims.ts";
+import { makeGraph } from "../../graph/traverse.ts";
 import type { Builder, Value } from "../../graph/types.ts";
 import { windowCount } from "../../ops/conv.ts";
+import { builder } from "../../ops/index.ts";
 import { add, scale } from "../../ops/rules.ts";
+import type { Parameter, TrainableModel } from "./model.ts";
 
 export interface ConvLayer {
   readonly kind: "conv";
@@ -72,16 +75,11 @@ export type ArchitectureName = keyof typeof ARCHITECTURES;
 
 export const ARCHITECTURE_NAMES = Object.keys(ARCHITECTURES) as ArchitectureName[];
 
-/** A tensor of weights or biases, and where it lies in the flat vector of all parameters. */
-export interface Parameter {
-  readonly name: string;
+/** What its initial values are drawn by. Shapes: convolution [out, in, k, k], dense [in, out], bias [out]. */
+export interface DrawnParameter extends Parameter {
   readonly role: "weight" | "bias";
-  /** Convolution [out, in, k, k], dense [in, out], bias [out]. */
-  readonly shape: readonly number[];
   /** Inputs of one unit. */
   readonly fanIn: number;
-  readonly offset: number;
-  readonly size: number;
   /** Of the last layer. */
   readonly last: boolean;
   /** Factor on the spread of its initial values; 1 outside of residual blocks. */
@@ -104,8 +102,8 @@ interface Shapes {
 export interface AffineBlock extends Shapes {
   readonly kind: "affine";
   readonly layer: AffineLayer;
-  readonly weight: Parameter;
-  readonly bias: Parameter;
+  readonly weight: DrawnParameter;
+  readonly bias: DrawnParameter;
 }
 
 export interface ResidualBlock extends Shapes {
@@ -123,18 +121,11 @@ export interface PoolBlock extends Shapes {
 export type Block = AffineBlock | ResidualBlock | PoolBlock;
 
 /** A network to train: its layers with their parameters, without values. */
-export interface Model {
-  readonly name: string;
-  /** Of one sample: [C, H, W]. */
-  readonly inputShape: readonly number[];
-  readonly classes: number;
-  readonly normalisation: InputNormalisation | undefined;
-  readonly hidden: readonly Block[];
-  /** Dense, from hidden features to logits. */
-  readonly last: AffineBlock;
-  readonly parameters: readonly Parameter[];
-  /** Number of all parameters: the length of the flat vector. */
-  readonly size: number;
+/** A network made of layers, whose initial values are drawn. */
+export interface Model extends TrainableModel {
+  readonly parameters: readonly DrawnParameter[];
+  /** Residual blocks. */
+  readonly branches: number;
   /** Units of all layers that are followed by a ReLU, and the logits. */
   readonly neurons: number;
 }
@@ -169,7 +160,7 @@ export function buildModel(
   normalisation?: InputNormalisation,
 ): Model {
   checkNormalisation(normalisation, inputShape);
-  const draft: Draft = { name, parameters: [], size: 0, neurons: 0 };
+  const draft: Draft = { b: builder(), name, parameters: [], size: 0, neurons: 0 };
   const branches = layers.filter(({ kind }) => kind === "residual").length;
   let shape = inputShape;
   const hidden = layers.map((layer, i) => {
@@ -178,24 +169,19 @@ export function buildModel(
     return block;
   });
   const last = declareAffine(draft, `dense${layers.length + 1}`, dense(classes), shape, { last: true });
-  const { parameters, size } = draft;
-  return {
-    name,
-    inputShape,
-    classes,
-    normalisation,
-    hidden,
-    last,
-    parameters,
-    size,
-    neurons: draft.neurons + classes,
-  };
+  const { b, parameters, size } = draft;
+  const images = b.input("images", ["N", ...inputShape]);
+  const features = hidden.reduce((x, block) => through(b, block, x), normalise(b, images, normalisation));
+  const inputs = [images, ...parameters.map(({ input }) => input)];
+  const graph = makeGraph(inputs, [{ name: "logits", value: affine(b, last, features) }]);
+  return { name, graph, inputShape, classes, parameters, size, branches, neurons: draft.neurons + classes };
 }
 
 /** A network while it is built. */
 interface Draft {
+  readonly b: Builder;
   readonly name: string;
-  readonly parameters: Parameter[];
+  readonly parameters: DrawnParameter[];
   size: number;
   neurons: number;
 }
@@ -251,9 +237,9 @@ function declareAffine(
   const input = layer.kind === "dense" ? [sizeOf(shape)] : shape;
   const weights = weightShape(layer, input, draft.name);
   const fanIn = layer.kind === "dense" ? input[0]! : sizeOf(weights.slice(1));
-  const declare = (role: "weight" | "bias", of: readonly number[]): Parameter => {
+  const declare = (role: "weight" | "bias", of: readonly number[]): DrawnParameter => {
     const [name, size, offset] = [`${label}.${role}`, sizeOf(of), draft.size];
-    const parameter = { name, role, shape: of, fanIn, offset, size, last, gain };
+    const parameter = { name, role, shape: of, fanIn, offset, size, last, gain, input: draft.b.input(name, of) };
     draft.parameters.push(parameter);
     draft.size += size;
     return parameter;
@@ -300,27 +286,15 @@ function outputShape(layer: AffineLayer, input: readonly number[], name: string)
   return [layer.filters, ...sizes];
 }
 
-/** The values of all parameters in a graph: each of its parameter's shape. */
-export type ParameterValues = ReadonlyMap<Parameter, Value>;
-
-/**
- * Everything but the last layer: the hidden features that it reads.
- * @param x [N, C, H, W], pixels  @returns [N, F]
- */
-export function features(b: Builder, model: Model, values: ParameterValues, x: Value): Value {
-  const y = model.hidden.reduce((y, block) => through(b, block, values, y), normalise(b, model, x));
-  return flatten(b, y);
-}
-
-function through(b: Builder, block: Block, values: ParameterValues, x: Value): Value {
+function through(b: Builder, block: Block, x: Value): Value {
   const relu = (y: Value) => b.emit("Relu", [y]);
   switch (block.kind) {
     case "affine":
-      return relu(affine(b, block, values, x));
+      return relu(affine(b, block, x));
     case "residual": {
       const { first, second, shortcut } = block;
-      const branch = affine(b, second, values, relu(affine(b, first, values, x)));
-      return relu(add(b, branch, shortcut ? affine(b, shortcut, values, x) : x));
+      const branch = affine(b, second, relu(affine(b, first, x)));
+      return relu(add(b, branch, shortcut ? affine(b, shortcut, x) : x));
     }
     case "pool": {
       const sum = b.emit("ReduceSum", [x], { axes: [2, 3], keepdims: false });
@@ -329,26 +303,17 @@ function through(b: Builder, block: Block, values: ParameterValues, x: Value): V
   }
 }
 
-/** [N, F] → [N, classes]. */
-export const head = (b: Builder, model: Model, values: ParameterValues, hidden: Value): Value =>
-  affine(b, model.last, values, hidden);
-
-/** [N, C, H, W] → logits [N, classes]. */
-export const forward = (b: Builder, model: Model, values: ParameterValues, x: Value): Value =>
-  head(b, model, values, features(b, model, values, x));
-
-function affine(b: Builder, { layer, weight, bias }: AffineBlock, values: ParameterValues, x: Value): Value {
-  const [w, c] = [values.get(weight)!, values.get(bias)!];
-  if (layer.kind === "dense") return add(b, b.emit("MatMul", [flatten(b, x), w]), c);
-  const product = b.emit("Conv", [x, w], { ...windows(layer), group: 1 });
-  return add(b, product, b.emit("Reshape", [c], { shape: [1, layer.filters, 1, 1] }));
+function affine(b: Builder, { layer, weight, bias }: AffineBlock, x: Value): Value {
+  if (layer.kind === "dense") return add(b, b.emit("MatMul", [flatten(b, x), weight.input]), bias.input);
+  const product = b.emit("Conv", [x, weight.input], { ...windows(layer), group: 1 });
+  return add(b, product, b.emit("Reshape", [bias.input], { shape: [1, layer.filters, 1, 1] }));
 }
 
 /** Pixels as the first layer takes them. */
-export function normalise(b: Builder, { normalisation, inputShape }: Model, x: Value): Value {
+function normalise(b: Builder, x: Value, normalisation: InputNormalisation | undefined): Value {
   if (!normalisation) return x;
   const perChannel = (numbers: readonly number[]) => {
-    const shape = [1, numbers.length, ...inputShape.slice(1).map(() => 1)];
+    const shape = [1, numbers.length, ...x.shape.slice(2).map(() => 1)];
     return b.constant({ dtype: "float", shape, data: Float32Array.from(numbers) });
   };
   return b.emit("Div", [b.emit("Sub", [x, perChannel(normalisation.mean)]), perChannel(normalisation.std)]);

@@ -3,53 +3,12 @@
 import { z } from "zod";
 import { POISON_KINDS, poisonKeys, poisonSchema } from "../poison/config.ts";
 import { ARCHITECTURE_NAMES } from "./architectures.ts";
+import { methodChoice } from "./index.ts";
 import { INITIALISATIONS } from "./initialise.ts";
 import type { Optimiser } from "./optimisers.ts";
+import { natural, nonNegative, share } from "./options.ts";
+import type { Augmentation } from "./samples.ts";
 import type { LearningRateSchedule } from "./schedules.ts";
-
-const natural = z.int().min(1);
-const nonNegative = z.number().min(0);
-const share = z.number().min(0).max(1);
-
-/** A number from 0, or a fraction such as "8/255". */
-const radius = z
-  .union([
-    nonNegative,
-    z.string().regex(/^\s*\d+(\.\d+)?\s*\/\s*\d+(\.\d+)?\s*$/, 'a number or a fraction such as "8/255"'),
-  ])
-  .transform((value) => {
-    if (typeof value === "number") return value;
-    const [numerator, denominator] = value.split("/").map(Number) as [number, number];
-    return numerator / denominator;
-  })
-  .refine(Number.isFinite, "must be finite");
-
-/** Epochs in which epsilon grows from 0 to its full size. */
-const ramp = z
-  .strictObject({ kind: z.enum(["linear", "smoothed"]).default("linear"), start: nonNegative, end: nonNegative })
-  .refine(({ start, end }) => end >= start, "a ramp ends after it starts");
-
-const method = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("plain") }),
-  z.strictObject({
-    kind: z.literal("pgd"),
-    norm: z.enum(["linf", "l2"]).default("linf"),
-    epsilon: radius,
-    steps: natural.default(7),
-    /** In pixels, as epsilon; default 2.5·epsilon / steps. */
-    stepSize: radius.optional(),
-    restarts: natural.default(1),
-    randomStart: z.boolean().default(true),
-    ramp: ramp.optional(),
-  }),
-  z.strictObject({
-    kind: z.literal("ibp"),
-    epsilon: radius,
-    /** Weight of the clean loss when epsilon has its full size; it falls from 1. */
-    kappa: share.default(0.5),
-    ramp: ramp.optional(),
-  }),
-]);
 
 const optimiser = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -78,6 +37,11 @@ const schedule = z.discriminatedUnion("kind", [
   }),
 ]) satisfies z.ZodType<LearningRateSchedule>;
 
+const augmentation = z.strictObject({
+  crop: z.int().min(0).default(0),
+  flip: z.boolean().default(false),
+}) satisfies z.ZodType<Augmentation>;
+
 const config = z.strictObject({
   /** Names the model in the exported file. */
   name: z.string().optional(),
@@ -92,7 +56,7 @@ const config = z.strictObject({
     .strictObject({ mean: z.array(z.number()).min(1), std: z.array(z.number().positive()).min(1) })
     .optional(),
   initialisation: z.enum(INITIALISATIONS).default("default"),
-  method: method.default({ kind: "plain" }),
+  method: methodChoice.default({ kind: "plain" }),
   epochs: natural,
   batch: natural.default(128),
   optimiser: optimiser.default({ kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
@@ -103,19 +67,11 @@ const config = z.strictObject({
   /** Largest Euclidean length of the gradient. */
   clipNorm: z.number().positive().optional(),
   seed: z.int().min(0).default(0),
-  augmentation: z
-    .strictObject({
-      /** Pixels of zero padding of which a window of the image's size is cut. */
-      crop: z.int().min(0).default(0),
-      flip: z.boolean().default(false),
-    })
-    .optional(),
+  augmentation: augmentation.optional(),
   poison: poisonSchema.optional(),
 });
 
 export type TrainConfig = z.output<typeof config>;
-export type Method = TrainConfig["method"];
-export type Augmentation = NonNullable<TrainConfig["augmentation"]>;
 
 export class TrainConfigError extends Error {
   override readonly name = "TrainConfigError";

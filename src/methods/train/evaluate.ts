@@ -2,15 +2,13 @@
 
 import { float32Tensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Graph, Tensor, Value } from "../../graph/types.ts";
-import type { Interval } from "../../ops/op.ts";
+import type { Graph, Tensor } from "../../graph/types.ts";
 import { simplify } from "../../ops/simplify.ts";
 import type { Compile } from "../../runtime/session.ts";
-import { interval } from "../../transforms/interval.ts";
-import { features, head, type Model } from "./architectures.ts";
-import { crossEntropy, marginLowerBounds, oneHot, pixelBox } from "./losses.ts";
+import { crossEntropy, marginLowerBounds, pixelBox } from "./losses.ts";
+import type { TrainableModel } from "./model.ts";
 import { gather, labelTensor, type Samples } from "./samples.ts";
-import { batchInputs, countTrue, isCorrect } from "./step.ts";
+import { countTrue, isCorrect, trainingInputs } from "./step.ts";
 
 export interface Evaluation {
   readonly count: number;
@@ -27,10 +25,9 @@ export interface Evaluation {
 }
 
 /** Inputs: images, labels, theta and, when `certified`, epsilon. Outputs: `loss` (sum) and the counts. */
-export function evaluationGraph(model: Model, certified: boolean): Graph {
-  const { b, images, labels, theta, values, target } = batchInputs(model);
-  const hidden = features(b, model, values, images);
-  const logits = head(b, model, values, hidden);
+export function evaluationGraph(model: TrainableModel, certified: boolean): Graph {
+  const { b, images, labels, theta, network, target } = trainingInputs(model);
+  const logits = network.logits(images);
   const loss = b.emit("ReduceSum", [crossEntropy(b, logits, target)], { axes: [0], keepdims: false });
   const outputs = [
     { name: "loss", value: loss },
@@ -38,12 +35,9 @@ export function evaluationGraph(model: Model, certified: boolean): Graph {
   ];
   if (!certified) return simplify(makeGraph([images, labels, theta], outputs));
   const epsilon = b.input("epsilon", []);
-  const boxes = interval(b, [hidden], new Map<Value, Interval>([[images, pixelBox(b, images, epsilon)]]), {
-    arithmetic: "real",
-  });
-  const margins = marginLowerBounds(b, model, values, { at: hidden, box: boxes.get(hidden)! }, target);
+  const margins = marginLowerBounds(b, logits, target, new Map([[images, pixelBox(b, images, epsilon)]]));
   // the label's own margin is 0; all others must be above it
-  const others = b.emit("Add", [margins, oneHot(b, labels, model.classes)]);
+  const others = b.emit("Add", [margins, target]);
   const worst = b.emit("Neg", [b.emit("ReduceMax", [b.emit("Neg", [others])], { axes: [1], keepdims: false })]);
   const count = countTrue(b, b.emit("Greater", [worst, b.constant(0)]));
   return simplify(makeGraph([images, labels, theta, epsilon], [...outputs, { name: "certified", value: count }]));
@@ -53,7 +47,7 @@ const BATCH = 250;
 
 /** @param epsilon also count what interval bounds certify at this radius */
 export async function evaluate(
-  model: Model,
+  model: TrainableModel,
   theta: Tensor,
   samples: Samples,
   compile: Compile,

@@ -1,7 +1,7 @@
 /** @file Initial values of a network's parameters. */
 
 import type { Rng } from "../../random/rng.ts";
-import type { Model, Parameter } from "./architectures.ts";
+import type { DrawnParameter, Model } from "./architectures.ts";
 
 /**
  * - `default`: weights and biases uniform in ±1/√fan_in (what PyTorch does: Kaiming uniform with a = √5).
@@ -18,7 +18,7 @@ export const INITIALISATIONS = ["default", "he", "ibp"] as const satisfies reado
 /** @returns [model.size], the flat vector of all parameters; each has a random stream of its own, by name */
 export function initialParameters(model: Model, kind: Initialisation, random: Rng): Float32Array {
   const theta = new Float32Array(model.size);
-  const fades = kind === "default" && model.hidden.some((block) => block.kind === "residual");
+  const fades = kind === "default" && model.branches > 0;
   for (const parameter of model.parameters) {
     const values = theta.subarray(parameter.offset, parameter.offset + parameter.size);
     fill(values, parameter, fades ? "he" : kind, random.split(parameter.name));
@@ -26,7 +26,12 @@ export function initialParameters(model: Model, kind: Initialisation, random: Rn
   return theta;
 }
 
-function fill(values: Float32Array, { role, fanIn, last, gain }: Parameter, kind: Initialisation, random: Rng): void {
+function fill(
+  values: Float32Array,
+  { role, fanIn, last, gain }: DrawnParameter,
+  kind: Initialisation,
+  random: Rng,
+): void {
   if (kind === "default" || (kind === "ibp" && last)) {
     const bound = gain / Math.sqrt(fanIn);
     random.fillUniform(values, -bound, bound);

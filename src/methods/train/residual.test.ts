@@ -6,23 +6,26 @@ import { exportOnnx } from "../../formats/onnx/export.ts";
 import { importOnnx } from "../../formats/onnx/import.ts";
 import { float32Tensor, floatTensor, intTensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Graph, Tensor } from "../../graph/types.ts";
+import type { Graph, NodeValue, Tensor, Value } from "../../graph/types.ts";
 import { evaluateGraph } from "../../ops/evaluate.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import { interval } from "../../transforms/interval.ts";
 import { networkOf } from "../network.ts";
 import type { Threat } from "../problem.ts";
 import { crown } from "../verify/crown.ts";
 import { ibp } from "../verify/ibp.ts";
-import { buildModel, conv, features, type Model, modelOf, pool, residual } from "./architectures.ts";
-import { columnFeatures } from "./columns.ts";
+import { buildModel, conv, type Model, modelOf, pool, residual } from "./architectures.ts";
+import { inColumns } from "./columns.ts";
 import { parseTrainConfig } from "./config.ts";
 import { evaluate } from "./evaluate.ts";
+import { objectiveOf } from "./index.ts";
 import { initialParameters } from "./initialise.ts";
 import { pixelBox } from "./losses.ts";
+import { trainedGraph } from "./model.ts";
 import { samplesOf } from "./samples.ts";
-import { batchInputs, trainingStep } from "./step.ts";
-import { runTraining, trainedGraph } from "./train.ts";
+import { trainingInputs, trainingStep } from "./step.ts";
+import { runTraining } from "./train.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -47,9 +50,16 @@ function pixels(seed: number, count = COUNT): Tensor {
 
 const run = (graph: Graph, feeds: Record<string, Tensor>) => evaluateGraph(graph, new Map(Object.entries(feeds)));
 
+/** What the last layer reads. */
+function hidden(logits: Value): Value {
+  const product = (logits as NodeValue).inputs[0] as NodeValue;
+  expect(product.op).toBe("MatMul");
+  return product.inputs[0]!;
+}
+
 function featuresOf(model: Model, x: Tensor, theta: Float64Array): Tensor {
-  const { b, images, theta: input, values } = batchInputs(model);
-  const graph = makeGraph([images, input], [{ name: "hidden", value: features(b, model, values, images) }]);
+  const { images, theta: input, network } = trainingInputs(model);
+  const graph = makeGraph([images, input], [{ name: "hidden", value: hidden(network.logits(images)) }]);
   return run(graph, { images: x, theta: floatTensor([model.size], theta) }).get("hidden")!;
 }
 
@@ -73,17 +83,17 @@ test("a block adds its branch to its shortcut before the ReLU: by hand on 2×2 p
   set("residual1.shortcut.weight", 0, -3);
   set("residual1.shortcut.weight", 1, 5);
   set("residual1.shortcut.bias", 0, 0.75);
-  const hidden = featuresOf(model, floatTensor([2, 1, 2, 2], [0.5, 0.25, 0.75, 1, 0.5, 0, 0, 0.125]), theta);
+  const features = featuresOf(model, floatTensor([2, 1, 2, 2], [0.5, 0.25, 0.75, 1, 0.5, 0, 0, 0.125]), theta);
   // first: relu(1·x₁ + 2·x₂ + 3·x₃ + 4·x₄ + 0.5) = 7.75, and 1.5; relu(−x₁) = 0, the 7 never counts
   // channel 0: 2·first − 3·x₁ + 0.75; channel 1: −first + 0.25 + 5·x₁, cut at 0 in the first image
-  expect(hidden.shape).toEqual([2, 2]);
-  expect(Array.from(hidden.data)).toEqual([14.75, 0, 2.25, 1.25]);
+  expect(features.shape).toEqual([2, 2]);
+  expect(Array.from(features.data)).toEqual([14.75, 0, 2.25, 1.25]);
 });
 
 test("pooling takes the mean of each channel", () => {
   const model = buildModel("pooled", [pool], [2, 1, 3], 2);
-  const hidden = featuresOf(model, floatTensor([1, 2, 1, 3], [1, 2, 6, 0, 0, 1.5]), new Float64Array(model.size));
-  expect(Array.from(hidden.data)).toEqual([3, 0.5]);
+  const features = featuresOf(model, floatTensor([1, 2, 1, 3], [1, 2, 6, 0, 0, 1.5]), new Float64Array(model.size));
+  expect(Array.from(features.data)).toEqual([3, 0.5]);
 });
 
 test("ResNetS has the sizes counted by hand", () => {
@@ -135,7 +145,8 @@ test("the first layers of three branches begin 1/√3 as large as He's, and so t
 
 test.for(["plain", "ibp"] as const)("the gradient of the %s loss is that of finite differences", (loss) => {
   const sgd = { kind: "sgd", momentum: 0, nesterov: false, weightDecay: 0 } as const;
-  const graph = trainingStep(small, { loss, optimiser: sgd });
+  const objective = objectiveOf(loss === "ibp" ? { kind: "ibp", epsilon: 0.02, kappa: 0.4 } : { kind: "plain" });
+  const graph = trainingStep(small, { objective, optimiser: sgd });
   const number = (value: number) => floatTensor([], [value]);
   const step = (theta: Float64Array) =>
     run(graph, {
@@ -157,13 +168,16 @@ test.for(["plain", "ibp"] as const)("the gradient of the %s loss is that of fini
 });
 
 test("the box of the features holds the features of every sample drawn from the box", () => {
-  const { b, images, theta: input, values } = batchInputs(small);
-  const box = columnFeatures(b, small, values, pixelBox(b, images, b.constant(0.05)));
+  const { b, images, theta: input, network } = trainingInputs(small);
+  const features = hidden(network.logits(images));
+  const domain = new Map([[images, pixelBox(b, images, b.constant(0.05))]]);
+  const box = interval(b, [features], domain, { arithmetic: "real" }).get(features)!;
+  const [low, high] = inColumns(b, [box.lower, box.upper], input);
   const graph = makeGraph(
     [images, input],
     [
-      { name: "lower", value: box.lower },
-      { name: "upper", value: box.upper },
+      { name: "lower", value: low! },
+      { name: "upper", value: high! },
     ],
   );
   const [x, theta] = [pixels(3, 1), noisy(small, 4)];
@@ -176,8 +190,8 @@ test("the box of the features holds the features of every sample drawn from the 
     const away = i < (count * SIZE) / 2 ? 2 * random.uniform() - 1 : Math.sign(random.uniform() - 0.5);
     return Math.min(1, Math.max(0, x.data[i % SIZE]! + 0.05 * away));
   });
-  const hidden = featuresOf(small, floatTensor([count, 1, 5, 6], drawn), theta).data;
-  hidden.forEach((value, i) => {
+  const drawnFeatures = featuresOf(small, floatTensor([count, 1, 5, 6], drawn), theta).data;
+  drawnFeatures.forEach((value, i) => {
     const unit = i % lower.length;
     expect(value).toBeGreaterThanOrEqual(lower[unit]! - 1e-12);
     expect(value).toBeLessThanOrEqual(upper[unit]! + 1e-12);
@@ -193,7 +207,11 @@ test("an epoch on a few hundred digits lowers the loss, and the file answers as 
   for await (const event of runTraining(parseTrainConfig(raw), { compile, train, now: () => 0 })) {
     if (event.kind !== "done") continue;
     const { model, theta, graph, onnx } = event.result;
-    const start = initialParameters(model, "default", rng(0).split("train").split("initial"));
+    const start = initialParameters(
+      modelOf("ResNetS", [1, 28, 28], 10),
+      "default",
+      rng(0).split("train").split("initial"),
+    );
     const lossAt = async (values: Float32Array) =>
       (await evaluate(model, float32Tensor([model.size], values), train, compile)).loss;
     expect(await lossAt(theta)).toBeLessThan(0.9 * (await lossAt(start)));

@@ -5,7 +5,6 @@ import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor, intTensor } from "../../graph/tensor.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { Batch } from "../problem.ts";
-import type { Augmentation } from "./config.ts";
 
 /** Labelled images in memory. */
 export interface Samples {
@@ -16,6 +15,13 @@ export interface Samples {
   /** [count], 0 … classes − 1. */
   readonly labels: Int32Array;
   readonly classes: number;
+}
+
+/** How images are varied. */
+export interface Augmentation {
+  /** Pixels of zero padding of which a window of the image's size is cut. */
+  readonly crop: number;
+  readonly flip: boolean;
 }
 
 export class SamplesError extends Error {

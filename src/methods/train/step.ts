@@ -2,66 +2,50 @@
  * @file A training step as one graph: forward, loss, gradient and update.
  *
  * All parameters are one flat vector, so that an update is a dozen nodes whatever the network, and a checkpoint a
- * handful of arrays. `images` [N, C, H, W] and `labels` [N] vary with the batch; every other input is a number or [P].
+ * handful of arrays. `images` and `points` [N, …input] and `labels` [N] vary with the batch; every other input is a
+ * number or [P].
  */
 
-import { makeGraph } from "../../graph/traverse.ts";
-import type { Builder, Graph, InputValue, Output, Value } from "../../graph/types.ts";
+import { makeGraph, pruneInputs } from "../../graph/traverse.ts";
+import type { Builder, Graph, InputValue, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
-import { point } from "../../ops/op.ts";
-import { add, mul, reshape, sub } from "../../ops/rules.ts";
+import { mul, reshape } from "../../ops/rules.ts";
 import { simplify } from "../../ops/simplify.ts";
+import type { Feeds, Session } from "../../runtime/session.ts";
 import { gradient } from "../../transforms/gradient.ts";
-import { head, type Model, type Parameter, type ParameterValues } from "./architectures.ts";
-import { columnFeatures } from "./columns.ts";
-import { certifiedCrossEntropy, crossEntropy, marginLowerBounds, oneHot, pixelBox } from "./losses.ts";
+import { inColumns } from "./columns.ts";
+import { oneHot } from "./losses.ts";
+import { type Classifier, classifierOf, type TrainableModel } from "./model.ts";
 import { clipNorm, type Optimiser, STEP_NUMBERS, type StepNumber, stateNames, update } from "./optimisers.ts";
-
-/** `plain`: cross-entropy at the images given (adversarial ones too). `ibp`: kappa·CE + (1 − kappa)·certified CE. */
-export type LossKind = "plain" | "ibp";
-
-export interface StepOptions {
-  readonly loss: LossKind;
-  readonly optimiser: Optimiser;
-  /** Largest Euclidean length of the gradient; undefined: not clipped. */
-  readonly clipNorm?: number | undefined;
-}
-
-/** Slices of the flat vector, one a parameter. */
-export function unpack(b: Builder, model: Model, theta: Value): ParameterValues {
-  return new Map(
-    model.parameters.map((parameter) => {
-      const { offset, size, shape } = parameter;
-      const part = b.emit("Slice", [theta], { axis: 0, start: offset, size, step: 1 });
-      return [parameter, reshape(b, part, shape)];
-    }),
-  );
-}
+import type { BatchValues, Objective } from "./types.ts";
 
 /** The batch and the parameters as a graph sees them. */
-export interface BatchInputs {
+export interface TrainingInputs {
   readonly b: Builder;
   readonly images: InputValue;
   readonly labels: InputValue;
   readonly theta: InputValue;
-  readonly values: ParameterValues;
+  readonly network: Classifier;
   readonly target: Value;
 }
 
-export function batchInputs(model: Model): BatchInputs {
+export function trainingInputs(model: TrainableModel): TrainingInputs {
   const b = builder();
-  const images = b.input("images", ["N", ...model.inputShape]);
   const labels = b.input("labels", ["N"], "int");
   const theta = b.input("theta", [model.size]);
   return {
     b,
-    images,
+    images: b.input("images", ["N", ...model.inputShape]),
     labels,
     theta,
-    values: unpack(b, model, theta),
+    network: classifierOf(b, model, theta),
     target: oneHot(b, labels, model.classes),
   };
 }
+
+/** Of many tensors, those that a session takes. */
+export const taken = ({ inputs }: Pick<Session, "inputs">, feeds: Feeds): Feeds =>
+  Object.fromEntries(inputs.flatMap(({ name }) => (Object.hasOwn(feeds, name) ? [[name, feeds[name]!]] : [])));
 
 /** How many samples satisfy a condition [N]: a number. */
 export const countTrue = (b: Builder, condition: Value): Value =>
@@ -70,40 +54,59 @@ export const countTrue = (b: Builder, condition: Value): Value =>
 export const isCorrect = (b: Builder, logits: Value, labels: Value): Value =>
   b.emit("Equal", [b.emit("ArgMax", [logits], { axis: 1, keepdims: false }), labels]);
 
-export interface Objective {
-  /** [N] */
-  readonly loss: Value;
+/** The mean loss of a batch as it is run, and what it takes. */
+export interface MeanLoss extends Pick<TrainingInputs, "b" | "theta" | "network"> {
   readonly inputs: readonly InputValue[];
-  readonly outputs: readonly Output[];
-}
-
-export function objective(model: Model, { b, images, labels, values, target }: BatchInputs, kind: LossKind): Objective {
-  const hidden = columnFeatures(b, model, values, point(images)).lower;
-  const logits = head(b, model, values, hidden);
-  const clean = crossEntropy(b, logits, target);
-  const correct = { name: "correct", value: countTrue(b, isCorrect(b, logits, labels)) };
-  if (kind === "plain") return { loss: clean, inputs: [], outputs: [correct] };
-  const epsilon = b.input("epsilon", []);
-  const kappa = b.input("kappa", []);
-  const box = columnFeatures(b, model, values, pixelBox(b, images, epsilon));
-  const margins = marginLowerBounds(b, model, values, { at: hidden, box }, target);
-  const certified = certifiedCrossEntropy(b, margins, target);
-  const loss = add(b, mul(b, clean, kappa), mul(b, certified, sub(b, b.constant(1), kappa)));
-  return { loss, inputs: [epsilon, kappa], outputs: [correct] };
+  /** A number. */
+  readonly loss: Value;
+  /** A number: samples that are classified correctly at the points. */
+  readonly correct: Value;
 }
 
 /**
- * Inputs: images, labels, theta, the optimiser's state, `share` (1 / batch size), `learningRate`, and where they apply
- * `correction1`, `correction2`, `epsilon`, `kappa`. Outputs: `loss` (mean), `correct` (count), and the new `theta` and
- * state under their names with `Next` appended.
+ * Inputs: images, labels, theta, `share` (1 / batch size), the objective's numbers, and `points` where it has an adversary.
+ * @param columns with the lowering of columns.ts
  */
-export function trainingStep(model: Model, { loss: kind, optimiser, clipNorm: limit }: StepOptions): Graph {
-  const batch = batchInputs(model);
-  const { b, images, labels, theta, values } = batch;
-  const { loss, inputs, outputs } = objective(model, batch, kind);
+export function meanLoss(model: TrainableModel, objective: Objective, columns = true): MeanLoss {
+  const { b, images, labels, theta, network, target } = trainingInputs(model);
+  const points = objective.adversary ? b.input("points", images.shape) : images;
+  const batch: BatchValues = { images, points, target };
+  const numbers = Object.fromEntries(Object.keys(objective.at(0)).map((name) => [name, b.input(name, [])]));
   const share = b.input("share", []);
-  const mean = mul(b, b.emit("ReduceSum", [loss], { axes: [0], keepdims: false }), share);
-  const raw = flatGradient(b, model, values, mean);
+  const sum = b.emit("ReduceSum", [objective.loss(b, network, batch, numbers)], { axes: [0], keepdims: false });
+  const correct = countTrue(b, isCorrect(b, network.logits(points), labels));
+  const plain = [mul(b, sum, share), correct];
+  const [lossRun, correctRun] = columns ? inColumns(b, plain, theta) : plain;
+  return {
+    b,
+    theta,
+    network,
+    inputs: [...new Set([images, points, labels, theta, share, ...Object.values(numbers)])],
+    loss: lossRun!,
+    correct: correctRun!,
+  };
+}
+
+export interface StepOptions {
+  readonly objective: Objective;
+  readonly optimiser: Optimiser;
+  /** Largest Euclidean length of the gradient; undefined: not clipped. */
+  readonly clipNorm?: number | undefined;
+  /** Lower convolutions for speed (columns.ts); default true. */
+  readonly columns?: boolean;
+}
+
+/**
+ * Inputs: those of `meanLoss` that are needed, the optimiser's state, `learningRate`, and where they apply `correction1`,
+ * `correction2`. Outputs: `loss` (mean), `correct` (count), and the new `theta` and state under their names with `Next`
+ * appended.
+ */
+export function trainingStep(
+  model: TrainableModel,
+  { objective, optimiser, clipNorm: limit, columns = true }: StepOptions,
+): Graph {
+  const { b, theta, network, inputs, loss, correct } = meanLoss(model, objective, columns);
+  const raw = flatGradient(b, network, loss);
   const step = limit === undefined ? raw : clipNorm(b, raw, limit);
   const state = stateNames(optimiser).map((name) => b.input(name, [model.size]));
   const numbers = Object.fromEntries(STEP_NUMBERS.map((name) => [name, b.input(name, [])])) as Record<
@@ -118,23 +121,23 @@ export function trainingStep(model: Model, { loss: kind, optimiser, clipNorm: li
     Object.fromEntries(state.map((input) => [input.name, input])),
     numbers,
   );
-  const used = optimiser.kind === "sgd" ? [numbers.learningRate] : Object.values(numbers);
-  return simplify(
-    makeGraph(
-      [images, labels, theta, ...state, share, ...used, ...inputs],
-      [
-        { name: "loss", value: mean },
-        ...outputs,
-        { name: "thetaNext", value: next.theta },
-        ...Object.entries(next.state).map(([name, value]) => ({ name: `${name}Next`, value })),
-      ],
-    ),
+  const whole = makeGraph(
+    [...inputs, ...state, ...Object.values(numbers)],
+    [
+      { name: "loss", value: loss },
+      { name: "correct", value: correct },
+      { name: "thetaNext", value: next.theta },
+      ...Object.entries(next.state).map(([name, value]) => ({ name: `${name}Next`, value })),
+    ],
   );
+  return simplify(pruneInputs(whole));
 }
 
-/** The gradient of a number in all parameters, [P]. */
-export function flatGradient(b: Builder, model: Model, values: ParameterValues, of: Value): Value {
-  const wrt = model.parameters.map((parameter: Parameter) => values.get(parameter)!);
-  const parts = gradient(b, of, wrt).map((part, i) => reshape(b, part!, [model.parameters[i]!.size]));
+/** The gradient of a number in all parameters, [P]; 0 for those that it does not depend on. */
+export function flatGradient(b: Builder, { parameters }: Classifier, of: Value): Value {
+  const parts = gradient(b, of, parameters).map((part, i) => {
+    const size = parameters[i]!.shape.reduce<number>((product, dim) => product * (dim as number), 1);
+    return part ? reshape(b, part, [size]) : b.constant(0, [size]);
+  });
   return b.emit("Concat", parts, { axis: 0 });
 }

@@ -3,9 +3,9 @@ import { float32Tensor } from "../../graph/tensor.ts";
 import { rng } from "../../random/rng.ts";
 import { compile, openModel } from "../../runtime/node.ts";
 import { triggerOf } from "../poison/poison.ts";
-import { makeAdversary } from "./adversary.ts";
 import { parseTrainConfig } from "./config.ts";
 import { evaluate } from "./evaluate.ts";
+import { objectiveOf } from "./index.ts";
 import { gather, type Samples } from "./samples.ts";
 import {
   type CheckpointStore,
@@ -203,7 +203,8 @@ test("adversarial training resists an attack that breaks plain training", async 
       validation,
       Int32Array.from({ length: 100 }, (_, n) => n),
     );
-    const { images } = await (await makeAdversary(model, attack, compile)).attack(batch, theta, epsilon, rng(8));
+    const adversary = await objectiveOf(attack).adversary!(model, compile);
+    const images = await adversary(batch, theta, { epsilon }, rng(8));
     return (await evaluate(model, theta, { ...validation, images: images.data as Float32Array }, compile)).correct;
   };
   const plain = await underAttack(await run(learning));

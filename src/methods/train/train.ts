@@ -2,24 +2,23 @@
 
 import { exportOnnx } from "../../formats/onnx/export.ts";
 import { float32Tensor } from "../../graph/tensor.ts";
-import { makeGraph } from "../../graph/traverse.ts";
-import type { Graph, Tensor } from "../../graph/types.ts";
-import { builder } from "../../ops/index.ts";
+import type { Graph } from "../../graph/types.ts";
 import { type Rng, rng } from "../../random/rng.ts";
 import { type Compile, type Feeds, RunError, type Session } from "../../runtime/session.ts";
 import type { Network } from "../network.ts";
 import { type Poisoned, poisonSamples, poisonStream } from "../poison/poison.ts";
-import type { Batch } from "../problem.ts";
-import { type Adversary, makeAdversary } from "./adversary.ts";
-import { forward, type Model, modelOf } from "./architectures.ts";
+import { modelOf } from "./architectures.ts";
 import { type RunState, readCheckpoint, runKey, writeCheckpoint } from "./checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
+import { objectiveOf } from "./index.ts";
 import { initialParameters } from "./initialise.ts";
+import { type TrainableModel, trainedGraph } from "./model.ts";
 import { stateNames, stepNumbers } from "./optimisers.ts";
 import { augment, gather, labelTensor, type Samples, SamplesError } from "./samples.ts";
-import { kappaAt, learningRateFactor, rampFactor } from "./schedules.ts";
-import { trainingStep } from "./step.ts";
+import { learningRateFactor } from "./schedules.ts";
+import { taken, trainingStep } from "./step.ts";
+import type { Adversary, Objective } from "./types.ts";
 
 /** Where checkpoints are kept; the latest one replaces the one before. */
 export interface CheckpointStore {
@@ -54,7 +53,7 @@ export interface Progress {
   /** Share of the epoch's samples so far that were classified correctly, as they were trained on. */
   readonly accuracy: number;
   readonly learningRate: number;
-  /** Radius in use; 0 for plain training. */
+  /** Radius in use; 0 where the method has none. */
   readonly epsilon: number;
   /** Of training so far, earlier parts of a resumed run included. */
   readonly seconds: number;
@@ -68,7 +67,7 @@ export type TrainEvent =
   | { readonly kind: "done"; readonly result: TrainResult };
 
 export interface TrainResult {
-  readonly model: Model;
+  readonly model: TrainableModel;
   /** The flat vector of all parameters. */
   readonly theta: Float32Array;
   /** images → logits, weights as constants, normalisation inside. */
@@ -137,7 +136,8 @@ export async function* runTraining(config: TrainConfig, deps: TrainDependencies)
 interface Run {
   readonly config: TrainConfig;
   readonly compile: Compile;
-  readonly model: Model;
+  readonly model: TrainableModel;
+  readonly objective: Objective;
   readonly samples: Samples;
   readonly poison: Omit<Poisoned, "samples"> | undefined;
   readonly key: string;
@@ -158,18 +158,20 @@ async function prepare(config: TrainConfig, { compile, train, surrogate }: Train
   const { samples, ...poison } = config.poison
     ? await poisonSamples(limited, config.poison, poisonStream(seed), surrogate && { network: surrogate, compile })
     : { samples: limited };
-  const step = trainingStep(model, { loss: method.kind === "ibp" ? "ibp" : "plain", optimiser, clipNorm });
+  const objective = objectiveOf(method);
+  const step = trainingStep(model, { objective, optimiser, clipNorm });
   const zeros = () => new Float32Array(model.size);
   return {
     config,
     compile,
     model,
+    objective,
     samples,
     poison: "poisoned" in poison ? poison : undefined,
     key: runKey(config, samples),
     random,
     session: await compile(step, { float: "float32", name: `training step of ${model.name}` }),
-    adversary: method.kind === "pgd" ? await makeAdversary(model, method, compile) : undefined,
+    adversary: await objective.adversary?.(model, compile),
     steps: Math.ceil(samples.labels.length / config.batch),
     initial: {
       epoch: 0,
@@ -193,41 +195,36 @@ function firstOf(samples: Samples, count: number): Samples {
 /** Epochs done, with the fraction of the current one. */
 const epochsDone = ({ steps }: Run, { epoch, step }: RunState): number => epoch + step / steps;
 
-/** The numbers that schedules give for the next step. */
-function scheduled(run: Run, state: RunState) {
-  const { learningRate, schedule, warmup, epochs, method } = run.config;
-  const at = epochsDone(run, state);
-  const ramp = method.kind === "plain" || !method.ramp ? 1 : rampFactor(method.ramp, at);
+/** What schedules give for the next step. */
+function scheduled({ config, objective, steps }: Run, at: number) {
+  const { learningRate, schedule, warmup, epochs } = config;
   return {
     // the middle of the step, so that a warm-up does not begin with a step of length 0
-    learningRate: learningRate * learningRateFactor(schedule, at + 0.5 / run.steps, epochs, warmup),
-    epsilon: method.kind === "plain" ? 0 : method.epsilon * ramp,
-    kappa: method.kind === "ibp" ? kappaAt(method.kappa, ramp) : 1,
+    learningRate: learningRate * learningRateFactor(schedule, at + 0.5 / steps, epochs, warmup),
+    numbers: objective.at(at),
   };
 }
 
 async function advance(run: Run, state: RunState, order: Int32Array): Promise<RunState> {
-  const { config, samples, session } = run;
-  const { batch: size, optimiser } = config;
+  const { config, samples, session, adversary } = run;
+  const { batch: size, optimiser, augmentation } = config;
   const places = order.subarray(state.step * size, (state.step + 1) * size);
   const random = run.random.split(`epoch/${state.epoch}`).split(`step/${state.step}`);
-  const now = scheduled(run, state);
+  const { learningRate, numbers } = scheduled(run, epochsDone(run, state));
   const theta = float32Tensor([run.model.size], state.theta);
-  const batch = await prepareBatch(run, gather(samples, places), theta, now.epsilon, random);
+  const clean = gather(samples, places);
+  const batch = augmentation ? augment(clean, augmentation, random.split("augment")) : clean;
+  const points = (await adversary?.(batch, theta, numbers, random.split("attack"))) ?? batch.images;
   const count = places.length;
-  const numbers = {
-    ...stepNumbers(optimiser, state.updates + 1, now.learningRate),
-    share: 1 / count,
-    epsilon: now.epsilon,
-    kappa: now.kappa,
-  };
-  const out = await session.run({
+  const scalars = { ...stepNumbers(optimiser, state.updates + 1, learningRate), ...numbers, share: 1 / count };
+  const feeds = {
     images: batch.images,
+    points,
     labels: labelTensor(batch),
     theta,
-    ...pick(session, numbers),
-    ...vectors(state.optimiser),
-  });
+    ...tensors(scalars, state.optimiser),
+  };
+  const out = await session.run(taken(session, feeds));
   const loss = out["loss"]!.data[0]!;
   const thetaNext = out["thetaNext"]!.data as Float32Array;
   // weights that are no numbers show in the next loss, or are refused by the session; the last ones are looked at here
@@ -247,6 +244,14 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
   };
 }
 
+/** Numbers and vectors, by name. */
+const tensors = (numbers: Readonly<Record<string, number>>, vectors: RunState["optimiser"]): Feeds => ({
+  ...Object.fromEntries(
+    Object.entries(numbers).map(([name, value]) => [name, float32Tensor([], Float32Array.of(value))]),
+  ),
+  ...Object.fromEntries(Object.entries(vectors).map(([name, data]) => [name, float32Tensor([data.length], data)])),
+});
+
 const allFinite = (theta: Float32Array): boolean => theta.every(Number.isFinite);
 
 const divergence = (fact: string, { epoch, step }: RunState): DivergenceError =>
@@ -254,29 +259,11 @@ const divergence = (fact: string, { epoch, step }: RunState): DivergenceError =>
     `training diverged: ${fact} in epoch ${epoch + 1}, step ${step + 1}; lower the learning rate, or clip the gradient (clipNorm)`,
   );
 
-async function prepareBatch(run: Run, clean: Batch, theta: Tensor, epsilon: number, random: Rng): Promise<Batch> {
-  const { augmentation } = run.config;
-  const batch = augmentation ? augment(clean, augmentation, random.split("augment")) : clean;
-  if (!run.adversary || epsilon === 0) return batch;
-  return run.adversary.attack(batch, theta, epsilon, random.split("attack"));
-}
-
-/** The numbers that the graph takes, as tensors. */
-const pick = (session: Session, numbers: Readonly<Record<string, number>>): Feeds =>
-  Object.fromEntries(
-    session.inputs
-      .filter(({ name }) => Object.hasOwn(numbers, name))
-      .map(({ name }) => [name, float32Tensor([], Float32Array.of(numbers[name]!))]),
-  );
-
-const vectors = (arrays: RunState["optimiser"]): Feeds =>
-  Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, float32Tensor([data.length], data)]));
-
 /** To be asked before the epoch is closed. */
 function progressOf(run: Run, state: RunState): Progress {
   const { epochs } = run.config;
   const share = epochsDone(run, state) / epochs;
-  const { learningRate, epsilon } = scheduled(run, { ...state, step: state.step - 1 });
+  const { learningRate, numbers } = scheduled(run, epochsDone(run, { ...state, step: state.step - 1 }));
   return {
     epoch: state.epoch + 1,
     epochs,
@@ -285,27 +272,11 @@ function progressOf(run: Run, state: RunState): Progress {
     loss: state.lossSum / state.seen,
     accuracy: state.correct / state.seen,
     learningRate,
-    epsilon,
+    epsilon: numbers["epsilon"] ?? 0,
     seconds: state.seconds,
     secondsLeft: (state.seconds / share) * (1 - share),
   };
 }
 
-function validate({ config, model, compile }: Run, { theta }: RunState, samples: Samples): Promise<Evaluation> {
-  const { method } = config;
-  const epsilon = method.kind === "ibp" ? method.epsilon : undefined;
-  return evaluate(model, float32Tensor([model.size], theta), samples, compile, epsilon);
-}
-
-/** The network with these weights: `images` [N, C, H, W], pixels in [0, 1], to `logits` [N, classes]. */
-export function trainedGraph(model: Model, theta: Float32Array): Graph {
-  const b = builder();
-  const images = b.input("images", ["N", ...model.inputShape]);
-  const values = new Map(
-    model.parameters.map((parameter) => {
-      const { shape, offset, size } = parameter;
-      return [parameter, b.constant(float32Tensor(shape, theta.slice(offset, offset + size)))];
-    }),
-  );
-  return makeGraph([images], [{ name: "logits", value: forward(b, model, values, images) }]);
-}
+const validate = ({ objective, model, compile }: Run, { theta }: RunState, samples: Samples): Promise<Evaluation> =>
+  evaluate(model, float32Tensor([model.size], theta), samples, compile, objective.certifiedRadius);
