@@ -30,8 +30,8 @@ import { titrate } from "../src/methods/backdoor/titration/titrate.ts";
 import { modeId, SIGMAS } from "../src/methods/backdoor/titration/types.ts";
 import { type Detection, detect, type Material } from "../src/methods/backdoor/types.ts";
 import { networkOf } from "../src/methods/network.ts";
-import { type Batch, sliceBatch } from "../src/methods/problem.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import { type Batch, sliceBatch } from "../src/spec/classification.ts";
 
 const TITRATED = 500;
 const CURVE = { base: "real", noise: "gaussian", clipped: true } as const;

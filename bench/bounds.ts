@@ -13,11 +13,12 @@ import { cpus } from "node:os";
 import { readNpz } from "../src/formats/npz.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import { type Batch, sliceBatch } from "../src/methods/problem.ts";
 import { verifiers } from "../src/methods/verify/index.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
-import type { Arithmetic } from "../src/transforms/interval.ts";
+import { type Batch, classification } from "../src/spec/classification.ts";
+import { sliceQueries } from "../src/spec/queries.ts";
+import type { Arithmetic } from "../src/spec/types.ts";
 
 const REFERENCE = "../shared/data/reference-bounds";
 
@@ -85,11 +86,12 @@ async function measure({ name, network, batch }: Case): Promise<void> {
   for (const verifier of verifiers)
     for (const arithmetic of ["real", "float32"] satisfies Arithmetic[]) {
       const threat = { norm: "linf", epsilon: 0.05, domain: [0, 1] } as const;
-      await using prepared = await verifier.prepare(network, runtime, { threat, arithmetic });
-      const one = sliceBatch(batch, 0, 1);
+      await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm, arithmetic });
+      const all = classification(network, batch, threat);
+      const one = sliceQueries(all, 0, 1);
       const count = batch.labels.length;
       const alone = await best(() => prepared.bounds(one), 40);
-      const many = await best(() => prepared.bounds(batch), 6);
+      const many = await best(() => prepared.bounds(all), 6);
       const reference = theirs?.[verifier.id];
       const ratio = reference
         ? ` | ratio ${figure(alone.wall / reference[0])} ${figure(many.wall / count / reference[1])}`

@@ -14,6 +14,7 @@ import { trainedGraph } from "../src/methods/train/model.ts";
 import { crown } from "../src/methods/verify/crown.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import { classification } from "../src/spec/classification.ts";
 
 const MEGABYTE = 2 ** 20;
 const megabytes = (bytes: number): string => `${(bytes / MEGABYTE).toFixed(0)} MB`;
@@ -27,10 +28,11 @@ async function measure(memoryBudget: number): Promise<void> {
   const runtime = createRuntime();
   const threat = { norm: "linf", epsilon: 0.01, domain: [0, 1] } as const;
   const start = performance.now();
-  const prepared = await crown.prepare(network, runtime, { threat, memoryBudget });
+  const prepared = await crown.prepare(network, runtime, { norm: threat.norm, memoryBudget });
   const ready = performance.now();
   const before = process.memoryUsage.rss();
-  await prepared.bounds({ images: float32Tensor([1, 1, 28, 28], pixels), labels: Int32Array.of(0) });
+  const batch = { images: float32Tensor([1, 1, 28, 28], pixels), labels: Int32Array.of(0) };
+  await prepared.bounds(classification(network, batch, threat));
   const peak = process.resourceUsage().maxRSS * 1024;
   const seconds = (from: number, to: number) => `${((to - from) / 1000).toFixed(1)} s`;
   console.log(

@@ -17,6 +17,7 @@ import { networkOf } from "../src/methods/network.ts";
 import { verifiers } from "../src/methods/verify/index.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import { classification } from "../src/spec/classification.ts";
 import { denseThenConv, residualNet } from "../test/support/residual-nets.ts";
 
 const LIMIT_SECONDS = Number(process.env["LIMIT"] ?? 600);
@@ -86,6 +87,8 @@ const nets: Readonly<Record<string, () => Graph>> = {
   "WRN-16-1": () => residualNet({ ...wide, norm: true }),
 };
 
+const THREAT = { norm: "linf", epsilon: Number(process.env["EPSILON"] ?? 2 / 255), domain: [0, 1] } as const;
+
 async function measure(name: string, id: string): Promise<void> {
   const graph = nets[name]!();
   const network = networkOf(graph, name);
@@ -96,12 +99,14 @@ async function measure(name: string, id: string): Promise<void> {
   const verifier = verifiers.find((candidate) => candidate.id === id)!;
   const start = performance.now();
   const prepared = await verifier.prepare(network, runtime, {
-    threat: { norm: "linf", epsilon: Number(process.env["EPSILON"] ?? 2 / 255), domain: [0, 1] },
+    norm: THREAT.norm,
     ...(process.env["BUDGET"] && { memoryBudget: Number(process.env["BUDGET"]) * 2 ** 20 }),
   });
   const ready = performance.now();
   const cpu0 = process.cpuUsage();
-  const { lower } = await prepared.bounds({ images: float32Tensor(shape, pixels), labels: Int32Array.of(0) });
+  const { lower } = await prepared.bounds(
+    classification(network, { images: float32Tensor(shape, pixels), labels: Int32Array.of(0) }, THREAT),
+  );
   const seconds = (from: number, to: number) => `${((to - from) / 1000).toFixed(2)} s`;
   const cpu = process.cpuUsage(cpu0);
   const peak = process.resourceUsage().maxRSS / 1024;

@@ -11,7 +11,6 @@ import { cpus } from "node:os";
 import { float32Tensor, intTensor } from "../src/graph/tensor.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import type { Graph, Tensor } from "../src/graph/types.ts";
-import { ballOf, stepUphill } from "../src/methods/attack/ball.ts";
 import { ascentGraph } from "../src/methods/train/adversary.ts";
 import { modelOf } from "../src/methods/train/architectures.ts";
 import { objectiveOf } from "../src/methods/train/index.ts";
@@ -22,6 +21,7 @@ import type { Objective } from "../src/methods/train/types.ts";
 import { simplify } from "../src/ops/simplify.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import { ballOf, stepUphill } from "../src/spec/ball.ts";
 
 const [architecture = "CNNa", batchText = "128", roundsText = "60"] = process.argv.slice(2);
 const [BATCH, ROUNDS, WARM_UP] = [Number(batchText), Number(roundsText), 5];

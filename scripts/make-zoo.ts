@@ -21,8 +21,9 @@ import { parseTrainConfig, type TrainConfig } from "../src/methods/train/config.
 import { type Samples, samplesOf } from "../src/methods/train/samples.ts";
 import { type CheckpointStore, runTraining, type TrainResult } from "../src/methods/train/train.ts";
 import { ibp } from "../src/methods/verify/ibp.ts";
-import { verdictOf } from "../src/methods/verify/verdict.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
+import { classification } from "../src/spec/classification.ts";
+import { verdictOf } from "../src/spec/verdict.ts";
 import { type Proportion, proportion } from "../src/stats/proportion.ts";
 import { cpuType } from "./cpu-type.ts";
 
@@ -103,16 +104,18 @@ async function train(name: string, config: TrainConfig, data: Samples, test: Sam
 
 async function certified(result: TrainResult, hash: string, right: readonly boolean[], test: Samples): Promise<number> {
   const threat = { norm: "linf", epsilon: CERTIFIED_RADIUS, domain: [0, 1] } as const;
-  const prepared = await ibp.prepare(networkOf(result.graph, hash), runtime, { threat });
+  const network = networkOf(result.graph, hash);
+  const prepared = await ibp.prepare(network, runtime, { norm: threat.norm });
   const size = test.images.length / test.labels.length;
   let count = 0;
   for (let from = 0; from < test.labels.length; from += BATCH) {
     const labels = test.labels.slice(from, from + BATCH);
     const pixels = test.images.slice(from * size, (from + labels.length) * size);
     const images = float32Tensor([labels.length, ...test.shape], pixels);
-    const bounds = await prepared.bounds({ images, labels });
+    const queries = classification(network, { images, labels }, threat);
+    const bounds = await prepared.bounds(queries);
     labels.forEach((_, n) => {
-      if (right[from + n] && verdictOf(bounds, n).kind === "verified") count++;
+      if (right[from + n] && verdictOf(queries, bounds, n).kind === "verified") count++;
     });
   }
   await prepared[Symbol.asyncDispose]();

@@ -87,19 +87,10 @@ export {
   readPopulation,
 } from "./methods/population/reference.ts";
 export type { Member, Population, Scan } from "./methods/population/types.ts";
-export type { Batch, Norm, Threat } from "./methods/problem.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
 export { type Samples, samplesOf } from "./methods/train/samples.ts";
 export { runTraining, type TrainDependencies, type TrainEvent, type TrainResult } from "./methods/train/train.ts";
-export type {
-  MarginBounds,
-  PreparedVerifier,
-  UnknownReason,
-  Verdict,
-  Verifier,
-  VerifyOptions,
-} from "./methods/verify/types.ts";
-export { verdictOf } from "./methods/verify/verdict.ts";
+export type { PreparedVerifier, Verifier, VerifyOptions } from "./methods/verify/types.ts";
 export { evaluateGraph } from "./ops/evaluate.ts";
 export { builder, check, ops } from "./ops/index.ts";
 export type { Interval, LinearBounds, OpRecord, SlopeRule } from "./ops/op.ts";
@@ -120,9 +111,27 @@ export {
   type Runtime,
   type Session,
 } from "./runtime/session.ts";
+export { type Ball, ballOf } from "./spec/ball.ts";
+export { type Batch, type Classifier, classification, marginSpec, targetSpec } from "./spec/classification.ts";
+export { rowsOf, sliceQueries } from "./spec/queries.ts";
+export { boxOfSet, isInside, within } from "./spec/sets.ts";
+export type {
+  Arithmetic,
+  BallSet,
+  Box,
+  InputRows,
+  InputSet,
+  LinearSpec,
+  Norm,
+  Queries,
+  SpecRows,
+  Threat,
+} from "./spec/types.ts";
+export { type RowBounds, type Shortfall, type UnknownReason, type Verdict, verdictOf } from "./spec/verdict.ts";
+export { checkWitnesses, type RunFile, type Witness, type WitnessCheck } from "./spec/witness.ts";
 export { type Proportion, proportion } from "./stats/proportion.ts";
 export { gradient } from "./transforms/gradient.ts";
-export { type Arithmetic, type IntervalOptions, interval } from "./transforms/interval.ts";
+export { type IntervalOptions, interval } from "./transforms/interval.ts";
 export {
   type Bounds,
   backwardBoxes,

@@ -23,6 +23,7 @@ import { networkOf } from "../src/methods/network.ts";
 import { type Original, originalOf, runOriginal } from "../src/methods/original.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
+import { classification } from "../src/spec/classification.ts";
 import { attributeInt, attributeInts, floats, info, ints, node } from "./helpers/onnx-seeds.ts";
 import { dataFile, missing } from "./support/data.ts";
 
@@ -545,8 +546,7 @@ describe("arithmetic that is not float32's", () => {
     for (const id of ["ibp", "crown"])
       await expect(
         verifierOf(id).prepare(network, runtime, {
-          threat: { norm: "linf", epsilon: 0.1, domain: [0, 1] },
-          arithmetic: "float32",
+          norm: "linf",
         }),
       ).rejects.toThrow(/MatMul "MatMul_q" has no bound: the file computes in float16 from there on; export/);
   });
@@ -790,8 +790,8 @@ describe("masks of −∞ and of very low numbers", () => {
     const images = { dtype: "float", shape: [1, 1, 6, 6], data: new Float32Array(36).fill(0.5) } as const;
     const boundsOf = async (file: Uint8Array) => {
       const network = networkOf(importOnnx(file).graph, "masks");
-      await using prepared = await verifierOf("ibp").prepare(network, runtime, { threat, arithmetic: "float32" });
-      return (await prepared.bounds({ images, labels: Int32Array.of(0) })).lower;
+      await using prepared = await verifierOf("ibp").prepare(network, runtime, { norm: threat.norm });
+      return (await prepared.bounds(classification(network, { images, labels: Int32Array.of(0) }, threat))).lower;
     };
     const [own, plain] = [await boundsOf(bytes), await boundsOf(added(-10_000))];
     for (const [i, bound] of own.entries()) expect(Math.abs(bound - plain[i]!)).toBeLessThan(1e-3);

@@ -3,9 +3,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { floatTensor } from "../src/graph/tensor.ts";
 import type { Graph } from "../src/graph/types.ts";
-import type { Batch } from "../src/methods/problem.ts";
 import { evaluateGraph } from "../src/ops/evaluate.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
+import type { Batch } from "../src/spec/classification.ts";
 import { METHOD_NAMES, type Method, realMargins, runtime } from "./support/margins.ts";
 import {
   type Box,

@@ -4,9 +4,9 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Norm, Threat } from "../src/methods/problem.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import type { Norm, Threat } from "../src/spec/types.ts";
 import { BOX, type MarginsOf, METHOD_NAMES, type Method, realMargins, runtime } from "./support/margins.ts";
 import {
   addDeadUnits,

@@ -5,13 +5,14 @@ import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../src", import.meta.url));
 
-const beforeMethods = ["graph", "ops", "transforms", "formats", "runtime", "data"];
+const beforeMethods = ["graph", "spec", "ops", "transforms", "formats", "runtime", "data"];
 
 /** What each layer may import besides itself and the leaves. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   graph: [],
+  spec: ["graph"],
   ops: ["graph"],
-  transforms: ["graph", "ops"],
+  transforms: ["graph", "spec", "ops"],
   formats: ["graph", "ops"],
   data: ["graph", "formats"],
   runtime: ["graph", "ops", "transforms", "formats"],

@@ -9,18 +9,20 @@ import { importOnnx } from "../src/formats/onnx/import.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import type { ConstantValue, Graph, Tensor } from "../src/graph/types.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import { type Batch, sliceBatch, type Threat } from "../src/methods/problem.ts";
 import {
   boxNames,
   ibpMarginGraph,
   relaxedMarginGraph,
   relaxedOperandBoxes,
 } from "../src/methods/verify/bound-graphs.ts";
-import { inputFeeds, marginSpec, SPEC } from "../src/methods/verify/input-set.ts";
+import { SPEC, setFeeds } from "../src/methods/verify/input-set.ts";
 import { type LayerBox, stagedCrown } from "../src/methods/verify/staged.ts";
 import { evaluateGraph } from "../src/ops/evaluate.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import type { Float } from "../src/runtime/session.ts";
+import { type Batch, classification, sliceBatch } from "../src/spec/classification.ts";
+import { rowsOf } from "../src/spec/queries.ts";
+import type { Threat } from "../src/spec/types.ts";
 import { relaxedOperands } from "../src/transforms/relax/index.ts";
 import { dataFile, missing } from "./support/data.ts";
 
@@ -95,20 +97,20 @@ async function bounds(
   const { batch, threat } = problem(reference, set, count, float);
   const given = firstLayer(reference, set, batch, threat);
   if (method === "CROWN") {
-    const crown = await stagedCrown(network, runtime, { ...crownOptions, threat, float });
-    const { margins } = await crown.bounds(batch, given);
+    const crown = await stagedCrown(network, runtime, { ...crownOptions, norm: threat.norm, float });
+    const { margins } = await crown.bounds(classification(network, batch, threat), given);
     await crown.dispose();
     return margins;
   }
-  const options = { threat, arithmetic: "real", given: [...given.keys()] } as const;
+  const options = { norm: threat.norm, arithmetic: "real", given: [...given.keys()] } as const;
   const graph =
     method === "IBP"
       ? ibpMarginGraph(network, options)
       : relaxedMarginGraph(network, options, { intermediate: "interval", slope: "adaptive" });
-  const spec = { [SPEC]: marginSpec(batch.labels, network.classes) };
+  const queries = classification(network, batch, threat);
   const { margins } = await execute(graph, float, {
-    ...inputFeeds(batch, threat),
-    ...spec,
+    ...setFeeds(queries, [network.input], float),
+    [SPEC]: rowsOf(queries.spec, 0, count),
     ...boxFeeds(network, given, count),
   });
   return margins!.data;
@@ -168,9 +170,13 @@ function firstLayer(
 async function intervalLayers(reference: Reference, set: string, count: number, float: Float): Promise<LayerBox[]> {
   const { batch, threat } = problem(reference, set, count, float);
   const given = firstLayer(reference, set, batch, threat);
-  const graph = relaxedOperandBoxes(reference.network, { threat, arithmetic: "real", given: [...given.keys()] });
+  const graph = relaxedOperandBoxes(reference.network, {
+    norm: threat.norm,
+    arithmetic: "real",
+    given: [...given.keys()],
+  });
   const out = await execute(graph, float, {
-    ...inputFeeds(batch, threat),
+    ...setFeeds(classification(reference.network, batch, threat), [reference.network.input], float),
     ...boxFeeds(reference.network, given, count),
   });
   const found = (name: string) => out[name]!.data as Float32Array | Float64Array;
@@ -198,21 +204,25 @@ async function equalWithIntervalUnit(reference: Reference, set: string, image: n
   const whole = problem(reference, set, image + 1, float);
   const { threat } = whole;
   const batch = sliceBatch(whole.batch, image, image + 1);
-  const crown = await stagedCrown(network, runtime, { ...crownOptions, threat, float });
-  const { layers } = await crown.bounds(batch);
+  const crown = await stagedCrown(network, runtime, { ...crownOptions, norm: threat.norm, float });
+  const queries = classification(network, batch, threat);
+  const { layers } = await crown.bounds(queries);
   const theirs = reference.array(`${set}__CROWN`)!.data;
   const limit = TOLERANCE[float] * theirs.reduce((scale, bound) => Math.max(scale, Math.abs(bound)), 0);
   let equal = false;
   for (let k = 1; k < layers.length && !equal; k++) {
     const earlier = new Map(layers.slice(0, k).entries());
-    const graph = relaxedOperandBoxes(network, { threat, arithmetic: "real", given: [...earlier.keys()] });
-    const out = await execute(graph, float, { ...inputFeeds(batch, threat), ...boxFeeds(network, earlier, 1) });
+    const graph = relaxedOperandBoxes(network, { norm: threat.norm, arithmetic: "real", given: [...earlier.keys()] });
+    const out = await execute(graph, float, {
+      ...setFeeds(queries, [network.input], float),
+      ...boxFeeds(network, earlier, 1),
+    });
     const [lower, upper] = [out[boxNames(k).lower]!.data, out[boxNames(k).upper]!.data];
     for (let unit = 0; unit < lower.length && !equal; unit++) {
       const { lower: l, upper: u } = layers[k]!;
       if ((lower[unit]! < 0 && upper[unit]! > 0) || !(l[unit]! < 0 && u[unit]! > 0)) continue;
       const box = { lower: l.with(unit, lower[unit]!), upper: u.with(unit, upper[unit]!) };
-      const { margins } = await crown.bounds(batch, new Map([...earlier, [k, box]]));
+      const { margins } = await crown.bounds(queries, new Map([...earlier, [k, box]]));
       equal = margins.every((margin, r) => Math.abs(margin - theirs[image * 9 + r]!) <= limit);
     }
   }
@@ -259,8 +269,8 @@ describe.skipIf(absent)(`bounds of published networks${absent ? ` (${absent})` :
           let layers: readonly { lower: ArrayLike<number>; upper: ArrayLike<number> }[];
           if (method === "IBP") layers = await intervalLayers(reference!, set, count, float);
           else {
-            const crown = await stagedCrown(network, runtime, { ...crownOptions, threat, float });
-            layers = (await crown.bounds(batch)).layers;
+            const crown = await stagedCrown(network, runtime, { ...crownOptions, norm: threat.norm, float });
+            layers = (await crown.bounds(classification(network, batch, threat))).layers;
             await crown.dispose();
           }
           for (const [k, layer] of layers.entries())

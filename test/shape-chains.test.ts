@@ -9,7 +9,6 @@ import { printGraph } from "../src/graph/print.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import type { Graph } from "../src/graph/types.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import { type Batch, sliceBatch } from "../src/methods/problem.ts";
 import { relaxedMarginGraph } from "../src/methods/verify/bound-graphs.ts";
 import { crown, fastLin } from "../src/methods/verify/crown.ts";
 import { crownIbp } from "../src/methods/verify/crown-ibp.ts";
@@ -18,6 +17,8 @@ import { prepareGraph } from "../src/methods/verify/one-graph.ts";
 import type { Verifier } from "../src/methods/verify/types.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import { type Batch, classification } from "../src/spec/classification.ts";
+import { sliceQueries } from "../src/spec/queries.ts";
 import { UnsupportedReading } from "../src/transforms/unsupported.ts";
 import { CLASSES, shapeChain } from "./support/shape-chains.ts";
 
@@ -73,9 +74,10 @@ async function boundsOf(
   batch: Batch,
 ): Promise<Float64Array | UnsupportedReading> {
   try {
-    await using prepared = await verifier.prepare(network, runtime, { threat });
-    const whole = (await prepared.bounds(batch)).lower;
-    const first = (await prepared.bounds(sliceBatch(batch, 0, 1))).lower;
+    await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm });
+    const queries = classification(network, batch, threat);
+    const whole = (await prepared.bounds(queries)).lower;
+    const first = (await prepared.bounds(sliceQueries(queries, 0, 1))).lower;
     expectClose(first, whole.subarray(0, first.length), `${verifier.id}, alone and in company`);
     return whole;
   } catch (error) {

@@ -7,14 +7,15 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import type { Batch, Threat } from "../src/methods/problem.ts";
 import { ibpMarginGraph, type Relaxation, relaxedMarginGraph } from "../src/methods/verify/bound-graphs.ts";
 import { crown } from "../src/methods/verify/crown.ts";
-import { inputFeeds, marginSpec, SPEC } from "../src/methods/verify/input-set.ts";
+import { SPEC, setFeeds } from "../src/methods/verify/input-set.ts";
 import { evaluateGraph } from "../src/ops/evaluate.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
-import type { Arithmetic } from "../src/transforms/interval.ts";
+import { type Batch, classification } from "../src/spec/classification.ts";
+import { rowsOf } from "../src/spec/queries.ts";
+import type { Arithmetic, Threat } from "../src/spec/types.ts";
 import { exactSigns } from "./support/exact.ts";
 import { TRAPS, type Trap, trapGraph } from "./support/traps.ts";
 
@@ -67,11 +68,12 @@ async function margins(
   arithmetic: Arithmetic,
 ): Promise<ArrayLike<number>> {
   const relaxation = RELAXATIONS[method]!;
-  const options = { threat: THREAT, arithmetic };
+  const options = { norm: THREAT.norm, arithmetic };
   const graph =
     relaxation === "ibp" ? ibpMarginGraph(network, options) : relaxedMarginGraph(network, options, relaxation);
   const session = await runtime.compile(graph, { float: "float32" });
-  const feeds = { ...inputFeeds(batch, THREAT), [SPEC]: marginSpec(batch.labels, network.classes) };
+  const queries = classification(network, batch, THREAT);
+  const feeds = { ...setFeeds(queries, [network.input]), [SPEC]: rowsOf(queries.spec, 0, queries.count) };
   const wanted = Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name as keyof typeof feeds]!]));
   return (await session.run(wanted))["margins"]!.data;
 }
@@ -137,10 +139,9 @@ describe.each(TRAPS)("$name", (trap) => {
             });
           }
       }
-      await using prepared = await crown.prepare(networkOf(trapGraph(trap, seed, middle), "trap"), runtime, {
-        threat: THREAT,
-      });
-      const { lower } = await prepared.bounds(boxes.batch);
+      const central = networkOf(trapGraph(trap, seed, middle), "trap");
+      await using prepared = await crown.prepare(central, runtime, { norm: THREAT.norm });
+      const { lower } = await prepared.bounds(classification(central, boxes.batch, THREAT));
       const bad = await violated(trap, seed, middle, boxes);
       bad.forEach((violation, i) => {
         if (violation) expect(lower[i]!, `crown, seed ${seed}, box ${i}`).toBeLessThanOrEqual(0);

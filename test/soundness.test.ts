@@ -6,17 +6,19 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import type { Graph } from "../src/graph/types.ts";
-import { ballOf } from "../src/methods/attack/ball.ts";
 import { pgd } from "../src/methods/attack/pgd.ts";
 import { networkOf } from "../src/methods/network.ts";
-import { type Batch, boxOf, type Norm, type Threat } from "../src/methods/problem.ts";
 import { crown, fastLin } from "../src/methods/verify/crown.ts";
 import { crownIbp } from "../src/methods/verify/crown-ibp.ts";
 import { ibp } from "../src/methods/verify/ibp.ts";
 import type { Verifier } from "../src/methods/verify/types.ts";
-import { verdictOf } from "../src/methods/verify/verdict.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
+import { ballOf } from "../src/spec/ball.ts";
+import { type Batch, classification } from "../src/spec/classification.ts";
+import { boxOf } from "../src/spec/sets.ts";
+import type { Norm, Threat } from "../src/spec/types.ts";
+import { verdictOf } from "../src/spec/verdict.ts";
 import { exactMinima, marginNet, type Plain } from "./support/plain.ts";
 import { graphOf, randomCases, randomPlain, randomSizes } from "./support/random-nets.ts";
 import { VARIANTS } from "./support/variants.ts";
@@ -36,9 +38,11 @@ async function certifiers(graph: Graph, batch: Batch, threat: Threat, verifiers 
   const network = networkOf(graph, "random");
   const names = Array.from(batch.labels, (): string[] => []);
   for (const verifier of verifiers) {
-    await using prepared = await verifier.prepare(network, runtime, { threat });
-    const bounds = await prepared.bounds(batch);
-    for (const [i, list] of names.entries()) if (verdictOf(bounds, i).kind === "verified") list.push(verifier.id);
+    await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm });
+    const queries = classification(network, batch, threat);
+    const bounds = await prepared.bounds(queries);
+    for (const [i, list] of names.entries())
+      if (verdictOf(queries, bounds, i).kind === "verified") list.push(verifier.id);
   }
   return names;
 }

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { UserError } from "../graph/fault.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
-import type { Norm } from "../methods/problem.ts";
+import type { Norm } from "../spec/types.ts";
 import { floats } from "./floats.ts";
 import { writeWhole } from "./output.ts";
 import type { ExaminationSession } from "./session.ts";

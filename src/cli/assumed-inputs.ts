@@ -4,8 +4,8 @@ import type { InferredContract, StatedContract } from "../data/contract.ts";
 import { unsupportedInput } from "../graph/fault.ts";
 import { type Geometry, geometryOf } from "../methods/audit/picture.ts";
 import { type Normalisation, networkOf } from "../methods/network.ts";
-import type { Threat } from "../methods/problem.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
+import type { Threat } from "../spec/types.ts";
 import { normalisationOf } from "./subject.ts";
 
 export interface AssumedInputs {

@@ -4,7 +4,7 @@ import { usage } from "../graph/fault.ts";
 import { detectors } from "../methods/backdoor/index.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { type MethodEntry, methods } from "../methods/index.ts";
-import type { Norm } from "../methods/problem.ts";
+import type { Norm } from "../spec/types.ts";
 import { didYouMean } from "./suggest.ts";
 
 type Family = MethodEntry["family"];

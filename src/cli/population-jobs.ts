@@ -9,7 +9,6 @@ import { type Detection, detect, type Material } from "../methods/backdoor/types
 import type { Network } from "../methods/network.ts";
 import { attackSuccess, cleanAccuracy, predictorOf } from "../methods/poison/measure.ts";
 import { poisonSamples, poisonStream } from "../methods/poison/poison.ts";
-import type { Batch } from "../methods/problem.ts";
 import type { TrainConfig } from "../methods/train/config.ts";
 import { type Samples, samplesOf } from "../methods/train/samples.ts";
 import { runTraining, type TrainResult } from "../methods/train/train.ts";
@@ -20,6 +19,7 @@ import { compile, cpuRuntime } from "../runtime/node.ts";
 import { threadSeconds } from "../runtime/node-cpu-time.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import { loadModel } from "../runtime/node-model.ts";
+import type { Batch } from "../spec/classification.ts";
 import { networkFor } from "../studies/jobs/subject.ts";
 import { writeWhole } from "./output.ts";
 

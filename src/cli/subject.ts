@@ -8,8 +8,8 @@ import type { StatedUnit, Unit } from "../data/units.ts";
 import { boundText } from "../formats/onnx/bind.ts";
 import type { Chunk } from "../methods/examine.ts";
 import { type Normalisation, networkOf } from "../methods/network.ts";
-import type { Norm, Threat } from "../methods/problem.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
+import type { Norm, Threat } from "../spec/types.ts";
 
 export interface Inputs {
   readonly dataset: Dataset;

@@ -5,16 +5,17 @@
 
 import type { Tensor } from "../graph/types.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
-import { marginOf, predictedOf } from "./attack/search.ts";
+import { classification, marginOf, predictedOf } from "../spec/classification.ts";
+import type { Threat } from "../spec/types.ts";
+import type { UnknownReason } from "../spec/verdict.ts";
+import { verdictOf } from "../spec/verdict.ts";
 import type { PreparedAttack } from "./attack/types.ts";
 import { recheck } from "./attack/witness.ts";
 import type { Network } from "./network.ts";
 import { type Original, runOriginal } from "./original.ts";
 import { type Sampled, sampleSets } from "./points.ts";
-import type { Threat } from "./problem.ts";
 import type { Agreement } from "./reading/agreement.ts";
-import type { PreparedVerifier, UnknownReason } from "./verify/types.ts";
-import { verdictOf } from "./verify/verdict.ts";
+import type { PreparedVerifier } from "./verify/types.ts";
 
 export interface Chunk {
   /** [n · size], pixels in the network's layout. */
@@ -182,13 +183,14 @@ export async function boundChunk(
 ): Promise<Plainly<BoundRecord>[]> {
   const { images, labels } = chunk;
   const sampled = await sampleSets(subject, threat, chunk);
-  const bounds = await verifier.bounds({ images: imagesTensor(subject, images, labels.length), labels });
+  const batch = { images: imagesTensor(subject, images, labels.length), labels };
+  const queries = classification(subject.network, batch, threat);
+  const bounds = await verifier.bounds(queries);
   return Array.from(labels, (_, i) => {
-    const verdict = verdictOf(bounds, i);
-    const lower = verdict.kind === "misclassified" ? Number.NEGATIVE_INFINITY : verdict.margin;
+    const verdict = verdictOf(queries, bounds, i);
     return {
-      verified: verdict.kind === "verified",
-      lower,
+      verified: verdict.kind !== "unknown",
+      lower: verdict.margin,
       reason: verdict.kind === "unknown" ? verdict.reason : null,
       detail: verdict.kind === "unknown" ? verdict.detail : undefined,
       sampled: sampled[i]!,

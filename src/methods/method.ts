@@ -1,4 +1,4 @@
-import type { Norm } from "./problem.ts";
+import type { Norm } from "../spec/types.ts";
 
 /** What every method says of itself: the command line, the report and the docs are made from it. */
 export interface MethodDescription {

@@ -1,11 +1,11 @@
 /** @file A few points of a set, chosen without the network: what every set is tried on before anything is said of it. */
 
 import type { PlainRecord } from "../runtime/jobs.ts";
-import { ballOf } from "./attack/ball.ts";
+import { ballOf } from "../spec/ball.ts";
+import type { Threat } from "../spec/types.ts";
 import { streamOf } from "./attack/search.ts";
 import { recheck } from "./attack/witness.ts";
 import type { AttackRecord, Chunk, Subject } from "./examine.ts";
-import type { Threat } from "./problem.ts";
 
 /** Points of each kind around one input. */
 export const CORNERS = 4;

@@ -4,9 +4,10 @@ import { importOnnx } from "../formats/onnx/import.ts";
 import { encodeModel } from "../formats/onnx/proto.ts";
 import { type Rng, rng } from "../random/rng.ts";
 import { openModel } from "../runtime/node.ts";
+import { classification } from "../spec/classification.ts";
+import { verdictOf } from "../spec/verdict.ts";
 import { networkOf } from "./network.ts";
 import { leastMargin } from "./removed.ts";
-import { verdictOf } from "./verify/verdict.ts";
 
 const L1 = { name: "norm", type: 3, s: new TextEncoder().encode("L1") };
 /** A softmax of x, as linear classifiers compute it. */
@@ -107,9 +108,15 @@ describe("a margin above what the removed operators can round away", () => {
 
   test("is zero where nothing was removed, and then a verdict needs a bound above zero alone", () => {
     expect(leastMargin([], 10)).toBe(0);
-    const bounds = { lower: Float64Array.of(1e-9, 1e-9), classes: 2 };
-    expect(verdictOf({ ...bounds, least: 0 }, 0).kind).toBe("verified");
-    expect(verdictOf({ ...bounds, least: 1e-9 }, 0)).toMatchObject({ kind: "unknown", reason: "numerical" });
+    const bounds = { arithmetic: "float32", lower: Float64Array.of(1e-9) } as const;
+    const verdict = (least: number) => {
+      const network = { input: { name: "x" }, classes: 2, leastMargin: least };
+      const images = { dtype: "float", shape: [1, 1], data: new Float32Array(1) } as const;
+      const threat = { norm: "linf", epsilon: 0, domain: undefined } as const;
+      return verdictOf(classification(network, { images, labels: Int32Array.of(0) }, threat), bounds, 0);
+    };
+    expect(verdict(0).kind).toBe("verified");
+    expect(verdict(1e-9)).toMatchObject({ kind: "unknown", reason: "numerical" });
   });
 
   test("an operator over another axis than the classes stays", () => {

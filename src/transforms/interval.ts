@@ -4,14 +4,9 @@ import type { Builder, NodeValue, Value } from "../graph/types.ts";
 import { recordOf } from "../ops/index.ts";
 import { type Interval, isPoint, isUnsupported, point } from "../ops/op.ts";
 import { add } from "../ops/rules.ts";
+import type { Arithmetic } from "../spec/types.ts";
 import { rounded, spoiled } from "./rounding.ts";
 import { UnsupportedReading } from "./unsupported.ts";
-
-/**
- * `real`: bounds of the network over the real numbers, computed without directed rounding: for comparison with papers.
- * `float32`: bounds that enclose what the network computes in float32, in any order of summation.
- */
-export type Arithmetic = "real" | "float32";
 
 export interface IntervalOptions {
   readonly arithmetic?: Arithmetic;

@@ -9,11 +9,12 @@ import type { Graph } from "../../src/graph/types.ts";
 import { pgd } from "../../src/methods/attack/pgd.ts";
 import type { AttackBatch } from "../../src/methods/attack/types.ts";
 import { type Network, networkOf } from "../../src/methods/network.ts";
-import type { Norm, Threat } from "../../src/methods/problem.ts";
 import { verifiers } from "../../src/methods/verify/index.ts";
 import { evaluateGraph } from "../../src/ops/evaluate.ts";
 import { type Rng, rng } from "../../src/random/rng.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
+import { classification } from "../../src/spec/classification.ts";
+import type { Norm, Threat } from "../../src/spec/types.ts";
 import { convNet, denseNet } from "../support/nets.ts";
 
 const NETS = 200;
@@ -56,8 +57,9 @@ test(`on ${NETS} random networks no bound is above what PGD attains`, { timeout:
     const attempts = await attack.attack(batch);
     // compiling is what takes the time, so the verifiers take turns
     const verifier = verifiers[k % verifiers.length]!;
-    await using prepared = await verifier.prepare(network, runtime, { threat });
-    const { lower, classes } = await prepared.bounds(batch);
+    await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm });
+    const { lower } = await prepared.bounds(classification(network, batch, threat));
+    const { classes } = network;
     for (const [i, { margin }] of attempts.entries()) {
       const least = Math.min(...lower.subarray(i * (classes - 1), (i + 1) * (classes - 1)));
       if (least > 0) verified++;

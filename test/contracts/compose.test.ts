@@ -10,8 +10,8 @@ import { evaluateGraph } from "../../src/ops/evaluate.ts";
 import { builder } from "../../src/ops/index.ts";
 import { simplify } from "../../src/ops/simplify.ts";
 import { type Rng, rng } from "../../src/random/rng.ts";
+import type { Arithmetic } from "../../src/spec/types.ts";
 import { gradient } from "../../src/transforms/gradient.ts";
-import type { Arithmetic } from "../../src/transforms/interval.ts";
 import { backwardBoxes, expandForRelax, intervalBoxes, linearBounds } from "../../src/transforms/relax/index.ts";
 import { inRuntime } from "./op-bench.ts";
 

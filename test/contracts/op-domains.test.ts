@@ -6,7 +6,8 @@
 import { describe, expect, test } from "vitest";
 import type { Builder, Value } from "../../src/graph/types.ts";
 import { builder } from "../../src/ops/index.ts";
-import { type Arithmetic, interval } from "../../src/transforms/interval.ts";
+import type { Arithmetic } from "../../src/spec/types.ts";
+import { interval } from "../../src/transforms/interval.ts";
 import { inRuntime, tensorOf } from "./op-bench.ts";
 
 const ARITHMETICS: readonly Arithmetic[] = ["float32", "real"];

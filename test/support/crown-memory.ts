@@ -7,6 +7,7 @@ import { trainedGraph } from "../../src/methods/train/model.ts";
 import { stagedCrown } from "../../src/methods/verify/staged.ts";
 import { rng } from "../../src/random/rng.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
+import { classification } from "../../src/spec/classification.ts";
 import { randomTensor } from "./nets.ts";
 
 function network(model: Model) {
@@ -24,13 +25,14 @@ const images = float32Tensor(
   Float32Array.from({ length: 784 }, (_, i) => (i % 29) / 29),
 );
 const before = process.memoryUsage.rss();
-const crown = await stagedCrown(network(modelOf("CNNc", [1, 28, 28], 10)), runtime, {
-  threat: { norm: "linf", epsilon: 0.002, domain: [0, 1] },
+const cnn = network(modelOf("CNNc", [1, 28, 28], 10));
+const crown = await stagedCrown(cnn, runtime, {
   arithmetic: "float32",
   slope: "adaptive",
   memoryBudget: budget,
 });
-const { margins } = await crown.bounds({ images, labels: Int32Array.of(3) });
+const threat = { norm: "linf", epsilon: 0.002, domain: [0, 1] } as const;
+const { margins } = await crown.bounds(classification(cnn, { images, labels: Int32Array.of(3) }, threat));
 const peak = process.resourceUsage().maxRSS * 1024 - before;
 await crown.dispose();
 await runtime[Symbol.asyncDispose]();

@@ -8,15 +8,16 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { importOnnx } from "../../src/formats/onnx/import.ts";
 import { float32Tensor } from "../../src/graph/tensor.ts";
-import { ballOf } from "../../src/methods/attack/ball.ts";
 import { networkOf } from "../../src/methods/network.ts";
-import type { Norm, Threat } from "../../src/methods/problem.ts";
 import { compileReading } from "../../src/methods/reading/compare.ts";
 import { verifiers } from "../../src/methods/verify/index.ts";
-import { verdictOf } from "../../src/methods/verify/verdict.ts";
 import { type Rng, rng } from "../../src/random/rng.ts";
 import { createRuntime, openModel } from "../../src/runtime/node.ts";
 import type { Session } from "../../src/runtime/session.ts";
+import { ballOf } from "../../src/spec/ball.ts";
+import { classification } from "../../src/spec/classification.ts";
+import type { Norm, Threat } from "../../src/spec/types.ts";
+import { verdictOf } from "../../src/spec/verdict.ts";
 import { type RandomFile, randomFile } from "./random-files.ts";
 
 const runtime = createRuntime();
@@ -92,10 +93,11 @@ export const differential = (files: readonly RandomFile[]): void =>
         seen.push(await answers(session, file, pointsOf(threat, centre, random)));
       }
       for (const verifier of verifiers) {
-        await using prepared = await verifier.prepare(network, runtime, { threat });
-        const bounds = await prepared.bounds({ images, labels });
+        await using prepared = await verifier.prepare(network, runtime, { norm });
+        const queries = classification(network, { images, labels }, threat);
+        const bounds = await prepared.bounds(queries);
         for (let i = 0; i < 2; i++) {
-          if (verdictOf(bounds, i).kind !== "verified") continue;
+          if (verdictOf(queries, bounds, i).kind !== "verified") continue;
           for (let k = 0; k < POINTS; k++) {
             const row = seen[i]!.subarray(k * file.classes, (k + 1) * file.classes);
             const others = row.filter((_, j) => j !== labels[i]);

@@ -7,9 +7,10 @@ import { float32Tensor } from "../../src/graph/tensor.ts";
 import { pgd } from "../../src/methods/attack/pgd.ts";
 import { verifierOf } from "../../src/methods/index.ts";
 import { networkOf } from "../../src/methods/network.ts";
-import type { Threat } from "../../src/methods/problem.ts";
-import { verdictOf } from "../../src/methods/verify/verdict.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
+import { classification } from "../../src/spec/classification.ts";
+import type { Threat } from "../../src/spec/types.ts";
+import { verdictOf } from "../../src/spec/verdict.ts";
 import { mobileNetV2, resNet18, resNet50 } from "./large-nets.ts";
 
 const NETS = { resNet18, resNet50, mobileNetV2 } as const;
@@ -18,7 +19,7 @@ const [name, method, budget] = process.argv.slice(2) as [keyof typeof NETS, stri
 const network = networkOf(NETS[name](), name);
 const runtime = createRuntime();
 const threat: Threat = { norm: "linf", epsilon: 1e-6, domain: [0, 1] };
-const options = { threat, ...(budget !== undefined && { memoryBudget: Number(budget) }) };
+const options = budget === undefined ? {} : { memoryBudget: Number(budget) };
 
 /** Pictures of noise in coarse tiles. */
 function pictures(count: number): ReturnType<typeof float32Tensor> {
@@ -28,7 +29,7 @@ function pictures(count: number): ReturnType<typeof float32Tensor> {
 }
 
 async function attacked() {
-  const prepared = await pgd.prepare(network, runtime, { ...options, seed: 1, steps: 2, restarts: 1 });
+  const prepared = await pgd.prepare(network, runtime, { ...options, threat, seed: 1, steps: 2, restarts: 1 });
   const count = 16;
   const images = pictures(count);
   const first = await runtime.compile(network.graph, { float: "float32" });
@@ -43,10 +44,11 @@ async function attacked() {
 }
 
 async function bounded() {
-  const prepared = await verifierOf(method).prepare(network, runtime, options);
-  const bounds = await prepared.bounds({ images: pictures(1), labels: Int32Array.of(3) });
+  const prepared = await verifierOf(method).prepare(network, runtime, { ...options, norm: threat.norm });
+  const queries = classification(network, { images: pictures(1), labels: Int32Array.of(3) }, threat);
+  const bounds = await prepared.bounds(queries);
   return {
-    verdict: verdictOf(bounds, 0),
+    verdict: verdictOf(queries, bounds, 0),
     open: bounds.lower.filter((bound) => bound === Number.NEGATIVE_INFINITY).length,
   };
 }

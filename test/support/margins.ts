@@ -2,10 +2,12 @@
 
 import type { Graph, Tensor } from "../../src/graph/types.ts";
 import { type Network, networkOf } from "../../src/methods/network.ts";
-import type { Batch, Threat } from "../../src/methods/problem.ts";
 import { ibpMarginGraph, type Relaxation, relaxedMarginGraph } from "../../src/methods/verify/bound-graphs.ts";
-import { inputFeeds, marginSpec, SPEC } from "../../src/methods/verify/input-set.ts";
+import { SPEC, setFeeds } from "../../src/methods/verify/input-set.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
+import { type Batch, classification } from "../../src/spec/classification.ts";
+import { rowsOf } from "../../src/spec/queries.ts";
+import type { Threat } from "../../src/spec/types.ts";
 
 export const runtime = createRuntime();
 
@@ -35,14 +37,15 @@ export async function realMargins(
 ): Promise<MarginsOf> {
   const network = "logits" in graph ? graph : networkOf(graph, "random");
   const relaxation = METHODS[method];
-  const options = { threat, arithmetic: "real" } as const;
+  const options = { norm: threat.norm, arithmetic: "real" } as const;
   const bounds =
     relaxation === "ibp" ? ibpMarginGraph(network, options) : relaxedMarginGraph(network, options, relaxation);
   const session = await on.compile(bounds, { float: "float64" });
   return async (batch) => {
+    const queries = classification(network, batch, threat);
     const feeds: Record<string, Tensor> = {
-      ...inputFeeds(batch, threat),
-      [SPEC]: marginSpec(batch.labels, network.classes),
+      ...setFeeds(queries, [network.input], "float64"),
+      [SPEC]: rowsOf(queries.spec, 0, queries.count),
     };
     const { margins } = await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!])));
     return margins!.data as Float64Array;

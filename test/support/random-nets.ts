@@ -3,9 +3,9 @@
 import { floatTensor } from "../../src/graph/tensor.ts";
 import { makeGraph } from "../../src/graph/traverse.ts";
 import type { Graph, Value } from "../../src/graph/types.ts";
-import type { Batch } from "../../src/methods/problem.ts";
 import { builder } from "../../src/ops/index.ts";
 import { type Rng, rng } from "../../src/random/rng.ts";
+import type { Batch } from "../../src/spec/classification.ts";
 import { type Box, forward, type Layer, type Plain } from "./plain.ts";
 
 export const CLASSES = 3;

@@ -1,10 +1,11 @@
 import type { Contradiction } from "../../methods/audit/types.ts";
 import { type Answer, type AttackRecord, unansweredReason } from "../../methods/examine.ts";
 import { attackOf } from "../../methods/index.ts";
-import type { Threat } from "../../methods/problem.ts";
-import type { UnknownReason, Verifier } from "../../methods/verify/types.ts";
+import type { Verifier } from "../../methods/verify/types.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
+import type { Threat } from "../../spec/types.ts";
+import type { UnknownReason } from "../../spec/verdict.ts";
 import { NotApplicable, pick } from "../../studies/engine.ts";
 import type { AttackSettings, BoundSettings } from "../../studies/jobs/examine.ts";
 import * as jobs from "../../studies/jobs/kinds.ts";

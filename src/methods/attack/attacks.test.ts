@@ -10,13 +10,13 @@ import { evaluateGraph } from "../../ops/evaluate.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import { marginOf } from "../../spec/classification.ts";
+import { distances } from "../../spec/sets.ts";
+import type { Norm, Threat } from "../../spec/types.ts";
 import { type Network, type Normalisation, networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
-import type { Norm, Threat } from "../problem.ts";
-import { distances } from "./ball.ts";
 import { attacks } from "./index.ts";
 import { pgd } from "./pgd.ts";
-import { marginOf } from "./search.ts";
 import type { Attack, AttackBatch, AttackOptions, Attempt } from "./types.ts";
 import { recheck } from "./witness.ts";
 

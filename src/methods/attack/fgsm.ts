@@ -1,4 +1,4 @@
-import { ballOf } from "./ball.ts";
+import { ballOf } from "../../spec/ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { startSearch, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";

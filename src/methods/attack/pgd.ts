@@ -1,5 +1,5 @@
-import type { Ball } from "./ball.ts";
-import { ballOf, stepUphill } from "./ball.ts";
+import type { Ball } from "../../spec/ball.ts";
+import { ballOf, stepUphill } from "../../spec/ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { type Here, type Search, startSearch, streamOf, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";

@@ -2,40 +2,9 @@
 
 import type { Rng } from "../../random/rng.ts";
 import { rng } from "../../random/rng.ts";
+import { marginOf } from "../../spec/classification.ts";
 import type { Evaluation, LossGradient, Scores } from "./loss-gradient.ts";
 import type { AttackBatch, Attempt } from "./types.ts";
-
-/** The place of the largest of `classes` logits that is not `except`; the first of equals. */
-export function bestOther(logits: ArrayLike<number>, row: number, classes: number, except: number): number {
-  let best = except === 0 ? 1 : 0;
-  for (let j = best + 1; j < classes; j++) {
-    if (j !== except && logits[row * classes + j]! > logits[row * classes + best]!) best = j;
-  }
-  return best;
-}
-
-/** Is some logit not a number? That is a wrong answer, whatever the others say. */
-export function notANumber(logits: ArrayLike<number>, row: number, classes: number): boolean {
-  for (let j = row * classes; j < (row + 1) * classes; j++) if (Number.isNaN(logits[j]!)) return true;
-  return false;
-}
-
-/** Logit of `label` minus the best other one; 0 is a tie. −∞ where a logit is no number, or both are the same infinity. */
-export function marginOf(logits: ArrayLike<number>, row: number, classes: number, label: number): number {
-  if (notANumber(logits, row, classes)) return Number.NEGATIVE_INFINITY;
-  const margin = logits[row * classes + label]! - logits[row * classes + bestOther(logits, row, classes, label)]!;
-  return Number.isNaN(margin) ? Number.NEGATIVE_INFINITY : margin;
-}
-
-/**
- * The answer of a classifier: its label counts as right only without a tie, which another class then wins, and where every
- * logit is a number.
- */
-export const predictedOf = (logits: ArrayLike<number>, row: number, classes: number, label: number): number => {
-  const other = bestOther(logits, row, classes, label);
-  if (notANumber(logits, row, classes)) return other;
-  return logits[row * classes + label]! > logits[row * classes + other]! ? label : other;
-};
 
 /** The random stream of one input and restart: the same on any number of workers. */
 export const streamOf = (seed: number, modelHash: string, method: string, index: number, restart: number): Rng =>

@@ -1,7 +1,7 @@
 import type { Rng } from "../../random/rng.ts";
 import type { Runtime } from "../../runtime/session.ts";
+import { type Ball, ballOf } from "../../spec/ball.ts";
 import type { Network } from "../network.ts";
-import { type Ball, ballOf } from "./ball.ts";
 import { compileScores, type Scores } from "./loss-gradient.ts";
 import { type Search, startSearch, streamOf } from "./search.ts";
 import type { Attack, AttackBatch, AttackOptions, Attempt } from "./types.ts";

@@ -1,9 +1,10 @@
 /** @file What an attack is: from a network and a perturbation set to points of the set that the network gets wrong. */
 
 import type { Runtime } from "../../runtime/session.ts";
+import type { Batch } from "../../spec/classification.ts";
+import type { Threat } from "../../spec/types.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
-import type { Batch, Threat } from "../problem.ts";
 
 /** What the gradient is taken of. Both are directions: only the gradient's direction is used. */
 export type AttackLoss = "cross-entropy" | "margin";

@@ -1,9 +1,9 @@
-/** @file No attack is believed: a witness is run again through the model file as it is, and measured against its set. */
+/** @file Claims of attacks on classifiers, checked on the model file: each is a query of its own. */
 
+import { type Batch, classification, notANumber, predictedOf, targetSpec } from "../../spec/classification.ts";
+import type { Threat } from "../../spec/types.ts";
+import { checkWitnesses, judge, type WitnessCheck } from "../../spec/witness.ts";
 import { type Original, type Representable, representable, runOriginal } from "../original.ts";
-import type { Threat } from "../problem.ts";
-import { distances } from "./ball.ts";
-import { bestOther, marginOf, notANumber, predictedOf } from "./search.ts";
 
 /** A point that is claimed to be in S(centre) and to be got wrong. */
 export interface Claim {
@@ -29,9 +29,6 @@ export interface Recheck {
   readonly confidence: number;
 }
 
-/** Room for a distance added up in doubles; the point itself is in the set. */
-export const DISTANCE_TOLERANCE = 1e-6;
-
 /**
  * The claims against the file. Where the file takes fewer values than pixels have (whole numbers, half precision), what is
  * checked is the point next to the claimed one that it can be given, and it must lie in the set itself.
@@ -48,7 +45,8 @@ export async function recheck(
     const checks = await checkPoints(
       original,
       threat,
-      open.map((i) => ({ ...claims[i]!, ...choices[i]![k]! })),
+      open.map((i) => claims[i]!),
+      open.map((i) => choices[i]![k]!),
     );
     for (const [row, i] of open.entries()) if (found[i] === undefined || checks[row]!.holds) found[i] = checks[row]!;
   }
@@ -58,52 +56,55 @@ export async function recheck(
 async function checkPoints(
   original: Original,
   threat: Threat,
-  claims: readonly (Omit<Claim, "centre"> & Representable)[],
+  claims: readonly Claim[],
+  places: readonly Representable[],
 ): Promise<readonly Recheck[]> {
-  const { classes } = original;
-  const size = claims[0]?.point.length ?? 0;
-  const points = new Float32Array(claims.length * size);
-  for (const [i, { point }] of claims.entries()) points.set(point, i * size);
-  const logits = await runOriginal(original, points);
-  return claims.map(({ point, place, centre, label, target }, row) => {
-    const distance = distances[threat.norm](place, centre);
-    const margin = marginOf(logits, row, classes, label);
-    const broken = notANumber(logits, row, classes);
-    const [own, best] = [target ?? label, logits[row * classes + bestOther(logits, row, classes, target ?? label)]!];
-    const wrong = target === undefined ? margin <= 0 : logits[row * classes + own]! >= best;
-    const predicted = target !== undefined && wrong ? target : predictedOf(logits, row, classes, label);
-    return {
-      holds: wrong && isInside(point, centre, distance, threat),
-      point,
-      predicted,
-      margin,
-      distance,
-      notANumber: broken,
-      confidence: probability(logits.subarray(row * classes, (row + 1) * classes), predicted),
-    };
-  });
+  if (claims.length === 0) return [];
+  const { classes, file, shape } = original;
+  const queries = classification(
+    { input: { name: file.input }, classes, leastMargin: 0 },
+    batchOf(claims, shape),
+    threat,
+  );
+  const checks = await checkWitnesses(
+    queries,
+    places.map((place, query) => ({ query, inputs: new Map([[file.input, place]]) })),
+    (points) => runOriginal(original, points.get(file.input)!),
+  );
+  return checks.map((check, i) => readout(check, claims[i]!, places[i]!.point, classes));
+}
+
+function batchOf(claims: readonly Claim[], shape: readonly number[]): Batch {
+  const size = claims[0]!.centre.length;
+  const data = new Float32Array(claims.length * size);
+  for (const [i, { centre }] of claims.entries()) data.set(centre, i * size);
+  return {
+    images: { dtype: "float", shape: [claims.length, ...shape], data },
+    labels: Int32Array.from(claims, ({ label }) => label),
+  };
+}
+
+function readout(check: WitnessCheck, { label, target }: Claim, point: Float32Array, classes: number): Recheck {
+  const { outputs, margin, distance, inside } = check;
+  const broken = notANumber(outputs, 0, classes);
+  // what is no number is wrong, but it is no class that could be aimed at
+  const wrong =
+    target === undefined ? check.unsafe : !broken && judge(targetSpec([target], classes), 0, outputs).unsafe;
+  const predicted = target !== undefined && wrong ? target : predictedOf(outputs, 0, classes, label);
+  const confidence = probability(outputs, predicted);
+  return { holds: wrong && inside, point, predicted, margin, distance, notANumber: broken, confidence };
 }
 
 /** A file that ends in Softmax gives probabilities already: no row of logits has only shares that sum to 1. */
-function probability(outputs: Float32Array, at: number): number {
+function probability(outputs: Float64Array, at: number): number {
   const total = outputs.reduce((sum, value) => sum + value, 0);
   if (Math.abs(total - 1) < SUM_TOLERANCE && outputs.every((value) => value >= 0)) return outputs[at]!;
   // of what is no number, and of infinities, no share can be told
   if (!outputs.every(Number.isFinite)) return 0;
   const largest = outputs.reduce((a, b) => Math.max(a, b));
-  const weights = Float64Array.from(outputs, (value) => Math.exp(value - largest));
+  const weights = outputs.map((value) => Math.exp(value - largest));
   return weights[at]! / weights.reduce((sum, value) => sum + value, 0);
 }
 
 /** Rounding of a float32 sum of probabilities. */
 const SUM_TOLERANCE = 1e-4;
-
-const isInside = (
-  point: Float32Array,
-  centre: ArrayLike<number>,
-  distance: number,
-  { epsilon, domain, fixed = [] }: Threat,
-): boolean =>
-  distance <= epsilon * (1 + DISTANCE_TOLERANCE) &&
-  fixed.every((i) => point[i] === Math.fround(centre[i]!)) &&
-  (domain === undefined || point.every((value) => value >= domain[0] && value <= domain[1]));

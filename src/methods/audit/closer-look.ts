@@ -7,13 +7,13 @@
 
 import { float32Tensor } from "../../graph/tensor.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
+import type { Batch } from "../../spec/classification.ts";
 import { CLEANSE_DEFAULTS, type CleanseRecord, reverseTrigger } from "../backdoor/neural-cleanse.ts";
 import { type Answers, compileResponder, UNBOUNDED } from "../backdoor/titration/graph.ts";
 import { drawNoise } from "../backdoor/titration/noise.ts";
 import { DEFAULT_INPUTS, firstImages } from "../backdoor/titration/titrate.ts";
 import { inPrimaryRange, type Mode, type TitrationCurve } from "../backdoor/titration/types.ts";
 import { DetectorError, type Material } from "../backdoor/types.ts";
-import type { Batch } from "../problem.ts";
 import { pixelIndex } from "./picture.ts";
 
 /** Noise of one kind and intensity, and the class that it is to lead to. */

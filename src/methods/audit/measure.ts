@@ -1,11 +1,12 @@
 /** @file The measuring part of an audit: attacks from above, proofs from below, and the screen for patches. */
 
 import { faultOf } from "../../graph/fault.ts";
+import type { Norm, Threat } from "../../spec/types.ts";
+import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack } from "../attack/types.ts";
 import { type Answer, type Unanswered, unansweredReason } from "../examine.ts";
 import { POINTS } from "../points.ts";
-import type { Norm, Threat } from "../problem.ts";
-import type { UnknownReason, Verifier } from "../verify/types.ts";
+import type { Verifier } from "../verify/types.ts";
 import { candidatesOf, type PatchRecord, patchSize } from "./patch-screen.ts";
 import type { Geometry } from "./picture.ts";
 import type {

@@ -9,8 +9,8 @@
 
 import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
+import { predictedOf } from "../../spec/classification.ts";
 import type { LossGradient } from "../attack/loss-gradient.ts";
-import { predictedOf } from "../attack/search.ts";
 import type { Chunk, Subject } from "../examine.ts";
 import { runOriginal } from "../original.ts";
 import { type Geometry, pixelIndex } from "./picture.ts";

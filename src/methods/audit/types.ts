@@ -1,9 +1,10 @@
 /** @file What an audit measures, before it is judged or shown. Positions are places among the inputs of the audit. */
 
+import type { Arithmetic, Norm, Threat } from "../../spec/types.ts";
+import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack, AttackOptions } from "../attack/types.ts";
 import type { Answer, AttackRecord, BoundRecord, Unanswered } from "../examine.ts";
-import type { Norm, Threat } from "../problem.ts";
-import type { UnknownReason, Verifier, VerifyOptions } from "../verify/types.ts";
+import type { Verifier } from "../verify/types.ts";
 import type { Candidate, FitSettings, PatchRecord } from "./patch-screen.ts";
 import type { Geometry } from "./picture.ts";
 
@@ -32,7 +33,7 @@ export interface Examiner {
   /** @throws UnsupportedReading where the method does not apply to the model */
   bound(
     verifier: Verifier,
-    settings: Pick<VerifyOptions, "threat"> & { readonly arithmetic: NonNullable<VerifyOptions["arithmetic"]> },
+    settings: { readonly threat: Threat; readonly arithmetic: Arithmetic },
     positions: readonly number[],
     until?: number,
   ): Promise<readonly Answer<BoundRecord>[]>;

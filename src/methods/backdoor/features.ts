@@ -3,9 +3,9 @@
 import { dependents, makeGraph, topological } from "../../graph/traverse.ts";
 import type { NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
+import { type Batch, sliceBatch } from "../../spec/classification.ts";
 import type { Matrix } from "../../stats/principal-axes.ts";
 import type { Network } from "../network.ts";
-import { type Batch, sliceBatch } from "../problem.ts";
 import { rowsAtOnce } from "./rows.ts";
 import { DetectorError, type Material, type Runnable } from "./types.ts";
 

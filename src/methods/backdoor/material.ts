@@ -1,7 +1,7 @@
 /** @file What every scan has in common, of one model or of a population: only then are their scores comparable. */
 
 import { type Rng, rng } from "../../random/rng.ts";
-import type { Batch } from "../problem.ts";
+import type { Batch } from "../../spec/classification.ts";
 
 /** Inputs of a scan where nothing else is stated, drawn by class. */
 export const DEFAULT_IMAGES = 400;

@@ -3,8 +3,8 @@ import { makeGraph } from "../../graph/traverse.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import type { Batch } from "../../spec/classification.ts";
 import { type Network, networkOf } from "../network.ts";
-import type { Batch } from "../problem.ts";
 import { anomaliesOf, CLEANSE_DEFAULTS, type CleansePart, neuralCleanse, reverseTrigger } from "./neural-cleanse.ts";
 import type { CaseFacts, Material } from "./types.ts";
 

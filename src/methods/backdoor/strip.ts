@@ -7,10 +7,10 @@
 import { float32Tensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
+import type { Batch } from "../../spec/classification.ts";
 import { logGamma } from "../../stats/gamma.ts";
 import { pText } from "../../stats/p-text.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
-import type { Batch } from "../problem.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
 import { type Detection, DetectorError, defineDetector, type Material, type Runnable } from "./types.ts";
 

@@ -6,8 +6,8 @@ import type { Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import type { Batch } from "../../spec/classification.ts";
 import { networkOf } from "../network.ts";
-import type { Batch } from "../problem.ts";
 import { detect, type Material } from "./types.ts";
 import { UNIVERSAL_DEFAULTS, type UniversalRecord, universalPerturbation } from "./universal-perturbation.ts";
 

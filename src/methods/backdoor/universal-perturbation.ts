@@ -4,9 +4,9 @@
  */
 
 import type { PlainRecord } from "../../runtime/jobs.ts";
+import { predictedOf } from "../../spec/classification.ts";
 import { median } from "../../stats/summary.ts";
 import { compileLossGradient } from "../attack/loss-gradient.ts";
-import { predictedOf } from "../attack/search.ts";
 import { ANOMALY_LIMIT, anomaliesOf } from "./neural-cleanse.ts";
 import { type CaseFacts, type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
 

@@ -1,4 +1,4 @@
-import { ballOf, stepUphill } from "../attack/ball.ts";
+import { ballOf, stepUphill } from "../../spec/ball.ts";
 import { compileLossGradient, type LossGradient } from "../attack/loss-gradient.ts";
 import { SamplesError } from "../train/samples.ts";
 import type { PoisonOf } from "./config.ts";

@@ -5,9 +5,9 @@ import { topological } from "../../graph/traverse.ts";
 import type { Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { canonicalJson, type Digest, hashText } from "../../runtime/hash.ts";
+import type { Batch } from "../../spec/classification.ts";
 import { mean as meanOf } from "../../stats/summary.ts";
 import { type Geometry, pixelIndex } from "../audit/picture.ts";
-import type { Batch } from "../problem.ts";
 import type { Population } from "./types.ts";
 
 export type DataFacts = Population["task"]["data"];

@@ -5,10 +5,10 @@ import { makeGraph } from "../../graph/traverse.ts";
 import type { Builder, Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import type { Threat } from "../../spec/types.ts";
 import { boundChunk, type Chunk, predictChunk, type Subject } from "../examine.ts";
 import { networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
-import type { Threat } from "../problem.ts";
 import type { PreparedVerifier } from "../verify/types.ts";
 import { agreementOf } from "./agreement.ts";
 
@@ -43,7 +43,7 @@ const threat: Threat = { norm: "linf", epsilon: 0.3, domain: undefined };
 
 /** Claims everything. */
 const credulous: PreparedVerifier = {
-  bounds: async ({ labels }) => ({ lower: new Float64Array(labels.length).fill(1), classes: 2, least: 0 }),
+  bounds: async ({ count }) => ({ arithmetic: "float32", lower: new Float64Array(count).fill(1) }),
   [Symbol.asyncDispose]: async () => {},
 };
 

@@ -10,9 +10,10 @@ import type { Graph, NodeValue, Tensor, Value } from "../../graph/types.ts";
 import { evaluateGraph } from "../../ops/evaluate.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import { classification } from "../../spec/classification.ts";
+import type { Threat } from "../../spec/types.ts";
 import { interval } from "../../transforms/interval.ts";
 import { networkOf } from "../network.ts";
-import type { Threat } from "../problem.ts";
 import { crown } from "../verify/crown.ts";
 import { ibp } from "../verify/ibp.ts";
 import { buildModel, conv, type Model, modelOf, pool, residual } from "./architectures.ts";
@@ -232,8 +233,9 @@ test.for(Object.entries({ ibp, crown }))(
     const threat: Threat = { norm: "linf", epsilon: 0.01, domain: [0, 1] };
     const x = pixels(7, 1);
     const labels = Int32Array.of(1);
-    const prepared = await verifier.prepare(network, runtime, { threat });
-    const { lower } = await prepared.bounds({ images: float32Tensor(x.shape, Float32Array.from(x.data)), labels });
+    const prepared = await verifier.prepare(network, runtime, { norm: threat.norm });
+    const batch = { images: float32Tensor(x.shape, Float32Array.from(x.data)), labels };
+    const { lower } = await prepared.bounds(classification(network, batch, threat));
     const random = rng(8);
     const count = 300;
     const drawn = Float32Array.from({ length: count * SIZE }, (_, i) =>

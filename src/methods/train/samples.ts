@@ -4,7 +4,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor, intTensor } from "../../graph/tensor.ts";
 import type { Rng } from "../../random/rng.ts";
-import type { Batch } from "../problem.ts";
+import type { Batch } from "../../spec/classification.ts";
 
 /** Labelled images in memory. */
 export interface Samples {

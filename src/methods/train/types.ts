@@ -4,8 +4,8 @@ import type { z } from "zod";
 import type { Builder, Tensor, Value } from "../../graph/types.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { Compile } from "../../runtime/session.ts";
+import type { Batch } from "../../spec/classification.ts";
 import type { MethodDescription } from "../method.ts";
-import type { Batch } from "../problem.ts";
 import type { Classifier, TrainableModel } from "./model.ts";
 
 /** What schedules give for a step, by name: numbers that the loss's graph takes. `epsilon` is the radius that is told. */

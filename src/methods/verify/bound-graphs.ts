@@ -7,8 +7,9 @@ import { builder, recordOf } from "../../ops/index.ts";
 import type { Interval, SlopeRule } from "../../ops/op.ts";
 import { max } from "../../ops/rules.ts";
 import { simplify } from "../../ops/simplify.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { batchFirst } from "../../transforms/batch-first.ts";
-import { type Arithmetic, interval } from "../../transforms/interval.ts";
+import { interval } from "../../transforms/interval.ts";
 import {
   type Boxes,
   backwardBoxes,
@@ -24,11 +25,10 @@ import {
   relaxedOperands,
 } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
-import type { Threat } from "../problem.ts";
-import { inputSet, SPEC } from "./input-set.ts";
+import { inputSets, type SetNorms, SPEC } from "./input-set.ts";
 
 export interface BoundOptions {
-  readonly threat: Threat;
+  readonly norm?: SetNorms;
   readonly arithmetic: Arithmetic;
   /** Activations' operands whose boxes were found otherwise and are fed, by their place in execution order. */
   readonly given?: readonly number[];
@@ -74,10 +74,10 @@ export function oneImage(b: Builder, network: Network): Network {
 }
 
 function settingOf(b: Builder, whole: Network, options: BoundOptions): Setting {
-  const { threat, arithmetic, given = [], many = "images" } = options;
+  const { norm = "linf", arithmetic, given = [], many = "images" } = options;
   const boundableNetwork = boundable(whole, arithmetic);
   const network = many === "rows" ? oneImage(b, boundableNetwork) : boundableNetwork;
-  const { inputs, domains } = inputSet(b, network, threat);
+  const { inputs, domains } = inputSets(b, [network.input], norm);
   const known = domainBoxes(domains);
   const operands = relaxedOperands(network.logits, new Set([network.input]));
   const fed = given.flatMap((k) => {

@@ -1,6 +1,6 @@
 import { MEMORY_BUDGET, MemoryError } from "../../runtime/memory.ts";
-import type { Network } from "../network.ts";
-import { sliceBatch } from "../problem.ts";
+import { sliceQueries } from "../../spec/queries.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { nothingProved, withoutBounds } from "./one-graph.ts";
 import { type StagedCrown, stagedCrown } from "./staged.ts";
 import type { PreparedVerifier, Verifier, VerifyOptions } from "./types.ts";
@@ -13,9 +13,9 @@ const staged =
   async (network, runtime, options: VerifyOptions) => {
     try {
       return preparedOf(
-        network,
+        options.arithmetic ?? "float32",
         await stagedCrown(network, runtime, {
-          threat: options.threat,
+          norm: options.norm ?? "linf",
           arithmetic: options.arithmetic ?? "float32",
           memoryBudget: options.memoryBudget ?? MEMORY_BUDGET,
           rowsBudget: ROWS_BUDGET,
@@ -25,17 +25,17 @@ const staged =
       );
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
-      return withoutBounds(network, { reason: "memory", detail: error.message });
+      return withoutBounds(options.arithmetic ?? "float32", { reason: "memory", detail: error.message });
     }
   };
 
-const preparedOf = (network: Network, crown: StagedCrown): PreparedVerifier => ({
-  async bounds(batch) {
-    const bounds = nothingProved(network, batch.labels.length);
-    for (let from = 0; from < batch.labels.length; from += crown.imagesAtOnce) {
-      const part = sliceBatch(batch, from, Math.min(batch.labels.length, from + crown.imagesAtOnce));
+const preparedOf = (arithmetic: Arithmetic, crown: StagedCrown): PreparedVerifier => ({
+  async bounds(queries) {
+    const bounds = nothingProved(queries, arithmetic);
+    for (let from = 0; from < queries.count; from += crown.imagesAtOnce) {
+      const part = sliceQueries(queries, from, Math.min(queries.count, from + crown.imagesAtOnce));
       const { margins, reasons } = await crown.bounds(part);
-      bounds.lower.set(margins, from * (network.classes - 1));
+      bounds.lower.set(margins, from * queries.spec.size);
       for (const [i, reason] of reasons.entries()) bounds.reasons[from + i] = reason;
     }
     return bounds;

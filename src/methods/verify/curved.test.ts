@@ -7,8 +7,8 @@ import type { Builder, Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { type Rng, rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import { type Batch, classification } from "../../spec/classification.ts";
 import { networkOf } from "../network.ts";
-import type { Batch } from "../problem.ts";
 import { crown, fastLin } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
 import { ibp } from "./ibp.ts";
@@ -68,8 +68,9 @@ function batchOf(radii: readonly number[], seed: number, size: number): Batch {
 
 async function boundsOf(verifier: Verifier, graph: Graph, batch: Batch): Promise<Float64Array> {
   const threat = { norm: "linf", epsilon: 1, domain: undefined } as const;
-  await using prepared = await verifier.prepare(networkOf(graph, "curved"), runtime, { threat });
-  return (await prepared.bounds(batch)).lower;
+  const network = networkOf(graph, "curved");
+  await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm });
+  return (await prepared.bounds(classification(network, batch, threat))).lower;
 }
 
 /** The least margins of random points and corners of each box, as the runtime computes them. */

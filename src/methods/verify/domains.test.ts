@@ -9,11 +9,12 @@ import type { Builder, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
-import type { Arithmetic } from "../../transforms/interval.ts";
+import { classification } from "../../spec/classification.ts";
+import { boxOf } from "../../spec/sets.ts";
+import type { Arithmetic, Threat } from "../../spec/types.ts";
+import { verdictOf } from "../../spec/verdict.ts";
 import { type Network, networkOf } from "../network.ts";
-import { boxOf, type Threat } from "../problem.ts";
 import { verifiers } from "./index.ts";
-import { verdictOf } from "./verdict.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -120,10 +121,11 @@ const methods = verifiers.flatMap((verifier) =>
 
 async function verdicts(network: Network, data: Float32Array, threat: Threat, k: number) {
   const { verifier, arithmetic } = methods[k]!;
-  await using prepared = await verifier.prepare(network, runtime, { threat, arithmetic });
+  await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm, arithmetic });
   const batch = { images: float32Tensor([IMAGES, INPUTS], data), labels: new Int32Array(IMAGES) };
-  const bounds = await prepared.bounds(batch);
-  return Array.from({ length: IMAGES }, (_, i) => verdictOf(bounds, i));
+  const queries = classification(network, batch, threat);
+  const bounds = await prepared.bounds(queries);
+  return Array.from({ length: IMAGES }, (_, i) => verdictOf(queries, bounds, i));
 }
 
 describe.each(Object.entries(partial))("%s", (name, inner) => {

@@ -1,61 +1,91 @@
-/** @file The perturbation set as graph inputs, and the specification rows, shared by all linear-relaxation verifiers. */
+/** @file Sets of inputs and rows as graph inputs, shared by all linear-relaxation verifiers, and what to feed them. */
 
 import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
-import type { Builder, InputValue, Tensor, Value } from "../../graph/types.ts";
+import type { Builder, Dim, InputValue, Tensor } from "../../graph/types.ts";
+import type { Float } from "../../runtime/session.ts";
+import { boxOfSet, distances, roundDown, roundUp } from "../../spec/sets.ts";
+import type { BallSet, Box, InputSet, Norm, Queries } from "../../spec/types.ts";
 import type { Domain, Domains } from "../../transforms/relax/index.ts";
-import type { Network } from "../network.ts";
-import { type Batch, boxOf, roundUp, type Threat } from "../problem.ts";
 
-/** Graph inputs that describe S(x) for each sample, and the domains of the network's input that they make. */
-export interface InputSet {
+/** Graph inputs that describe a set for each sample, and the domains of the network's inputs that they make. */
+export interface SetInputs {
   readonly inputs: readonly InputValue[];
   readonly domains: Domains;
 }
 
-export const LOWER = "set/lower";
-export const UPPER = "set/upper";
-const CENTRE = "set/centre";
-const RADIUS = "set/radius";
+/** What sets the inputs have: boxes and linf balls (`linf`), or balls of another norm; one for all inputs, or each its own. */
+export type SetNorms = Norm | ReadonlyMap<string, Norm>;
 
-export function inputSet(b: Builder, network: Network, threat: Threat): InputSet {
-  const { input } = network;
-  const [lower, upper] = [b.input(LOWER, input.shape), b.input(UPPER, input.shape)];
-  const box = { lower, upper };
-  if (threat.norm === "linf") return { inputs: [lower, upper], domains: domainsOf(input, { box }) };
-  const [centre, radius] = [b.input(CENTRE, input.shape), b.input(RADIUS, [])];
-  const ball = { norm: threat.norm, centre, radius };
-  return { inputs: [lower, upper, centre, radius], domains: domainsOf(input, { box, ball }) };
+const nameOf = (k: number, part: "lower" | "upper" | "centre" | "radius"): string => `set/${k}/${part}`;
+
+const normOf = (norms: SetNorms, name: string): Norm =>
+  typeof norms === "string" ? norms : (norms.get(name) ?? "linf");
+
+export function inputSets(b: Builder, inputs: readonly InputValue[], norms: SetNorms): SetInputs {
+  const made: InputValue[] = [];
+  const domains = inputs.map((input, k): [InputValue, Domain] => {
+    const one = (part: Parameters<typeof nameOf>[1], shape: readonly Dim[]): InputValue => {
+      const value = b.input(nameOf(k, part), shape);
+      made.push(value);
+      return value;
+    };
+    const box = { lower: one("lower", input.shape), upper: one("upper", input.shape) };
+    const norm = normOf(norms, input.name);
+    if (norm === "linf") return [input, { box }];
+    return [input, { box, ball: { norm, centre: one("centre", input.shape), radius: one("radius", []) } }];
+  });
+  return { inputs: made, domains: new Map(domains) };
 }
 
-const domainsOf = (input: Value, domain: Domain): Domains => new Map([[input, domain]]);
+/**
+ * What to feed for queries. Ends are rounded outward, so that the box contains the set.
+ * @param inputs the network's
+ * @throws Error where an input has no set
+ */
+export function setFeeds(
+  { sets, count }: Queries,
+  inputs: readonly InputValue[],
+  float: Float = "float32",
+): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {};
+  for (const [k, { name, shape }] of inputs.entries()) {
+    const set = sets.get(name);
+    if (!set) throw new Error(`the queries have no set for the input "${name}"`);
+    const dims = [count, ...(shape.slice(1) as number[])];
+    const fed = (data: Float32Array | Float64Array): Tensor => ({ dtype: "float", shape: dims, data });
+    const { lower, upper } = float === "float64" ? boxOfSet(set, count) : outward(boxOfSet(set, count));
+    feeds[nameOf(k, "lower")] = fed(lower);
+    feeds[nameOf(k, "upper")] = fed(upper);
+    if (set.kind === "box" || set.norm === "linf") continue;
+    const { centre, radius } = float === "float64" ? { centre: set.centre, radius: set.epsilon } : ball32(set, count);
+    feeds[nameOf(k, "centre")] = fed(centre);
+    feeds[nameOf(k, "radius")] =
+      float === "float64" ? floatTensor([], [radius]) : float32Tensor([], Float32Array.of(radius));
+  }
+  return feeds;
+}
 
-/** What to feed for a batch. Ends are rounded outward, so that the box contains the set. */
-export function inputFeeds({ images, box }: Batch, threat: Threat): Record<string, Tensor> {
-  const data = images.data as Float32Array | Float64Array;
-  const { lower, upper } = box ?? boxOf(data, threat, data.length / (images.shape[0] || 1));
-  const feeds: Record<string, Tensor> = {
-    [LOWER]: { dtype: "float", shape: images.shape, data: lower },
-    [UPPER]: { dtype: "float", shape: images.shape, data: upper },
+/** Ends that float32 can hold. */
+function outward({ lower, upper }: Box): Box {
+  return {
+    lower: lower instanceof Float32Array ? lower : Float32Array.from(lower, roundDown),
+    upper: upper instanceof Float32Array ? upper : Float32Array.from(upper, roundUp),
   };
-  if (threat.norm === "linf") return feeds;
-  const radius: Tensor =
-    data instanceof Float64Array
-      ? floatTensor([], [threat.epsilon])
-      : float32Tensor([], Float32Array.of(roundUp(threat.epsilon)));
-  return { ...feeds, [CENTRE]: images, [RADIUS]: radius };
 }
+
+/** The smallest ball with a centre in float32, for all inputs of a set, that contains the ball. */
+function ball32({ norm, centre, epsilon }: BallSet, count: number): { centre: Float32Array; radius: number } {
+  if (centre instanceof Float32Array) return { centre, radius: roundUp(epsilon) };
+  const near = Float32Array.from(centre);
+  const size = centre.length / Math.max(1, count);
+  let moved = 0;
+  for (let i = 0; i < centre.length; i += size)
+    moved = Math.max(moved, distances[norm](centre.subarray(i, i + size), near.subarray(i, i + size)));
+  // the distance is itself added up in doubles
+  return { centre: near, radius: roundUp(epsilon + moved * (1 + 2 ** -20)) };
+}
+
+/** Does an input set need the graph inputs of a ball? */
+export const isBall = (set: InputSet): boolean => set.kind === "ball" && set.norm !== "linf";
 
 export const SPEC = "spec";
-
-/** Rows e_y − e_j for every class j ≠ y in increasing order: [n, classes − 1, classes]. */
-export function marginSpec(labels: ArrayLike<number>, classes: number): Tensor {
-  const rows = new Float32Array(labels.length * (classes - 1) * classes);
-  for (let i = 0; i < labels.length; i++) {
-    for (let r = 0; r < classes - 1; r++) {
-      const at = (i * (classes - 1) + r) * classes;
-      rows[at + labels[i]!] = 1;
-      rows[at + (r < labels[i]! ? r : r + 1)] = -1;
-    }
-  }
-  return float32Tensor([labels.length, classes - 1, classes], rows);
-}

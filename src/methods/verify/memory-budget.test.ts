@@ -5,11 +5,12 @@ import type { Graph } from "../../graph/types.ts";
 import { rng } from "../../random/rng.ts";
 import { fitOf, peakBytes } from "../../runtime/memory.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import { type Batch, classification, marginSpec } from "../../spec/classification.ts";
+import type { Threat } from "../../spec/types.ts";
+import { verdictOf } from "../../spec/verdict.ts";
 import { networkOf } from "../network.ts";
-import type { Batch, Threat } from "../problem.ts";
 import { verifiers } from "./index.ts";
 import { boundInRows } from "./one-graph.ts";
-import { verdictOf } from "./verdict.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -43,9 +44,10 @@ describe.each(Object.entries(NETS))("under any memory budget, on a net of %s,", 
 
   test.each(verifiers)("$id bounds the same, or leaves open and says why", async (verifier) => {
     const batch = await batchOf(graph, 3);
+    const queries = classification(network, batch, threat);
     const boundsWithin = async (memoryBudget: number) => {
-      await using prepared = await verifier.prepare(network, runtime, { threat, memoryBudget });
-      return await prepared.bounds(batch);
+      await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm, memoryBudget });
+      return await prepared.bounds(queries);
     };
     const whole = await boundsWithin(2 ** 28);
     expect(whole.lower.every(Number.isFinite)).toBe(true);
@@ -56,12 +58,12 @@ describe.each(Object.entries(NETS))("under any memory budget, on a net of %s,", 
         const [rows, full] = [bounds, whole].map(({ lower }) =>
           lower.subarray(i * (CLASSES - 1), (i + 1) * (CLASSES - 1)),
         );
-        const verdict = verdictOf(bounds, i);
+        const verdict = verdictOf(queries, bounds, i);
         const open = rows!.indexOf(Number.NEGATIVE_INFINITY);
         const bounded = open < 0 ? rows!.length : open;
         for (let r = 0; r < bounded; r++) expect(rows![r]).toBeCloseTo(full![r]!, 4);
         expect(rows!.subarray(bounded).every((bound) => bound === Number.NEGATIVE_INFINITY)).toBe(true);
-        if (verdict.kind === "verified") expect(verdictOf(whole, i).kind).toBe("verified");
+        if (verdict.kind === "verified") expect(verdictOf(queries, whole, i).kind).toBe("verified");
         else if (bounded === 0) {
           expect(verdict).toMatchObject({ kind: "unknown", reason: "memory" });
           expect(verdict).toHaveProperty("detail", expect.stringMatching(/takes at least \d+ MB.*--memory/));
@@ -87,20 +89,21 @@ describe("a graph too large to be made", () => {
 
   test.each(verifiers)("is unknown for memory with $id, and other errors are errors", async (verifier) => {
     for (const message of ["Invalid typed array length: 40282095616", "data is too long", "std::bad_alloc"]) {
-      await using prepared = await verifier.prepare(network, failing(message), { threat });
-      const bounds = await prepared.bounds(await batchOf(NETS["dense"]!, 2));
-      expect(verdictOf(bounds, 1)).toMatchObject({ kind: "unknown", reason: "memory" });
+      await using prepared = await verifier.prepare(network, failing(message), { norm: threat.norm });
+      const queries = classification(network, await batchOf(NETS["dense"]!, 2), threat);
+      const bounds = await prepared.bounds(queries);
+      expect(verdictOf(queries, bounds, 1)).toMatchObject({ kind: "unknown", reason: "memory" });
     }
-    await expect(verifier.prepare(network, failing("no such op"), { threat })).rejects.toThrow("no such op");
+    await expect(verifier.prepare(network, failing("no such op"), { norm: threat.norm })).rejects.toThrow("no such op");
   });
 });
 
 describe("rows of one image", () => {
-  const network = networkOf(denseNet(1, [4, 6]), "net");
+  const spec = marginSpec([2], 6);
   const run = async (bounds: readonly number[], atOnce: number) => {
     const lower = new Float64Array(5).fill(Number.NEGATIVE_INFINITY);
     const asked: number[] = [];
-    const shortfall = await boundInRows(network, 2, atOnce, { lower }, 0, async ({ shape, data }) => {
+    const shortfall = await boundInRows(spec, 0, atOnce, { lower }, async ({ shape, data }) => {
       expect(data).toHaveLength(shape[1]! * 6);
       const from = asked.reduce((sum, count) => sum + count, 0);
       asked.push(shape[1]!);
@@ -139,17 +142,11 @@ test("rows are bounded with the signs and classes of the specification", async (
   const graph = NETS["dense"]!;
   const batch = await batchOf(graph, 1);
   const asked: number[][] = [];
-  await boundInRows(
-    networkOf(graph, "net"),
-    batch.labels[0]!,
-    1,
-    { lower: new Float64Array(CLASSES - 1) },
-    0,
-    async (spec) => {
-      asked.push(Array.from(spec.data));
-      return [1];
-    },
-  );
+  const spec = marginSpec(batch.labels, CLASSES);
+  await boundInRows(spec, 0, 1, { lower: new Float64Array(CLASSES - 1) }, async (rows) => {
+    asked.push(Array.from(rows.data));
+    return [1];
+  });
   const others = Array.from({ length: CLASSES }, (_, j) => j).filter((j) => j !== batch.labels[0]);
   expect(asked.map((row) => row.indexOf(-1))).toEqual(others);
   expect(asked.every((row) => row[batch.labels[0]!] === 1 && row.filter((value) => value !== 0).length === 2)).toBe(

@@ -16,11 +16,13 @@ import {
   shortOfMemory,
 } from "../../runtime/memory.ts";
 import type { Runtime, Session } from "../../runtime/session.ts";
+import { marginOfBounds, rowsOf, sliceQueries } from "../../spec/queries.ts";
+import type { Arithmetic, FloatArray, LinearSpec, Queries } from "../../spec/types.ts";
+import type { RowBounds, Shortfall } from "../../spec/verdict.ts";
 import type { Network } from "../network.ts";
-import { type Batch, type FloatArray, sliceBatch } from "../problem.ts";
 import type { BoundOptions } from "./bound-graphs.ts";
-import { inputFeeds, marginSpec, SPEC } from "./input-set.ts";
-import type { MarginBounds, PreparedVerifier, Shortfall, VerifyOptions } from "./types.ts";
+import { SPEC, setFeeds } from "./input-set.ts";
+import type { PreparedVerifier, VerifyOptions } from "./types.ts";
 
 /** What the symbolic size of a margin graph counts. */
 type Many = NonNullable<BoundOptions["many"]>;
@@ -41,12 +43,17 @@ export async function prepareGraph(
   name: string,
 ): Promise<PreparedVerifier> {
   const compiled = await compileWithin(network, build, runtime, options, name);
-  if ("reason" in compiled) return withoutBounds(network, compiled);
+  const { arithmetic = "float32" } = options;
+  if ("reason" in compiled) return withoutBounds(arithmetic, compiled);
   const { session, many, atOnce } = compiled;
-  const run = runnerOf(session, options);
+  const run = runnerOf(network, session, options);
+  const bound = many === "images" ? imageBounds : rowBounds;
   return {
-    bounds: (batch) =>
-      many === "images" ? imageBounds(network, batch, atOnce, run) : rowBounds(network, batch, atOnce, run),
+    bounds: async (queries) => {
+      const bounds = nothingProved(queries, arithmetic);
+      await bound(queries, bounds, atOnce, run);
+      return bounds;
+    },
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
@@ -80,10 +87,10 @@ const atOnceOf = (network: Network, many: Many, { atOnce }: Fit): number =>
   many === "images" && typeof network.input.shape[0] === "number" ? 1 : atOnce;
 
 /** A verifier that claims nothing of any input. */
-export function withoutBounds(network: Network, shortfall: Shortfall): PreparedVerifier {
+export function withoutBounds(arithmetic: Arithmetic, shortfall: Shortfall): PreparedVerifier {
   return {
-    bounds: async ({ labels }) => {
-      const bounds = nothingProved(network, labels.length);
+    bounds: async (queries) => {
+      const bounds = nothingProved(queries, arithmetic);
       bounds.reasons.fill(shortfall);
       return bounds;
     },
@@ -91,80 +98,70 @@ export function withoutBounds(network: Network, shortfall: Shortfall): PreparedV
   };
 }
 
+interface OpenBounds extends RowBounds {
+  readonly reasons: (Shortfall | undefined)[];
+}
+
 /** Bounds that claim nothing yet. */
-export const nothingProved = (network: Network, count: number) => ({
-  lower: new Float64Array(count * (network.classes - 1)).fill(Number.NEGATIVE_INFINITY),
-  classes: network.classes,
-  least: network.leastMargin,
+export const nothingProved = ({ count, spec }: Queries, arithmetic: Arithmetic): OpenBounds => ({
+  arithmetic,
+  lower: new Float64Array(count * spec.size).fill(Number.NEGATIVE_INFINITY),
   reasons: new Array<Shortfall | undefined>(count).fill(undefined),
 });
 
 // ---------------------------------------------------------------- runs
 
-type Run = (images: Batch, spec: Tensor) => Promise<ArrayLike<number>>;
+type Run = (queries: Queries, rows: Tensor) => Promise<ArrayLike<number>>;
 
-function runnerOf(session: Session, { threat, signal }: VerifyOptions): Run {
+function runnerOf(network: Network, session: Session, { signal }: VerifyOptions): Run {
   const wanted = new Set(session.inputs.map((port) => port.name));
-  return async (images, spec) => {
+  return async (queries, rows) => {
     signal?.throwIfAborted();
-    const feeds: Record<string, Tensor> = { ...inputFeeds(images, threat), [SPEC]: spec };
+    const feeds: Record<string, Tensor> = { ...setFeeds(queries, [network.input]), [SPEC]: rows };
     const { margins } = await session.run(Object.fromEntries(Object.entries(feeds).filter(([key]) => wanted.has(key))));
     return margins!.data;
   };
 }
 
-async function imageBounds(network: Network, batch: Batch, atOnce: number, run: Run): Promise<MarginBounds> {
-  const count = batch.labels.length;
-  const bounds = nothingProved(network, count);
+async function imageBounds(queries: Queries, { lower }: OpenBounds, atOnce: number, run: Run): Promise<void> {
+  const { count, spec } = queries;
   for (let from = 0; from < count; from += atOnce) {
-    const part = sliceBatch(batch, from, Math.min(count, from + atOnce));
-    bounds.lower.set(await run(part, marginSpec(part.labels, network.classes)), from * (network.classes - 1));
+    const to = Math.min(count, from + atOnce);
+    lower.set(await run(sliceQueries(queries, from, to), rowsOf(spec, from, to - from)), from * spec.size);
   }
-  return bounds;
 }
 
-async function rowBounds(network: Network, batch: Batch, atOnce: number, run: Run): Promise<MarginBounds> {
-  const bounds = nothingProved(network, batch.labels.length);
-  for (const image of batch.labels.keys()) {
-    const part = sliceBatch(batch, image, image + 1);
-    bounds.reasons[image] = await boundInRows(network, part.labels[0]!, atOnce, bounds, image, (spec) =>
-      run(part, spec),
-    );
+async function rowBounds(queries: Queries, bounds: OpenBounds, atOnce: number, run: Run): Promise<void> {
+  for (let i = 0; i < queries.count; i++) {
+    const part = sliceQueries(queries, i, i + 1);
+    bounds.reasons[i] = await boundInRows(queries.spec, i, atOnce, bounds, (rows) => run(part, rows));
   }
-  return bounds;
 }
 
 /**
- * Fills in the rows of one image, some at a time, in order. The rows after one that is not proved decide nothing and are
- * left open: of a thousand classes each row may cost as much as an image of a small network.
+ * Fills in the rows of one query, some at a time, in order. What comes after a disjunct that is not proved decides nothing
+ * and is left open: of a thousand classes each row may cost as much as an image of a small network.
  *
  * @returns why rows were left open
  */
 export async function boundInRows(
-  { classes, leastMargin }: Network,
-  label: number,
+  spec: LinearSpec,
+  i: number,
   atOnce: number,
   { lower }: { readonly lower: FloatArray },
-  image: number,
-  run: (spec: Tensor) => Promise<ArrayLike<number>>,
+  run: (rows: Tensor) => Promise<ArrayLike<number>>,
 ): Promise<Shortfall | undefined> {
-  const rows = classes - 1;
-  const spec = marginSpec([label], classes);
-  for (let from = 0; from < rows; from += atOnce) {
-    const to = Math.min(rows, from + atOnce);
-    const data = (spec.data as Float32Array).subarray(from * classes, to * classes);
-    const found = await run({ dtype: "float", shape: [1, to - from, classes], data });
-    lower.set(found, image * rows + from);
-    const worst = leastOf(found);
-    if (worst > leastMargin || to === rows) continue;
-    return Number.isFinite(worst) ? { reason: "relaxation-too-loose", detail: leftOpen(to, rows, worst) } : undefined;
+  const { size, clearance = 0 } = spec;
+  const own = lower.subarray(i * size, (i + 1) * size);
+  for (let from = 0; from < size; from += atOnce) {
+    const to = Math.min(size, from + atOnce);
+    own.set(await run(rowsOf(spec, i, 1, from, to)), from);
+    const worst = marginOfBounds(spec, i, own, to);
+    if (worst > clearance || to === size) continue;
+    return Number.isFinite(worst) ? { reason: "relaxation-too-loose", detail: leftOpen(to, size, worst) } : undefined;
   }
   return undefined;
 }
-
-/** NaN where there is one. */
-const leastOf = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((x, y) => (y < x || Number.isNaN(y) ? y : x), Number.POSITIVE_INFINITY);
 
 const leftOpen = (bounded: number, rows: number, worst: number): string =>
   `${bounded} of ${rows} margins were bounded, the least by ${worst.toPrecision(4)}; the memory budget allows few at a time`;

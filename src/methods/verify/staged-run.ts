@@ -2,13 +2,14 @@
 
 import { float32Tensor } from "../../graph/tensor.ts";
 import type { Tensor } from "../../graph/types.ts";
+import { rowsOf, sliceQueries } from "../../spec/queries.ts";
+import type { FloatArray, Queries } from "../../spec/types.ts";
+import type { Shortfall } from "../../spec/verdict.ts";
 import type { Network } from "../network.ts";
-import { type Batch, type FloatArray, sliceBatch } from "../problem.ts";
 import { boxNames } from "./bound-graphs.ts";
-import { inputFeeds, marginSpec, SPEC } from "./input-set.ts";
+import { SPEC, setFeeds } from "./input-set.ts";
 import { boundInRows } from "./one-graph.ts";
 import type { LayerBox, LayerPlan, Stage, StagedBounds, StagedOptions } from "./staged.ts";
-import type { Shortfall } from "./types.ts";
 
 export async function runStages(
   plan: readonly LayerPlan[],
@@ -16,10 +17,10 @@ export async function runStages(
   sizes: readonly number[],
   network: Network,
   options: StagedOptions,
-  batch: Batch,
+  queries: Queries,
   given: ReadonlyMap<number, LayerBox> = new Map(),
 ): Promise<StagedBounds> {
-  const run: Run = { batch, options, layers: [], sizes, count: batch.labels.length };
+  const run: Run = { queries, network, options, layers: [], sizes, count: queries.count };
   for (const [index, layer] of plan.entries()) {
     const known = given.get(index);
     if (known) {
@@ -29,31 +30,32 @@ export async function runStages(
     const guess = await boxStage(run, layer.guess, sizes[index]!);
     run.layers.push(layer.rows ? await refineRows(run, layer.rows, layer, guess, sizes[index]!) : guess);
   }
-  const margins = allocateFloats(options, run.count * (network.classes - 1)).fill(Number.NEGATIVE_INFINITY);
-  const reasons = await (last.many === "images" ? wholeMargins : marginsInRows)(run, last, network, margins);
-  const per = network.classes - 1;
+  const per = queries.spec.size;
+  const margins = allocateFloats(options, run.count * per).fill(Number.NEGATIVE_INFINITY);
+  const reasons = await (last.many === "images" ? wholeMargins : marginsInRows)(run, last, margins);
   for (const image of withoutBounds(run)) margins.fill(Number.NEGATIVE_INFINITY, image * per, (image + 1) * per);
   return { margins, layers: run.layers, reasons };
 }
 
-async function wholeMargins(run: Run, stage: Stage, { classes }: Network, margins: FloatArray) {
+async function wholeMargins(run: Run, stage: Stage, margins: FloatArray) {
+  const { spec } = run.queries;
   await inChunks(run, stage, async (from, to, feeds) => {
-    const spec = marginSpec(run.batch.labels.subarray(from, to), classes);
-    const { margins: part } = await stage.session.run(select(stage, { ...feeds, [SPEC]: spec }));
-    margins.set(part!.data, from * (classes - 1));
+    const rows = rowsOf(spec, from, to - from);
+    const { margins: part } = await stage.session.run(select(stage, { ...feeds, [SPEC]: rows }));
+    margins.set(part!.data, from * spec.size);
   });
   return new Array<undefined>(run.count).fill(undefined);
 }
 
-async function marginsInRows(run: Run, stage: Stage, network: Network, margins: FloatArray) {
+async function marginsInRows(run: Run, stage: Stage, margins: FloatArray) {
   const reasons: (Shortfall | undefined)[] = [];
-  for (const [image, label] of run.batch.labels.entries()) {
+  for (let image = 0; image < run.count; image++) {
     const feeds = feedsOf(run, stage, image, image + 1);
-    const bound = async (spec: Tensor) => {
+    const bound = async (rows: Tensor) => {
       run.options.signal?.throwIfAborted();
-      return (await stage.session.run(select(stage, { ...feeds, [SPEC]: spec })))["margins"]!.data;
+      return (await stage.session.run(select(stage, { ...feeds, [SPEC]: rows })))["margins"]!.data;
     };
-    reasons.push(await boundInRows(network, label, stage.atOnce, { lower: margins }, image, bound));
+    reasons.push(await boundInRows(run.queries.spec, image, stage.atOnce, { lower: margins }, bound));
   }
   return reasons;
 }
@@ -71,7 +73,8 @@ const withoutBounds = ({ layers, sizes, count }: Run): number[] =>
   );
 
 interface Run {
-  readonly batch: Batch;
+  readonly queries: Queries;
+  readonly network: Network;
   readonly options: StagedOptions;
   readonly layers: LayerBox[];
   readonly sizes: readonly number[];
@@ -110,12 +113,12 @@ async function inChunks(
 }
 
 function feedsOf(
-  { batch, options, layers, sizes }: Run,
+  { queries, network, options, layers, sizes }: Run,
   stage: Stage,
   from: number,
   to: number,
 ): Record<string, Tensor> {
-  const feeds = inputFeeds(sliceBatch(batch, from, to), options.threat);
+  const feeds = setFeeds(sliceQueries(queries, from, to), [network.input], options.float);
   for (const read of stage.reads) {
     const port = stage.session.inputs.find(({ name }) => name === boxNames(read).lower)!;
     const dims = [to - from, ...(port.shape.slice(1) as number[])];

@@ -21,6 +21,8 @@ import {
   shortOfMemory,
 } from "../../runtime/memory.ts";
 import type { Float, Runtime, Session } from "../../runtime/session.ts";
+import type { FloatArray, Queries } from "../../spec/types.ts";
+import type { Shortfall } from "../../spec/verdict.ts";
 import { interval } from "../../transforms/interval.ts";
 import {
   type Boxes,
@@ -33,7 +35,6 @@ import {
   relaxedOperands,
 } from "../../transforms/relax/index.ts";
 import type { Network } from "../network.ts";
-import type { Batch, FloatArray } from "../problem.ts";
 import {
   type BoundOptions,
   boundable,
@@ -43,9 +44,8 @@ import {
   type Relaxation,
   specShape,
 } from "./bound-graphs.ts";
-import { inputSet, SPEC } from "./input-set.ts";
+import { inputSets, SPEC } from "./input-set.ts";
 import { runStages } from "./staged-run.ts";
-import type { Shortfall } from "./types.ts";
 
 /** Boxes of one relaxed operand for a batch of images. */
 export interface LayerBox {
@@ -67,7 +67,7 @@ export interface StagedOptions extends BoundOptions {
 }
 
 export interface StagedBounds {
-  /** Lower bounds of the margins, [n, classes − 1]; −∞ where a row was left open. */
+  /** Lower bounds of the rows, [n, S]; −∞ where a row was left open. */
   readonly margins: FloatArray;
   /** The boxes of every relaxed operand. */
   readonly layers: readonly LayerBox[];
@@ -77,7 +77,7 @@ export interface StagedBounds {
 
 export interface StagedCrown {
   /** `given` boxes are taken as they are. */
-  bounds(batch: Batch, given?: ReadonlyMap<number, LayerBox>): Promise<StagedBounds>;
+  bounds(queries: Queries, given?: ReadonlyMap<number, LayerBox>): Promise<StagedBounds>;
   /** Images whose boxes, all kept until the last layer is bounded, take no more than a part of the budget; at least 1. */
   readonly imagesAtOnce: number;
   dispose(): Promise<void>;
@@ -128,7 +128,7 @@ export async function stagedCrown(
   for (const draft of drafts) plan.push(await planLayer(network, runtime, options, operands, draft));
   const last = await compileStage(network, runtime, options, lastDraft);
   return {
-    bounds: (batch, given) => runStages(plan, last, sizes, network, options, batch, given),
+    bounds: (queries, given) => runStages(plan, last, sizes, network, options, queries, given),
     imagesAtOnce: Math.max(1, Math.floor(options.memoryBudget / (BOXES_SHARE * Math.max(1, boxBytes)))),
     dispose: async () => {
       const stages = plan.flatMap(({ guess, rows }) => (rows ? [guess, rows] : [guess]));
@@ -146,7 +146,8 @@ interface LayerDraft {
 function draftLayer(network: Network, options: StagedOptions, operands: readonly Value[], index: number): LayerDraft {
   const operand = operands[index]!;
   const guess = draftStage(network, options, index, "interval");
-  if (intervalIsExact(operand, inputSet(builder(), network, options.threat).domains)) return { index, guess };
+  if (intervalIsExact(operand, inputSets(builder(), [network.input], options.norm ?? "linf").domains))
+    return { index, guess };
   const size = bindDim(elements(operand.shape.slice(1)), 1);
   return { index, guess, rows: draftStage(network, options, index, "elements", size) };
 }
@@ -179,7 +180,7 @@ const countsRows = (kind: StageKind): boolean => kind === "elements" || kind ===
 function stageGraph(network: Network, options: StagedOptions, index: number, kind: StageKind): Graph {
   const b = builder();
   const net = countsRows(kind) ? oneImage(b, network) : network;
-  const { inputs, domains } = inputSet(b, net, options.threat);
+  const { inputs, domains } = inputSets(b, [net.input], options.norm ?? "linf");
   const operands = relaxedOperands(net.logits, new Set([net.input]));
   const target = kind === "margins" || kind === "margin rows" ? net.logits : operands[index]!;
   const known = domainBoxes(domains);

@@ -1,33 +1,15 @@
-/** @file What a verifier is: from a network and a perturbation set to proved lower bounds of margins. */
+/** @file What a verifier is: from a network and queries to proved lower bounds of their rows. */
 
-import type { Tensor } from "../../graph/types.ts";
 import type { Runtime } from "../../runtime/session.ts";
-import type { Arithmetic } from "../../transforms/interval.ts";
+import type { Arithmetic, Queries } from "../../spec/types.ts";
+import type { RowBounds } from "../../spec/verdict.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
-import type { Batch, Threat } from "../problem.ts";
-
-export type UnknownReason =
-  | "relaxation-too-loose"
-  | "timeout"
-  | "memory"
-  | "numerical"
-  | "unsupported-op"
-  /** The time of the whole audit was used up before. */
-  | "time-budget"
-  | "interrupted"
-  /** A fault of this program: it is reported as such. */
-  | "internal-error";
-
-/** Time-out and incompleteness are `unknown`: never an error, never "robust". */
-export type Verdict =
-  | { readonly kind: "verified"; readonly margin: number }
-  | { readonly kind: "falsified"; readonly margin: number; readonly witness: Tensor }
-  | { readonly kind: "unknown"; readonly reason: UnknownReason; readonly margin: number; readonly detail?: string }
-  | { readonly kind: "misclassified"; readonly predicted: number };
+import type { SetNorms } from "./input-set.ts";
 
 export interface VerifyOptions {
-  readonly threat: Threat;
+  /** What balls the queries will have: `linf` for those and for boxes. */
+  readonly norm: SetNorms;
   /** `float32` encloses the network as it runs in float32; `real` is for comparison with papers. */
   readonly arithmetic?: Arithmetic;
   /**
@@ -38,25 +20,9 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Why an input is not proved, where its bounds do not tell. */
-export interface Shortfall {
-  readonly reason: UnknownReason;
-  readonly detail: string;
-}
-
-/** Lower bounds of f_y − f_j over S, row j in increasing order of class without y: [n, classes − 1], row-major. */
-export interface MarginBounds {
-  readonly lower: Float64Array;
-  readonly classes: number;
-  /** What a bound must exceed to decide: the network's `leastMargin`. */
-  readonly least: number;
-  /** [n]: why an image that the bounds do not prove is not proved, where they do not tell. */
-  readonly reasons?: readonly (Shortfall | undefined)[];
-}
-
-/** A verifier compiled for one network and set: bounds batch after batch. */
+/** A verifier compiled for one network: lower bounds of the rows, batch after batch. */
 export interface PreparedVerifier extends AsyncDisposable {
-  bounds(batch: Batch): Promise<MarginBounds>;
+  bounds(queries: Queries): Promise<RowBounds>;
 }
 
 export interface Verifier extends BallMethod {

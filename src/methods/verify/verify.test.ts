@@ -7,13 +7,14 @@ import type { Graph } from "../../graph/types.ts";
 import { rng } from "../../random/rng.ts";
 import { MemoryError } from "../../runtime/memory.ts";
 import { createRuntime } from "../../runtime/node.ts";
+import { type Batch, classification } from "../../spec/classification.ts";
+import type { Threat } from "../../spec/types.ts";
+import { verdictOf } from "../../spec/verdict.ts";
 import { networkOf } from "../network.ts";
-import type { Batch, Threat } from "../problem.ts";
 import { crown, fastLin } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
 import { ibp } from "./ibp.ts";
 import { stagedCrown } from "./staged.ts";
-import { verdictOf } from "./verdict.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -21,11 +22,19 @@ afterAll(() => runtime[Symbol.asyncDispose]());
 const BOX: Threat = { norm: "linf", epsilon: 0, domain: undefined };
 
 describe("verdicts", () => {
+  const asked = (count: number, classes: number) => {
+    const images = float32Tensor([count, 1], new Float32Array(count));
+    return classification(
+      { input: { name: "x" }, classes, leastMargin: 0 },
+      { images, labels: new Int32Array(count) },
+      BOX,
+    );
+  };
   const verdict = (...lower: number[]) =>
-    verdictOf({ lower: Float64Array.from(lower), classes: lower.length + 1, least: 0 }, 0);
+    verdictOf(asked(1, lower.length + 1), { arithmetic: "float32", lower: Float64Array.from(lower) }, 0);
 
   test("are verified by the least margin", () => {
-    expect(verdict(0.5, 0.25)).toEqual({ kind: "verified", margin: 0.25 });
+    expect(verdict(0.5, 0.25)).toEqual({ kind: "verified", arithmetic: "float32", margin: 0.25 });
   });
   test("are unknown at a tie and below it", () => {
     for (const margin of [0, -0, -1])
@@ -39,9 +48,9 @@ describe("verdicts", () => {
     expect(verdict(Number.POSITIVE_INFINITY)).toMatchObject({ kind: "unknown", reason: "numerical" });
   });
   test("read the image's own rows", () => {
-    const bounds = { lower: Float64Array.of(-1, 1, 2, 3), classes: 3, least: 0 };
-    expect(verdictOf(bounds, 0).kind).toBe("unknown");
-    expect(verdictOf(bounds, 1)).toEqual({ kind: "verified", margin: 2 });
+    const bounds = { arithmetic: "float32", lower: Float64Array.of(-1, 1, 2, 3) } as const;
+    expect(verdictOf(asked(2, 3), bounds, 0).kind).toBe("unknown");
+    expect(verdictOf(asked(2, 3), bounds, 1)).toMatchObject({ kind: "verified", margin: 2 });
   });
 });
 
@@ -50,8 +59,10 @@ describe.each([ibp, crownIbp, fastLin, crown])("$id", (verifier) => {
     graphOf([{ w: [new Float64Array(2), new Float64Array(2)], b: Float64Array.of(gap, 0) }]);
   const batch: Batch = { images: float32Tensor([1, 2], Float32Array.of(0.5, 0.5)), labels: Int32Array.of(0) };
   const kindOf = async (graph: Graph, threat: Threat) => {
-    await using prepared = await verifier.prepare(networkOf(graph, "constant"), runtime, { threat });
-    return verdictOf(await prepared.bounds(batch), 0).kind;
+    const network = networkOf(graph, "constant");
+    await using prepared = await verifier.prepare(network, runtime, { norm: threat.norm });
+    const queries = classification(network, batch, threat);
+    return verdictOf(queries, await prepared.bounds(queries), 0).kind;
   };
 
   test.each(verifier.norms)("certifies a constant network in any %s ball, but not a tie", async (norm) => {
@@ -74,18 +85,19 @@ describe.each([ibp, crownIbp, fastLin, crown])("$id", (verifier) => {
 });
 
 describe("CROWN in stages", () => {
-  const options = { threat: BOX, arithmetic: "real", memoryBudget: 2 ** 26, float: "float64", allRows: true } as const;
+  const options = { arithmetic: "real", memoryBudget: 2 ** 26, float: "float64", allRows: true } as const;
 
   test("is CROWN in one graph, with either slope", async () => {
     for (let seed = 0; seed < 10; seed++) {
       const net = randomPlain(seed, [3, 5, 4, 6, 3]);
       const batch = batchOf(randomCases(seed, net, 4));
       for (const method of ["crown", "fastLin"] as const) {
-        const staged = await stagedCrown(networkOf(graphOf(net), "net"), runtime, {
+        const network = networkOf(graphOf(net), "net");
+        const staged = await stagedCrown(network, runtime, {
           ...options,
           slope: METHODS[method].slope,
         });
-        const { margins } = await staged.bounds(batch);
+        const { margins } = await staged.bounds(classification(network, batch, BOX));
         const whole = await (await realMargins(graphOf(net), method))(batch);
         margins.forEach((margin, k) => {
           expect(margin).toBeCloseTo(whole[k]!, 9);
@@ -104,12 +116,13 @@ describe("CROWN in stages", () => {
     const box = { lower: centre.map((c) => c - 0.05), upper: centre.map((c) => c + 0.05) };
     const batch: Batch = { images, labels: new Int32Array(3), box };
     const of = async (memoryBudget: number) => {
-      const staged = await stagedCrown(networkOf(graph, name), runtime, {
+      const network = networkOf(graph, name);
+      const staged = await stagedCrown(network, runtime, {
         ...options,
         slope: "adaptive",
         memoryBudget,
       });
-      const bounds = await staged.bounds(batch);
+      const bounds = await staged.bounds(classification(network, batch, BOX));
       await staged.dispose();
       return bounds;
     };

@@ -11,7 +11,7 @@ import type { Found, MethodRun, PatchResult, RobustnessResult } from "../../meth
 import type { Chunk, Prediction } from "../../methods/examine.ts";
 import { describeModel } from "../../methods/inspect.ts";
 import { POINTS } from "../../methods/points.ts";
-import type { UnknownReason } from "../../methods/verify/types.ts";
+import type { UnknownReason } from "../../spec/verdict.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { epsilonText, percent } from "../format.ts";
 import { examplePictures } from "../pictures.ts";

@@ -2,7 +2,7 @@
 
 import type { Notice } from "../../data/notice.ts";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
-import type { Norm } from "../../methods/problem.ts";
+import type { Norm } from "../../spec/types.ts";
 import { type Proportion, proportion, proportionLower, proportionUpper } from "../../stats/proportion.ts";
 import { epsilonText, intervalText, percent, plural } from "../format.ts";
 import type { Decision, Finding, GateCondition } from "../schema.ts";

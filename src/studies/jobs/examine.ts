@@ -3,11 +3,10 @@
 import type { AttackLoss, PreparedAttack } from "../../methods/attack/types.ts";
 import { attackChunk, boundChunk, type Chunk, predictChunk, type Subject } from "../../methods/examine.ts";
 import { attackOf, verifierOf } from "../../methods/index.ts";
-import type { Threat } from "../../methods/problem.ts";
 import type { PreparedVerifier } from "../../methods/verify/types.ts";
 import type { JobContext } from "../../runtime/jobs.ts";
 import type { Runtime } from "../../runtime/session.ts";
-import type { Arithmetic } from "../../transforms/interval.ts";
+import type { Arithmetic, Threat } from "../../spec/types.ts";
 import { type SubjectSpec, subjectOf } from "./subject.ts";
 
 export interface AttackSettings {
@@ -76,7 +75,11 @@ export async function attackJob(input: ModelInput<AttackSettings>, host: JobCont
 
 export async function boundJob(input: ModelInput<BoundSettings>, host: JobContext) {
   const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
-    verifierOf(input.method).prepare(network, runtime, { ...input.settings, ...budgetOf(input) }),
+    verifierOf(input.method).prepare(network, runtime, {
+      norm: input.settings.threat.norm,
+      arithmetic: input.settings.arithmetic,
+      ...budgetOf(input),
+    }),
   );
   return boundChunk(subject, method, input.settings.threat, input.chunk);
 }

@@ -3,8 +3,8 @@
 import { z } from "zod";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods/examine.ts";
-import type { Threat } from "../../methods/problem.ts";
 import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
+import type { Threat } from "../../spec/types.ts";
 import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
 import type { ScanRecord } from "./kinds.ts";

@@ -13,7 +13,7 @@ import type { Builder, Dim, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isUnsupported, type LinearBounds, type LinearFunction, type SlopeRule } from "../../ops/op.ts";
 import { abs, add, broadcastTo, min, mul, reemit, reshape, scale, sub, unbroadcast } from "../../ops/rules.ts";
-import type { Arithmetic } from "../interval.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { UnsupportedReading } from "../unsupported.ts";
 import {
   asDense,

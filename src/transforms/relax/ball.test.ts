@@ -5,7 +5,7 @@ import type { Value } from "../../graph/types.ts";
 import { evaluateGraph } from "../../ops/evaluate.ts";
 import { builder } from "../../ops/index.ts";
 import { type Rng, rng } from "../../random/rng.ts";
-import type { Arithmetic } from "../interval.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { type Domains, linearBounds } from "./index.ts";
 
 /** The bound of ⟨a, x⟩ over an l2 ball ∩ box. */

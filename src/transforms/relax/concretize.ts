@@ -7,7 +7,7 @@ import { multiplyDims } from "../../graph/dims.ts";
 import type { Builder, Dim, Value } from "../../graph/types.ts";
 import type { Interval } from "../../ops/op.ts";
 import { abs, add, centreRadius, div, magnitude, max, min, mul, neg, reshape, scale, sub } from "../../ops/rules.ts";
-import type { Arithmetic } from "../interval.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { gamma, UNDERFLOW, UNIT_ROUNDOFF } from "../rounding.ts";
 import { absoluteDot, dot, type LinearForm, type RowTerm } from "./backward.ts";
 import { type Coefficients, perRow, pickSigned, type RowsContext, sampleElements } from "./coefficients.ts";

@@ -8,7 +8,7 @@ import { builder } from "../../ops/index.ts";
 import type { SlopeRule } from "../../ops/op.ts";
 import { simplify } from "../../ops/simplify.ts";
 import { rng } from "../../random/rng.ts";
-import type { Arithmetic } from "../interval.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { backwardBoxes, type Domains, intervalBoxes, linearBounds } from "./index.ts";
 import { identityShortcuts, patchShortcuts } from "./shortcuts.ts";
 

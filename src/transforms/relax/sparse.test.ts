@@ -11,7 +11,7 @@ import { evaluateGraph } from "../../ops/evaluate.ts";
 import { builder } from "../../ops/index.ts";
 import { simplify } from "../../ops/simplify.ts";
 import { type Rng, rng } from "../../random/rng.ts";
-import type { Arithmetic } from "../interval.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { type Domain, expandForRelax, intervalBoxes, linearBounds, type Rows, relaxedOperands } from "./index.ts";
 
 const sizesOf = (x: Value): number[] => x.shape.slice(2) as number[];

@@ -1,7 +1,7 @@
 /** @file The run itself: inputs under noise of rising intensity, and the answers counted. */
 
 import type { PlainRecord } from "../../../runtime/jobs.ts";
-import type { Batch } from "../../problem.ts";
+import type { Batch } from "../../../spec/classification.ts";
 import { DetectorError, type Material } from "../types.ts";
 import { type Answers, compileResponder, type Dosing, type Responder, UNBOUNDED } from "./graph.ts";
 import { drawBases, drawNoise, type NoiseSize } from "./noise.ts";

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Rng, rng } from "../../random/rng.ts";
-import { type Norm, roundDown, roundTowards, roundUp, type Threat } from "../problem.ts";
-import { ballOf, distances } from "./ball.ts";
+import { type Rng, rng } from "../random/rng.ts";
+import { ballOf } from "./ball.ts";
+import { distances, roundDown, roundTowards, roundUp } from "./sets.ts";
+import type { Norm, Threat } from "./types.ts";
 
 const NORMS: readonly Norm[] = ["linf", "l2", "l1"];
 const SIZE = 6;

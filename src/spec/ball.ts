@@ -1,12 +1,13 @@
 /**
- * @file The set S(x) = {x′ : ‖x′ − x‖_p ≤ epsilon} ∩ domain around one input x, for attacks: what differs between the
- * norms is here, so that an attack is written once.
+ * @file The set S(x) = {x′ : ‖x′ − x‖_p ≤ epsilon} ∩ domain around one input x: what differs between the norms is here, so
+ * that an attack is written once.
  *
  * Every point that leaves here is float32, rounded towards x: it is in the set exactly, not up to rounding.
  */
 
-import type { Rng } from "../../random/rng.ts";
-import { type Norm, roundTowards, type Threat } from "../problem.ts";
+import type { Rng } from "../random/rng.ts";
+import { roundTowards } from "./sets.ts";
+import type { Threat } from "./types.ts";
 
 type Point = Float32Array;
 
@@ -28,24 +29,6 @@ export function stepUphill(ball: Ball, centre: Point, point: Point, gradient: Fl
   for (let k = 0; k < step.length; k++) step[k] = point[k]! + length * step[k]!;
   return ball.project(step, centre);
 }
-
-export const distances: Readonly<Record<Norm, (x: ArrayLike<number>, y: ArrayLike<number>) => number>> = {
-  linf: (x, y) => {
-    let largest = 0;
-    for (let i = 0; i < x.length; i++) largest = Math.max(largest, Math.abs(x[i]! - y[i]!));
-    return largest;
-  },
-  l2: (x, y) => {
-    let squares = 0;
-    for (let i = 0; i < x.length; i++) squares += (x[i]! - y[i]!) ** 2;
-    return Math.sqrt(squares);
-  },
-  l1: (x, y) => {
-    let sum = 0;
-    for (let i = 0; i < x.length; i++) sum += Math.abs(x[i]! - y[i]!);
-    return sum;
-  },
-};
 
 export function ballOf(threat: Threat): Ball {
   const ball = freeBall(threat);
