@@ -8,7 +8,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const APART = ["src/cli/alarm.test.ts", "src/runtime/node-pool.test.ts"];
 
 /** Modules whose own address is where a thread starts or finds its jobs: there it takes their JavaScript. */
-const THREADS = ["src/runtime/node-pool.ts", "src/cli/jobs.ts", "test/runtime/jobs.ts"].map(at);
+const THREADS = ["src/runtime/node-pool.ts", "src/local/jobs.ts", "test/runtime/jobs.ts"].map(at);
 
 const builtThreads = {
   name: "built-threads",

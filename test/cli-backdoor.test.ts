@@ -4,13 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { BUNDLED, compareWith, readReference } from "../src/cli/backdoor-reference.ts";
-import { type BackdoorFile, backdoorFile } from "../src/cli/backdoor-results.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { writeNpy } from "../src/formats/npy.ts";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { makeGraph, outputOf } from "../src/graph/traverse.ts";
 import type { Graph } from "../src/graph/types.ts";
+import { BUNDLED, bundledReferences, readReference } from "../src/local/reference.ts";
 import * as decision from "../src/methods/backdoor/decision.ts";
 import { detectorOf, detectors } from "../src/methods/backdoor/index.ts";
 import { type CaseFacts, defineDetector, type Need } from "../src/methods/backdoor/types.ts";
@@ -23,6 +22,8 @@ import { rng } from "../src/random/rng.ts";
 import type { PlainRecord } from "../src/runtime/jobs.ts";
 import { loadModel } from "../src/runtime/node-model.ts";
 import { examineWith } from "../src/studies/backdoor/detectors.ts";
+import { compareWith } from "../src/studies/backdoor/reference.ts";
+import { type BackdoorFile, backdoorFile } from "../src/studies/backdoor/results.ts";
 import type { Engine, Task } from "../src/studies/engine.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { convNet } from "./support/nets.ts";
@@ -140,6 +141,8 @@ describe("results", () => {
     };
     const detection = { flagged: null, score: Number.NaN, pValue: 0.5, target: null, reason: "", evidence };
     const { detectors: found } = backdoorFile({
+      tool: "assay",
+      version: "0",
       model: { path: "", sha256: "" },
       data: null,
       training: null,
@@ -420,13 +423,16 @@ describe("reference populations", () => {
     writeFileSync(join(bundle, "digits.json"), JSON.stringify(digits));
     writeFileSync(join(bundle, "index.json"), JSON.stringify({ [architecture]: ["clothes.json", "digits.json"] }));
     const model = { architecture, weightScales, shape, classes };
-    const found = (facts: ModelFacts) => compareWith(undefined, facts, bundle).result?.path;
+    const found = (facts: ModelFacts) =>
+      compareWith(undefined, facts, (architecture) => bundledReferences(architecture, bundle)).result?.path;
     expect(found({ ...model, data, images: 400 })).toBe(join(bundle, "digits.json"));
     expect(found({ ...model, data: clothes, images: 400 })).toBe(join(bundle, "clothes.json"));
     expect(found({ ...model, data: { ...clothes, mean: 0.6 }, images: 400 })).toBeUndefined();
     expect(found({ ...model, architecture: "another", data, images: 400 })).toBeUndefined();
     expect(found(model)).toBeUndefined();
-    expect(compareWith(undefined, { ...model, data }, join(bundle, "nothing")).result).toBeNull();
+    expect(
+      compareWith(undefined, { ...model, data }, () => bundledReferences("x", join(bundle, "nothing"))).result,
+    ).toBeNull();
   });
 
   test.skipIf(!existsSync(BUNDLED))("that are bundled are all listed under their architecture", () => {

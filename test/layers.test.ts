@@ -19,7 +19,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   methods: beforeMethods,
   studies: [...beforeMethods, "methods"],
   report: [...beforeMethods, "methods", "studies"],
-  cli: [...beforeMethods, "methods", "studies", "report"],
+  local: [...beforeMethods, "methods", "studies", "cli"],
+  cli: [...beforeMethods, "methods", "studies", "report", "local"],
   web: [...beforeMethods, "methods", "studies", "report"],
   random: [],
   stats: [],
@@ -28,7 +29,10 @@ const leaves = ["random", "stats"];
 
 /** These need Node; the browser runs everything else. */
 const needsNode = (file: string): boolean =>
-  file.startsWith("cli/") || /^runtime\/node[\w-]*\.ts$/.test(file) || file === "data/files.ts";
+  file.startsWith("cli/") ||
+  file.startsWith("local/") ||
+  /^runtime\/node[\w-]*\.ts$/.test(file) ||
+  file === "data/files.ts";
 
 const files = readdirSync(root, { recursive: true, encoding: "utf8" })
   .map((path) => relative(root, `${root}/${path}`).split(sep).join("/"))

@@ -1,4 +1,5 @@
 import { basename, dirname, extname, join } from "node:path";
+import { checkOutputFolder, writeWhole } from "../local/output.ts";
 import { loadChartKit } from "../report/charts/chart.ts";
 import { areaDots, areasChart } from "../report/evaluation/areas.ts";
 import { curvesChart } from "../report/evaluation/curves.ts";
@@ -6,7 +7,6 @@ import { evaluationPage } from "../report/evaluation/page.ts";
 import { controlDots, scoreDots, scoresChart } from "../report/evaluation/scores.ts";
 import type { EvaluationFile } from "../report/evaluation/types.ts";
 import { curvesByFamily, type TaskRun } from "./bench-run.ts";
-import { checkOutputFolder, writeWhole } from "./output.ts";
 
 /** The page, and its plots in a folder of its name. */
 export async function writePage(page: string, file: EvaluationFile, runs: readonly TaskRun[]): Promise<void> {

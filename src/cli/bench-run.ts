@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { usage } from "../graph/fault.ts";
+import { VERSION } from "../local/version.ts";
 import { evaluateDetectors, examinedOf, familyOf } from "../methods/backdoor/evaluation/evaluate.ts";
 import { inputRows, type PickedInputs } from "../methods/backdoor/evaluation/inputs.ts";
 import { detectorOutcomes, TITRATION, titrationOutcomes } from "../methods/backdoor/evaluation/outcomes.ts";
@@ -17,7 +18,6 @@ import { taskFacts } from "./bench-facts.ts";
 import { INPUT_DETECTORS, type InputDetector, type InputsRecord, type MemberInputsInput } from "./bench-jobs.ts";
 import type { KeptRun } from "./kept-run.ts";
 import { type PopulationRun, plainOf, runPopulation } from "./population-run.ts";
-import { VERSION } from "./version.ts";
 
 /** What one task gave. */
 export interface TaskRun {

@@ -1,8 +1,8 @@
 /** @file Options from the command line and from the file that `--config` names. */
 
 import { usage } from "../graph/fault.ts";
+import { readJson } from "../local/read-json.ts";
 import { type OptionKey, type Options, parseOptions } from "./options.ts";
-import { readJson } from "./read-json.ts";
 
 /** @throws UserError (usage) naming the file or flag and the key */
 export function readOptions<K extends OptionKey>(

@@ -2,6 +2,7 @@
 
 import { printable } from "../formats/onnx/error.ts";
 import { type FaultKind, faultOf } from "../graph/fault.ts";
+import { FILE_SYSTEM } from "../local/system.ts";
 
 /** What a process says of how it went. */
 export const EXIT = {
@@ -25,24 +26,6 @@ const CODES = {
   interrupted: EXIT.interrupted,
   stopped: EXIT.internal,
 } as const satisfies Readonly<Record<FaultKind, ExitCode>>;
-
-const FILE_SYSTEM: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EROFS: "the file system is read-only",
-  ENOENT: "no such file or folder",
-  ENOTDIR: "a file is in the way of a folder",
-  EEXIST: "something of that name is in the way",
-  EISDIR: "it is a folder",
-};
-
-/** What the operating system said, in words. */
-export function systemReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return FILE_SYSTEM[code ?? ""] ?? message;
-}
 
 export function explain(error: unknown): { readonly code: ExitCode; readonly line: string } {
   if (!(error instanceof Error)) return { code: EXIT.internal, line: `internal error: ${printable(String(error))}` };

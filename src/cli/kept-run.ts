@@ -1,13 +1,13 @@
 /** @file Many jobs on the worker threads, each kept when it is finished: what the engine is for one model, for many. */
 
 import { UserError } from "../graph/fault.ts";
+import { tableUrl } from "../local/jobs.ts";
+import { STORE } from "../local/open.ts";
 import { secondsText } from "../report/format.ts";
 import type { KeyedJob, Outcome } from "../runtime/jobs.ts";
 import { INTERRUPTED } from "../studies/engine.ts";
 import type { Progress } from "../studies/progress.ts";
-import { tableUrl } from "./jobs.ts";
 import type { Options } from "./options.ts";
-import { STORE } from "./session.ts";
 import type { Io } from "./verbs.ts";
 
 export interface EachOptions<I, R> {

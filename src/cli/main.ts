@@ -1,6 +1,6 @@
 /** @file The entry: arguments in, exit code out. What a verb needs is loaded when the verb runs. */
 
-import { TOOL, VERSION } from "./version.ts";
+import { TOOL, VERSION } from "../local/version.ts";
 
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && ["--version", "-V"].includes(argv[0]!)) {

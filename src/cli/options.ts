@@ -8,9 +8,9 @@ import { z } from "zod";
 import type { StatedContract } from "../data/contract.ts";
 import type { StatedUnit } from "../data/units.ts";
 import { usage } from "../graph/fault.ts";
+import type { ReadingOptions } from "../local/inputs.ts";
+import { systemReason } from "../local/system.ts";
 import type { Norm } from "../spec/types.ts";
-import { systemReason } from "./errors.ts";
-import type { ReadingOptions } from "./subject.ts";
 import { didYouMean } from "./suggest.ts";
 
 export interface OptionSpec<T = unknown> {

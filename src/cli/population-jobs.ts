@@ -2,6 +2,7 @@
 
 import { OnnxError } from "../formats/onnx/error.ts";
 import { faultOf } from "../graph/fault.ts";
+import { writeWhole } from "../local/output.ts";
 import { geometryOf } from "../methods/audit/picture.ts";
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
@@ -21,7 +22,6 @@ import { nodeDigest } from "../runtime/node-digest.ts";
 import { loadModel } from "../runtime/node-model.ts";
 import type { Batch } from "../spec/classification.ts";
 import { networkFor } from "../studies/jobs/subject.ts";
-import { writeWhole } from "./output.ts";
 
 /** A model file that was written, and what is in it. */
 export interface ModelFile {

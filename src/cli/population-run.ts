@@ -3,6 +3,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { usage } from "../graph/fault.ts";
+import { checkOutputFolder, writeWhole } from "../local/output.ts";
+import { readJson } from "../local/read-json.ts";
+import { VERSION } from "../local/version.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { isAccepted } from "../methods/population/acceptance.ts";
 import {
@@ -19,11 +22,8 @@ import { secondsText } from "../report/format.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
 import { median } from "../stats/summary.ts";
 import type { KeptRun } from "./kept-run.ts";
-import { checkOutputFolder, writeWhole } from "./output.ts";
 import type { MemberInput, MemberRecord, MemberScanInput, ModelFile, ScanRecord } from "./population-jobs.ts";
-import { readJson } from "./read-json.ts";
 import { didYouMean } from "./suggest.ts";
-import { VERSION } from "./version.ts";
 
 export const POPULATION_FILE = "population.json";
 const MODELS = "models";

@@ -2,24 +2,27 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { isBlueFirst } from "../../data/pictures.ts";
 import { UserError, usage } from "../../graph/fault.ts";
+import { savingAlarms } from "../../local/alarm-file.ts";
+import { loadInputs } from "../../local/inputs.ts";
+import { checkOutputFolder, writeWhole } from "../../local/output.ts";
+import { bundledReferences, readReference } from "../../local/reference.ts";
+import { TOOL, VERSION } from "../../local/version.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { attackOf } from "../../methods/index.ts";
 import { assembleReport } from "../../report/audit/assemble.ts";
+import { DEFAULT_GATE, ruledClass } from "../../report/audit/decide.ts";
 import { incidentsOf } from "../../report/audit/incidents.ts";
 import type { AuditReport } from "../../report/schema.ts";
 import type { Norm } from "../../spec/types.ts";
-import { measureAudit } from "../audit-steps.ts";
-import { readReference } from "../backdoor-reference.ts";
-import { budgetOf } from "../budget.ts";
+import { budgetOf } from "../../studies/audit/budget.ts";
+import { measureAudit } from "../../studies/audit/steps.ts";
+import { type Inputs, threatOf } from "../../studies/inputs.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { checkOutputFolder, writeWhole } from "../output.ts";
-import { type ExaminationSession, openSession } from "../session.ts";
-import { type Inputs, threatOf } from "../subject.ts";
+import { openSession, type Session, statedInputs } from "../session.ts";
 import { AUDIT_OPTIONS, type Io } from "../verbs.ts";
-import { TOOL, VERSION } from "../version.ts";
 
 type AuditOptions = Options<(typeof AUDIT_OPTIONS)[number]>;
 
@@ -69,31 +72,45 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   const seconds = options.budget ?? DEFAULT_BUDGET;
   const sampled = options.limit === undefined && options.sample === undefined;
   const drawn = { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) };
-  await using session = await openSession(path, drawn, io, () => {}, true);
+  await using session = await openSession(path, drawn, io, { judgesOneClass: true });
   const { inputs, network, chunk, correct } = session;
   if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
   const { dataset, contract } = inputs;
   const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout, isBlueFirst(dataset));
   const epsilons = options.epsilons ?? defaultEpsilons(inputs, norm);
   const arithmetic = options.arithmetic ?? "float32";
-  const measured = await measureAudit(
-    session,
-    {
-      path,
-      robustness: {
-        epsilons: [...new Set(epsilons)],
-        ...threatOf(inputs, norm, epsilons[0]!),
-        attack: attackOf("pgd"),
-        budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
-        verifiers,
-        arithmetic,
+  const measured = await savingAlarms(() =>
+    measureAudit(
+      session,
+      {
+        robustness: {
+          epsilons: [...new Set(epsilons)],
+          ...threatOf(inputs, norm, epsilons[0]!),
+          attack: attackOf("pgd"),
+          budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
+          verifiers,
+          arithmetic,
+        },
+        geometry,
+        budget: budgetOf(seconds, began / 1000, () => performance.now() / 1000),
+        search: {
+          draw: ({ images, seed }) =>
+            loadInputs(session.model, {
+              ...statedInputs(options),
+              data: options.data!,
+              limit: options.limit,
+              sample: images,
+              seed,
+              like: inputs,
+            }),
+          seed: options.seed,
+          reference,
+          bundled: bundledReferences,
+        },
+        ruledBy: (targets) => ruledClass(targets, DEFAULT_GATE.patch)?.target,
       },
-      geometry,
-      budget: budgetOf(seconds, began / 1000),
-      options,
-      reference,
-    },
-    io.signal,
+      io.signal,
+    ),
   );
   session.progress.end();
   const report = assembleReport({
@@ -151,14 +168,14 @@ async function write(report: AuditReport, out: string, { json }: AuditOptions, i
   await io.print(json ? `${JSON.stringify(report)}\n` : `${renderText(report)}\nPage: ${page}\n`);
 }
 
-function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chunk, seed }: ExaminationSession): string {
+function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chunk, seed }: Session): string {
   const count = chunk.labels.length;
   if (sampled || sample !== undefined) return `${count} drawn at random, each class in its share, with seed ${seed}`;
   return limit === undefined ? `all ${count}` : `the first ${count}`;
 }
 
-const environmentOf = ({ workers }: ExaminationSession): AuditReport["environment"] => [
+const environmentOf = ({ place }: Session): AuditReport["environment"] => [
   { name: TOOL, value: VERSION },
   { name: "Node.js", value: `${process.version}, ${process.platform} ${process.arch}` },
-  { name: "Processor", value: `${availableParallelism()} cores, ${Math.max(1, workers())} workers` },
+  { name: "Processor", value: `${availableParallelism()} cores, ${Math.max(1, place.workers)} workers` },
 ];

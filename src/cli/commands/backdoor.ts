@@ -1,24 +1,30 @@
 import { isBlueFirst } from "../../data/pictures.ts";
 import { unsupportedInput, usage } from "../../graph/fault.ts";
+import { loadInputs } from "../../local/inputs.ts";
+import { readModel } from "../../local/model-file.ts";
+import { openLocalModel } from "../../local/open.ts";
+import { checkOutputFile } from "../../local/output.ts";
+import { bundledReferences, readReference } from "../../local/reference.ts";
+import { TOOL, VERSION } from "../../local/version.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { type Decision, decide } from "../../methods/backdoor/decision.ts";
 import { detectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { Detector } from "../../methods/backdoor/types.ts";
+import { assumeInputs } from "../../studies/assumed-inputs.ts";
+import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../../studies/backdoor/case.ts";
 import { type Evidence, examineWith } from "../../studies/backdoor/detectors.ts";
-import { assumeInputs } from "../assumed-inputs.ts";
-import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../backdoor-case.ts";
-import { compareWith, type Reference, readReference } from "../backdoor-reference.ts";
-import { backdoorFile, summaryLines } from "../backdoor-results.ts";
+import { compareWith, type Reference } from "../../studies/backdoor/reference.ts";
+import { backdoorFile } from "../../studies/backdoor/results.ts";
+import { checkLabels, type OpenModel } from "../../studies/examination.ts";
+import type { Inputs } from "../../studies/inputs.ts";
+import { summaryLines } from "../backdoor-text.ts";
 import { readOptions } from "../config.ts";
+import { deliver } from "../deliver.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
 import { chooseDetectors } from "../method-names.ts";
-import { readModel } from "../model-file.ts";
 import { type Options, statedContract } from "../options.ts";
-import { checkOutputFile } from "../output.ts";
-import { deliver } from "../results.ts";
-import { checkLabels, type ModelSession, openSession, startSession, statedInputs } from "../session.ts";
-import { type Inputs, loadInputs } from "../subject.ts";
+import { openSession, runOptions, statedInputs } from "../session.ts";
 import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
 
 type BackdoorOptions = Options<(typeof BACKDOOR_OPTIONS)[number]>;
@@ -36,13 +42,15 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
   const stated = options.reference === undefined ? undefined : readReference(options.reference);
   await using subject = await openCase(path, withScanOf(stated, options), io);
   const { session, facts, inputs } = subject;
-  const compared = compareWith(stated, modelFacts(subject));
+  const compared = compareWith(stated, modelFacts(subject, session.place.digest), bundledReferences);
   const training = await loadTraining(subject, options);
   const evidence: Evidence = { facts, inputs, training: training?.chunk, seed: session.seed };
   const examined = await examineWith(session.engine, chosen, evidence);
   session.progress.end();
   const decision = decide({ detections: examined, reference: compared.population });
   const file = backdoorFile({
+    tool: TOOL,
+    version: VERSION,
     model: { path, sha256: session.model.sha256 },
     data: subject.data,
     training: training === undefined ? null : { name: training.dataset.name, images: training.chunk.labels.length },
@@ -74,7 +82,7 @@ function exitCode({ flagged }: Decision): ExitCode {
 
 type Case = ScanCase &
   AsyncDisposable & {
-    readonly session: ModelSession;
+    readonly session: OpenModel;
     readonly notes: readonly string[];
     readonly like: Inputs | undefined;
   };
@@ -84,7 +92,7 @@ function openCase(path: string, options: BackdoorOptions & { images: number }, i
 }
 
 async function openWithInputs(path: string, options: BackdoorOptions & { images: number }, io: Io): Promise<Case> {
-  const session = await openSession(path, { ...options, sample: options.images }, io, checkInputs);
+  const session = await openSession(path, { ...options, sample: options.images }, io, { check: checkInputs });
   const { network, chunk, labelled } = session;
   const { contract, dataset, domain } = session.inputs;
   const { shape: inputShape, layout } = contract.contract;
@@ -108,7 +116,7 @@ async function openWithInputs(path: string, options: BackdoorOptions & { images:
 async function openWithoutInputs(path: string, options: BackdoorOptions, io: Io): Promise<Case> {
   const model = await readModel(path, options);
   const { shape, contract, geometry, domain, normalisation } = await assumeInputs(model, statedContract(options));
-  const session = await startSession(model, normalisation, options, io);
+  const session = await openLocalModel(model, normalisation, await runOptions(options, io));
   const { shape: inputShape } = contract.contract;
   const taken = contract.items.map(({ item, value, basis }) => `${item} ${value} (${basis})`).join(", ");
   return {

@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { usage } from "../../graph/fault.ts";
+import { checkOutputFile, checkOutputFolder, writeWhole } from "../../local/output.ts";
 import type { EvaluationFile } from "../../report/evaluation/types.ts";
 import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
 import { type ControlRun, runControl } from "../bench-controls.ts";
@@ -9,7 +10,6 @@ import { evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
 import { readOptions } from "../config.ts";
 import { EXIT } from "../errors.ts";
 import { createKeptRun } from "../kept-run.ts";
-import { checkOutputFile, checkOutputFolder, writeWhole } from "../output.ts";
 import { findDetectors } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
 import { didYouMean } from "../suggest.ts";

@@ -2,11 +2,11 @@ import { describePort } from "../../formats/onnx/bind.ts";
 import { type Choice, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
 import { UnsupportedError } from "../../formats/onnx/error.ts";
 import type { Declared, Ports } from "../../formats/onnx/import.ts";
+import { checkModelFile, choiceOf } from "../../local/model-file.ts";
+import { checkOutputFile, writeWhole } from "../../local/output.ts";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";
 import type { LoadedModel } from "../../runtime/node-model.ts";
 import { readOptions } from "../config.ts";
-import { checkModelFile, choiceOf } from "../model-file.ts";
-import { checkOutputFile, writeWhole } from "../output.ts";
 import { INSPECT_OPTIONS, type Io } from "../verbs.ts";
 
 /** Where the data settles the sizes, nothing can be said of the nodes before. */

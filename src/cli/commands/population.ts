@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { TOOL, VERSION } from "../../local/version.ts";
 import { parsePopulationRecipe } from "../../methods/population/config.ts";
 import type { Population } from "../../methods/population/types.ts";
 import { groupLines } from "../../methods/population/write.ts";
@@ -8,7 +9,6 @@ import { createKeptRun } from "../kept-run.ts";
 import { readRecipe, runPopulation } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
 import { type Io, POPULATION_OPTIONS } from "../verbs.ts";
-import { TOOL, VERSION } from "../version.ts";
 
 export async function population(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options = readOptions(POPULATION_OPTIONS, raw);

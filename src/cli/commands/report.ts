@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { unsupportedInput, usage } from "../../graph/fault.ts";
+import { checkOutputFolder, writeWhole } from "../../local/output.ts";
+import { systemReason } from "../../local/system.ts";
 import { readOptions } from "../config.ts";
-import { systemReason } from "../errors.ts";
-import { checkOutputFolder, writeWhole } from "../output.ts";
 import { type Io, REPORT_OPTIONS } from "../verbs.ts";
 
 export async function report(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {

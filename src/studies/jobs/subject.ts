@@ -26,16 +26,13 @@ export interface SubjectSpec {
 }
 
 /** A model file that was read, wherever it came from. */
-export interface ReadModel {
-  readonly graph: Network["graph"];
+export interface ReadModel extends OnnxModel {
+  /** For messages and results: its path, or whatever it is called. */
+  readonly path: string;
   readonly choice: Choice;
   readonly sha256: string;
   readonly external: SubjectSpec["external"];
   readonly bytes: Uint8Array;
-  /** Inputs of the file that were given a value. */
-  readonly bound: OnnxModel["bound"];
-  /** See `Network.half`. */
-  readonly half?: string | undefined;
 }
 
 /** Identifies a model file, its data files and what is done to pixels before it. */
@@ -83,7 +80,7 @@ export async function readBlob(
   const bytes = await blobs.get(model);
   const files = await filesOf(external, blobs);
   const read = importOnnx(bytes, { classifier: choice, readExternal: (path) => files.get(path)!, fileName });
-  return { ...read, choice, sha256: model, external, bytes };
+  return { ...read, path: fileName, choice, sha256: model, external, bytes };
 }
 
 async function filesOf(external: SubjectSpec["external"], blobs: Blobs): Promise<Map<string, Uint8Array>> {

@@ -4,7 +4,7 @@ import { accessSync, closeSync, constants, openSync, renameSync, rmSync, statSyn
 import { dirname, join, resolve } from "node:path";
 import { UserError, usage } from "../graph/fault.ts";
 import { makeFolder } from "../runtime/node-folder.ts";
-import { systemReason } from "./errors.ts";
+import { systemReason } from "./system.ts";
 
 /** @throws UserError (usage) when a file of that name could not be written */
 export function checkOutputFile(path: string): void {

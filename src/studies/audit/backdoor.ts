@@ -1,34 +1,44 @@
 /** @file The audit's search for a backdoor: as `assay backdoor` makes it, then a closer look at the class under suspicion. */
 
-import { isBlueFirst } from "../data/pictures.ts";
-import { tellingDose } from "../methods/audit/closer-look.ts";
-import { geometryOf } from "../methods/audit/picture.ts";
+import { isBlueFirst } from "../../data/pictures.ts";
+import { tellingDose } from "../../methods/audit/closer-look.ts";
+import { geometryOf } from "../../methods/audit/picture.ts";
 import {
   type BackdoorResult,
   type DetectorsResult,
   type ReferenceFacts,
   signsOf,
   suspectedClass,
-} from "../methods/audit/tampering.ts";
-import { decide } from "../methods/backdoor/decision.ts";
-import { detectors } from "../methods/backdoor/index.ts";
-import { DEFAULT_IMAGES, LEAST_IMAGES } from "../methods/backdoor/material.ts";
-import type { TitrationCurve } from "../methods/backdoor/titration/types.ts";
-import type { Chunk } from "../methods/examine.ts";
-import { lookAt } from "../studies/audit/look.ts";
-import { examineWith } from "../studies/backdoor/detectors.ts";
-import type { Limits } from "../studies/engine.ts";
-import { modelFacts, type ScanCase, STANDARD, scanNotes } from "./backdoor-case.ts";
-import { compareWith, type Reference } from "./backdoor-reference.ts";
-import { type ExaminationSession, predict, type SessionOptions, statedInputs } from "./session.ts";
-import { loadInputs } from "./subject.ts";
+} from "../../methods/audit/tampering.ts";
+import { decide } from "../../methods/backdoor/decision.ts";
+import { detectors } from "../../methods/backdoor/index.ts";
+import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
+import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
+import type { Chunk } from "../../methods/examine.ts";
+import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../backdoor/case.ts";
+import { examineWith } from "../backdoor/detectors.ts";
+import { compareWith, type Reference } from "../backdoor/reference.ts";
+import type { Limits } from "../engine.ts";
+import { type Examination, predict } from "../examination.ts";
+import type { Inputs } from "../inputs.ts";
+import { lookAt } from "./look.ts";
 
 const CHOSEN = detectors.filter(({ id }) => STANDARD.includes(id));
 
 /** How inputs are drawn for the detectors: for scores to be comparable, as the reference's members saw them. */
-interface Draw {
+export interface Draw {
   readonly images: number;
   readonly seed: number;
+}
+
+export interface SearchPlan {
+  /** Other inputs of the same data, in the same units. */
+  readonly draw: (draw: Draw) => Promise<Inputs>;
+  /** The seed that was asked for; otherwise the reference's is taken. */
+  readonly seed: number | undefined;
+  readonly reference: Reference | undefined;
+  /** Populations that come with the program for an architecture, by its hash. */
+  readonly bundled: (architecture: string) => readonly Reference[];
 }
 
 /**
@@ -38,20 +48,20 @@ interface Draw {
  * @throws UserError, PopulationError
  */
 export async function searchBackdoor(
-  session: ExaminationSession,
-  options: SessionOptions,
-  stated: Reference | undefined,
+  session: Examination,
+  plan: SearchPlan,
   obeyed: number | undefined,
   limits: Limits,
 ): Promise<BackdoorResult | undefined> {
+  const { reference: stated } = plan;
   const scan = stated?.population.scan;
-  const first = { images: scan?.images ?? DEFAULT_IMAGES, seed: options.seed ?? scan?.seed ?? session.seed };
-  let drawn = await drawInputs(session, options, first);
+  const first = { images: scan?.images ?? DEFAULT_IMAGES, seed: plan.seed ?? scan?.seed ?? session.seed };
+  let drawn = await drawInputs(session, plan, first);
   if (drawn.chunk.labels.length < LEAST_IMAGES) return undefined;
-  const compared = compareWith(stated, modelFacts(caseOf(session, drawn)));
+  const compared = compareWith(stated, modelFacts(caseOf(session, drawn), session.place.digest), plan.bundled);
   const members = compared.population?.scan;
-  if (members && options.seed === undefined && (members.images !== first.images || members.seed !== first.seed)) {
-    drawn = await drawInputs(session, options, members);
+  if (members && plan.seed === undefined && (members.images !== first.images || members.seed !== first.seed)) {
+    drawn = await drawInputs(session, plan, members);
   }
   const { chunk, seed } = drawn;
   const subject = caseOf(session, drawn);
@@ -100,17 +110,14 @@ interface Drawn {
 }
 
 /** Inputs for the detectors; without labels, labelled with the model's own answers. */
-async function drawInputs(session: ExaminationSession, options: SessionOptions, draw: Draw): Promise<Drawn> {
-  const { data, limit } = options;
-  const like = session.inputs;
-  const loading = { ...statedInputs(options), data: data!, limit, sample: draw.images, seed: draw.seed, like };
-  const { chunk } = await loadInputs(session.model, loading);
+async function drawInputs(session: Examination, plan: SearchPlan, draw: Draw): Promise<Drawn> {
+  const { chunk } = await plan.draw(draw);
   if (session.labelled) return { chunk, seed: draw.seed };
   const answers = await predict(session.engine, chunk);
   return { chunk: { ...chunk, labels: Int32Array.from(answers, ({ predicted }) => predicted) }, seed: draw.seed };
 }
 
-function caseOf({ network, inputs, labelled }: ExaminationSession, { chunk, seed }: Drawn): ScanCase {
+function caseOf({ network, inputs, labelled }: Examination, { chunk, seed }: Drawn): ScanCase {
   const { dataset, contract, domain } = inputs;
   const { shape: inputShape, layout } = contract.contract;
   return {

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readNpz } from "../formats/npz.ts";
 import type { Answer, AttackRecord, Chunk } from "../methods/examine.ts";
+import type { WitnessPlace } from "../studies/witnesses.ts";
 import { jsonPieces } from "./json-pieces.ts";
 import { writeWhole } from "./output.ts";
-import { createWitnesses, type WitnessPlace } from "./witness-files.ts";
+import { createWitnesses } from "./witness-files.ts";
 
 let folder: string;
 beforeAll(() => {

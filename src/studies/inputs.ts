@@ -1,15 +1,14 @@
 /** @file Model and data put together: what must be known before anything can be said of them. */
 
-import type { ReadOptions } from "../data/bytes.ts";
 import type { ClassNaming } from "../data/classes.ts";
 import type { Contract, InferredContract, StatedContract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
 import { boundText } from "../formats/onnx/bind.ts";
 import type { Chunk } from "../methods/examine.ts";
-import { type Normalisation, networkOf } from "../methods/network.ts";
-import type { LoadedModel } from "../runtime/node-model.ts";
+import type { Normalisation } from "../methods/network.ts";
 import type { Norm, Threat } from "../spec/types.ts";
+import type { ReadModel } from "./jobs/subject.ts";
 
 export interface Inputs {
   readonly dataset: Dataset;
@@ -40,47 +39,38 @@ export const threatOf = ({ domain, fixed }: Pick<Inputs, "domain" | "fixed">, no
 export const inDataUnits = ({ factor }: Pick<Inputs, "factor">, point: Float32Array): Float32Array =>
   factor ? point.map((value, i) => value / factor[i]!) : point;
 
-export type ReadingOptions = Pick<ReadOptions, "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize">;
-
-export interface InputOptions {
-  readonly data: string;
-  readonly labels?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly sample?: number | undefined;
-  readonly seed: number;
+export interface InputTerms {
   readonly stated: StatedContract;
-  /** How the data is read, where it does not tell by itself. */
-  readonly reading?: ReadingOptions | undefined;
+  /** What the number of the first class is in the data. */
+  readonly firstLabel?: number | undefined;
   readonly unit?: StatedUnit | undefined;
   /** Other data of the same kind, whose units hold. */
   readonly like?: Pick<Inputs, "unit"> | undefined;
-  /** Of data that has two parts; by default the one that is held out. */
-  readonly split?: "test" | "train" | undefined;
+  /** The data's range was stated or examined, and is not doubted. */
+  readonly sureOfScale?: boolean | undefined;
 }
 
-/** @throws DataError, ContractError, NetworkError */
-export async function loadInputs(model: LoadedModel, options: InputOptions): Promise<Inputs> {
-  const { loadDataset } = await import("../data/files.ts");
+/** Elements of one input, where the model takes pictures of a fixed size. */
+export async function pictureRowOf({ graph }: Pick<ReadModel, "graph">): Promise<number | undefined> {
+  const { networkOf } = await import("../methods/network.ts");
+  return sizeOfPictures(networkOf(graph, "").input.shape.slice(1));
+}
+
+/**
+ * How a model takes the samples of a data set, and the samples so.
+ * @throws ContractError, NetworkError
+ */
+export async function inputsFor(model: ReadModel, dataset: Dataset, options: InputTerms): Promise<Inputs> {
   const { prepare } = await import("../data/contract.ts");
   const { contractFor } = await import("./contract-for.ts");
   const { unitOf } = await import("../data/units.ts");
   const { classNaming, orderByKeys } = await import("../data/classes.ts");
-  const { data, labels, limit, sample: drawn, seed, stated, split, reading } = options;
+  const { networkOf } = await import("../methods/network.ts");
+  const { stated, firstLabel } = options;
   const { input, classes } = networkOf(model.graph, "");
-  const pictureRow = sizeOfPictures(input.shape.slice(1));
-  const whole = await loadDataset(data, {
-    ...reading,
-    ...(labels && { labels }),
-    ...(limit && { limit }),
-    ...(split && { split }),
-    ...(pictureRow && { pictureRow }),
-    ...(stated.layout && stated.layout !== "flat" && { layoutInDoubt: stated.layout }),
-  });
-  if (reading?.range === undefined) await checkScale(whole, pictureRow);
-  const dataset = drawn === undefined ? whole : await drawSample(whole, drawn, seed);
+  if (!options.sureOfScale) await checkScale(dataset, sizeOfPictures(input.shape.slice(1)));
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
   const stands = contractFor(model, { modelInputShape: shape, dataset, stated });
-  const { firstLabel } = reading ?? {};
   const { classNames: keys } = model;
   const mayTell = stated.classOrder === undefined && keys?.length === classes;
   const { labels: given, classNames: names } = dataset;
@@ -149,7 +139,7 @@ function sizeOfPictures(sizes: readonly unknown[]): number | undefined {
 }
 
 /** @throws ContractError where pictures have values that do not tell what black and white are */
-async function checkScale(dataset: Dataset, pictureRow: number | undefined): Promise<void> {
+export async function checkScale(dataset: Dataset, pictureRow: number | undefined): Promise<void> {
   const { doubtfulScale } = await import("../data/scale.ts");
   const { FLAT_PICTURES } = await import("../data/convert.ts");
   const { ContractError } = await import("../data/contract.ts");
@@ -182,12 +172,6 @@ function rescaled(
     std: Array.from(factor, (scale, i) => at(std, i) * scale),
     axis: shape.length === 1 ? 1 : 0,
   };
-}
-
-async function drawSample(dataset: Dataset, count: number, seed: number): Promise<Dataset> {
-  const { sample } = await import("../data/dataset.ts");
-  const { rng } = await import("../random/rng.ts");
-  return sample(dataset, count, rng(seed).split("sample"));
 }
 
 /** (low + x·(high − low) − mean) / std as (x − m) / s; nothing where that is x itself. */

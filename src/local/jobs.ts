@@ -7,7 +7,7 @@ export const tableUrl = import.meta.url;
 
 export const jobs: JobTable = {
   ...tableOf(modelJobs),
-  member: async () => (await import("./population-jobs.ts")).memberJob,
-  "member-scan": async () => (await import("./population-jobs.ts")).memberScanJob,
-  "member-inputs": async () => (await import("./bench-jobs.ts")).memberInputsJob,
+  member: async () => (await import("../cli/population-jobs.ts")).memberJob,
+  "member-scan": async () => (await import("../cli/population-jobs.ts")).memberScanJob,
+  "member-inputs": async () => (await import("../cli/bench-jobs.ts")).memberInputsJob,
 };

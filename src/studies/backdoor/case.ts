@@ -1,21 +1,21 @@
 /** @file A model with the inputs that detectors see, and what must be known of both to compare their scores. */
 
-import { batchOf } from "../methods/backdoor/material.ts";
-import type { CaseFacts, Detector } from "../methods/backdoor/types.ts";
-import type { Chunk } from "../methods/examine.ts";
-import { architectureHash, dataFacts, weightScales } from "../methods/population/facts.ts";
-import { cleanScans, type ModelFacts } from "../methods/population/reference.ts";
-import { nodeDigest } from "../runtime/node-digest.ts";
-import type { Compared } from "./backdoor-reference.ts";
-import type { BackdoorFile } from "./backdoor-results.ts";
-import type { ModelSession } from "./session.ts";
+import { batchOf } from "../../methods/backdoor/material.ts";
+import type { CaseFacts, Detector } from "../../methods/backdoor/types.ts";
+import type { Chunk } from "../../methods/examine.ts";
+import { architectureHash, dataFacts, weightScales } from "../../methods/population/facts.ts";
+import { cleanScans, type ModelFacts } from "../../methods/population/reference.ts";
+import type { Digest } from "../../runtime/hash.ts";
+import type { OpenModel } from "../examination.ts";
+import type { Compared } from "./reference.ts";
+import type { BackdoorFile } from "./results.ts";
 
 /** What runs where nothing is asked for: seconds, not minutes. */
 export const STANDARD: readonly string[] = ["titration", "mm-bd", "clp", "last-layer"];
 
 /** The model with whatever inputs there are. */
 export interface ScanCase {
-  readonly session: Pick<ModelSession, "network" | "seed">;
+  readonly session: Pick<OpenModel, "network" | "seed">;
   readonly facts: CaseFacts;
   /** Of one input, as data has it. */
   readonly shape: readonly number[];
@@ -23,12 +23,12 @@ export interface ScanCase {
   readonly data: BackdoorFile["data"];
 }
 
-export const modelFacts = ({ session, facts, shape, inputs, data }: ScanCase): ModelFacts => {
+export const modelFacts = ({ session, facts, shape, inputs, data }: ScanCase, digest: Digest): ModelFacts => {
   const batch = inputs && batchOf(inputs, facts.inputShape);
   return {
     shape,
     classes: facts.classes,
-    architecture: architectureHash(session.network.graph, nodeDigest),
+    architecture: architectureHash(session.network.graph, digest),
     weightScales: weightScales(session.network.graph),
     data: batch && dataFacts(data!.name, batch, facts.geometry),
     images: data?.images,

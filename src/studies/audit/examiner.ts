@@ -1,9 +1,9 @@
 /** @file The computing of an audit, on the worker threads. */
 
-import type { Examiner, Piece } from "../methods/audit/types.ts";
-import { type Ending, NotApplicable, pick } from "../studies/engine.ts";
-import * as jobs from "../studies/jobs/kinds.ts";
-import type { ExaminationSession } from "./session.ts";
+import type { Examiner, Piece } from "../../methods/audit/types.ts";
+import { type Ending, NotApplicable, pick } from "../engine.ts";
+import type { Examination } from "../examination.ts";
+import * as jobs from "../jobs/kinds.ts";
 
 const SCREEN = { id: "patch-screen", version: 1 };
 
@@ -19,7 +19,7 @@ const piecesOf = <R, P>(endings: readonly Ending<R>[], recordOf: (records: reado
     return ending.kind === "done" ? { record: recordOf(ending.records) } : ending;
   });
 
-export function examinerOf({ engine, chunk, seed }: ExaminationSession): Examiner {
+export function examinerOf({ engine, chunk, seed, place }: Examination): Examiner {
   return {
     attack: (method, { threat, ...budget }, positions, until) =>
       engine.run({
@@ -51,6 +51,6 @@ export function examinerOf({ engine, chunk, seed }: ExaminationSession): Examine
       const endings = await engine.each({ ...task, ...limitsOf(until) }, own);
       return piecesOf(endings, ([record]) => record!);
     },
-    now: () => performance.now() / 1000,
+    now: () => place.now() / 1000,
   };
 }

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { saveAlarm } from "../local/alarm-file.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
-import { raiseAlarm } from "./alarm.ts";
+import { raiseAlarm, type SoundnessAlarm } from "./alarm.ts";
 
 test("a proof against a witness ends with code 4 and saves both, exactly", () => {
   const home = process.cwd();
@@ -32,18 +33,23 @@ test("a proof against a witness ends with code 4 and saves both, exactly", () =>
       labels: Int32Array.of(5, 8),
       indices: Int32Array.of(40, 41),
     },
-    model: { sha256: "ab".repeat(32) },
+    model: { path: "m.onnx", sha256: "ab".repeat(32) },
     seed: 6,
     inputs: { domain: [0, 1] },
   } as never;
   process.chdir(folder);
   try {
-    expect(() => raiseAlarm("m.onnx", session, "linf", [conflict])).toThrow(
-      expect.objectContaining({
-        fault: "stopped",
-        message: expect.stringMatching(/soundness alarm: 1 inputs.*input 41.*\.json/),
-      }),
-    );
+    let alarm: SoundnessAlarm | undefined;
+    try {
+      raiseAlarm(session, "linf", [conflict]);
+    } catch (error) {
+      alarm = error as SoundnessAlarm;
+    }
+    expect(alarm).toMatchObject({
+      fault: "stopped",
+      message: expect.stringMatching(/soundness alarm: 1 inputs.*input 41/),
+    });
+    expect(saveAlarm(alarm!)).toMatchObject({ fault: "stopped", message: expect.stringMatching(/1 inputs.*\.json/) });
     const saved = JSON.parse(readFileSync("assay-soundness-alarm-abababababab.json", "utf8"));
     const [contradiction] = saved.contradictions;
     expect(contradiction).toMatchObject({ index: 41, label: 8, proof: { method: "crown", lower: 0.2 } });

@@ -9,8 +9,8 @@ import { isBlueFirst } from "../data/pictures.ts";
 import type { Chunk, Prediction } from "../methods/examine.ts";
 import type { Normalisation } from "../methods/network.ts";
 import { median } from "../stats/summary.ts";
-import { pick } from "../studies/engine.ts";
-import type { Inputs } from "./subject.ts";
+import { pick } from "./engine.ts";
+import type { Inputs } from "./inputs.ts";
 
 export type Predict = (chunk: Chunk) => Promise<readonly Prediction[]>;
 

@@ -1,4 +1,4 @@
-/** @file Reads the model that a verb is given: which output and input it is about, and sizes that only the data settles. */
+/** @file Reads the model that is to be examined: which output and input it is about, and sizes that only the data settles. */
 
 import { existsSync, readFileSync } from "node:fs";
 import type { StatedContract } from "../data/contract.ts";
@@ -8,24 +8,30 @@ import type { Bound } from "../formats/onnx/bind.ts";
 import type { Choice } from "../formats/onnx/choose.ts";
 import { unsupportedInput, usage } from "../graph/fault.ts";
 import type { LoadedModel } from "../runtime/node-model.ts";
-import { systemReason } from "./errors.ts";
-import type { Options } from "./options.ts";
-import type { InputOptions } from "./subject.ts";
+import type { InputOptions } from "./inputs.ts";
+import { systemReason } from "./system.ts";
 
 export function checkModelFile(path: string): void {
   if (!existsSync(path)) throw usage(`${path}: no such file; name an ONNX model`);
 }
 
-/** What the options say of the model file. */
-export const choiceOf = ({ output, input, bind }: Options<ModelKey>): Choice => ({
+/** What is stated of a model file. */
+export interface ModelTerms {
+  /** The output that holds the class scores. */
+  readonly output?: string | undefined;
+  /** The input that takes the data. */
+  readonly input?: string | undefined;
+  /** Other inputs and their values, NAME=VALUE: a number, true, false or a .npy file. */
+  readonly bind?: readonly string[] | undefined;
+}
+
+export const choiceOf = ({ output, input, bind }: ModelTerms): Choice => ({
   ...(output !== undefined && { output }),
   ...(input !== undefined && { input }),
   ...(bind && { bound: Object.fromEntries(bind.map(boundBy)) }),
 });
 
-type ModelKey = "output" | "input" | "bind";
-
-/** @throws CliError (usage) for what is neither a number nor a readable .npy file */
+/** @throws UserError (usage) for what is neither a number nor a readable .npy file */
 function boundBy(stated: string): [name: string, value: Bound[string]] {
   const at = stated.indexOf("=");
   const [name, value] = [stated.slice(0, at), stated.slice(at + 1)];
@@ -45,7 +51,7 @@ function boundBy(stated: string): [name: string, value: Bound[string]] {
 export type DataOptions = Pick<InputOptions, "data" | "labels" | "reading"> & { readonly stated: StatedContract };
 
 /** @throws UserError (usage), and what reading a model can throw */
-export async function readModel(path: string, options: Options<ModelKey>, data?: DataOptions): Promise<LoadedModel> {
+export async function readModel(path: string, options: ModelTerms, data?: DataOptions): Promise<LoadedModel> {
   checkModelFile(path);
   const { loadModel, loadOutline } = await import("../runtime/node-model.ts");
   const { describePort } = await import("../formats/onnx/bind.ts");

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { usage } from "../graph/fault.ts";
-import { systemReason } from "./errors.ts";
+import { systemReason } from "./system.ts";
 
 /** @param what the file is, for people  @throws UserError (usage) naming the file */
 export function readJson(path: string, what: string): unknown {

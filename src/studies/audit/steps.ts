@@ -3,7 +3,8 @@
  * what was not examined is said, and the report is written whatever happened.
  */
 
-import { faultOf } from "../graph/fault.ts";
+import { printable } from "../../formats/onnx/error.ts";
+import { faultOf } from "../../graph/fault.ts";
 import {
   attackRadii,
   beginCourse,
@@ -12,21 +13,18 @@ import {
   type RobustnessPlan,
   resultOf,
   screenPatches,
-} from "../methods/audit/measure.ts";
-import type { Geometry } from "../methods/audit/picture.ts";
-import type { BackdoorResult } from "../methods/audit/tampering.ts";
-import type { PatchResult, RobustnessResult, Unexamined } from "../methods/audit/types.ts";
-import { LEAST_IMAGES } from "../methods/backdoor/material.ts";
-import { UNANSWERED_WORDS } from "../methods/examine.ts";
-import { DEFAULT_GATE, ruledClass } from "../report/audit/decide.ts";
-import type { Failure } from "../studies/engine.ts";
-import { raiseAlarm } from "./alarm.ts";
-import { searchBackdoor } from "./audit-backdoor.ts";
-import { examinerOf } from "./audit-examiner.ts";
-import type { Reference } from "./backdoor-reference.ts";
+} from "../../methods/audit/measure.ts";
+import type { Geometry } from "../../methods/audit/picture.ts";
+import type { BackdoorResult } from "../../methods/audit/tampering.ts";
+import type { PatchResult, RobustnessResult, Unexamined } from "../../methods/audit/types.ts";
+import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
+import { UNANSWERED_WORDS } from "../../methods/examine.ts";
+import { raiseAlarm } from "../alarm.ts";
+import type { Failure } from "../engine.ts";
+import type { Examination } from "../examination.ts";
+import { type SearchPlan, searchBackdoor } from "./backdoor.ts";
 import { type Budget, SHARES } from "./budget.ts";
-import { EXIT, explain } from "./errors.ts";
-import type { ExaminationSession, SessionOptions } from "./session.ts";
+import { examinerOf } from "./examiner.ts";
 
 /** Fewer right answers say nothing about patches. */
 const LEAST_FOR_PATCHES = 20;
@@ -35,12 +33,12 @@ const LEAST_FOR_PATCHES = 20;
 const CHEAP: readonly string[] = ["ibp", "crown-ibp"];
 
 export interface AuditPlan {
-  readonly path: string;
   readonly robustness: RobustnessPlan;
   readonly geometry: Geometry | undefined;
   readonly budget: Budget;
-  readonly options: SessionOptions;
-  readonly reference: Reference | undefined;
+  readonly search: SearchPlan;
+  /** The class that a patch of the screen rules, if there is one. */
+  readonly ruledBy: (targets: PatchResult["targets"]) => number | undefined;
 }
 
 export interface Measured {
@@ -55,28 +53,25 @@ export interface Measured {
 }
 
 /** @throws UserError: usage, unsupported input, and the soundness alarm */
-export async function measureAudit(
-  session: ExaminationSession,
-  plan: AuditPlan,
-  signal: AbortSignal,
-): Promise<Measured> {
+export async function measureAudit(session: Examination, plan: AuditPlan, signal?: AbortSignal): Promise<Measured> {
   const { budget } = plan;
   const examiner = examinerOf(session);
   const course = beginCourse(plan.robustness, session.correct);
   const own: Failure[] = [];
-  const stopped = () => signal.aborted || budget.spent();
-  const why = () => (signal.aborted ? UNANSWERED_WORDS.interrupted : UNANSWERED_WORDS["time-budget"]);
+  const stopped = () => signal?.aborted || budget.spent();
+  const why = () => (signal?.aborted ? UNANSWERED_WORDS.interrupted : UNANSWERED_WORDS["time-budget"]);
 
   /** What a step came to; undefined where it failed by a fault of this program. */
   async function step<T>(what: string, run: () => Promise<T>): Promise<T | undefined> {
     try {
       return await run();
     } catch (error) {
-      const { code, line } = explain(error);
-      if (code === EXIT.interrupted && signal.aborted) return undefined;
-      if (code !== EXIT.internal) throw error;
-      own.push({ what, inputs: session.chunk.labels.length, reason: "internal-error", message: line });
-      session.progress.say(`${what}: ${line}`);
+      const fault = faultOf(error);
+      if (fault === "interrupted" && signal?.aborted) return undefined;
+      if (fault !== undefined) throw error;
+      const message = `internal error: ${printable(error instanceof Error ? error.message : String(error), 1000)}`;
+      own.push({ what, inputs: session.chunk.labels.length, reason: "internal-error", message });
+      session.progress.say(`${what}: ${message}; please report it`);
       return undefined;
     }
   }
@@ -90,16 +85,16 @@ export async function measureAudit(
   await prove(true, SHARES.cheapProof);
   const screened = await screen(session, plan, examiner, step);
   const patches = screened.result;
-  const obeyed = patches && ruledClass(patches.targets, DEFAULT_GATE.patch)?.target;
+  const obeyed = patches && plan.ruledBy(patches.targets);
   let noSearch = `fewer than ${LEAST_IMAGES} inputs`;
   if (stopped()) noSearch = why();
   const limits = { deadline: milliseconds(budget.until(SHARES.backdoor)), partial: true };
   const failures = own.length;
   const backdoor = stopped()
     ? undefined
-    : await step("looking for backdoors", () => searchBackdoor(session, plan.options, plan.reference, obeyed, limits));
+    : await step("looking for backdoors", () => searchBackdoor(session, plan.search, obeyed, limits));
   if (backdoor === undefined && own.length > failures) noSearch = UNANSWERED_WORDS["internal-error"];
-  if (backdoor === undefined && signal.aborted) noSearch = UNANSWERED_WORDS.interrupted;
+  if (backdoor === undefined && signal?.aborted) noSearch = UNANSWERED_WORDS.interrupted;
   await prove(false, SHARES.slowProof);
   // steps get slices of the time; what they left of it goes to what they did not get to
   if (!stopped()) await step("attacking", () => attackRadii(examiner, course, budget.until(SHARES.slowProof)));
@@ -108,7 +103,7 @@ export async function measureAudit(
 
   const robustness = resultOf(course);
   const conflicts = plan.robustness.arithmetic === "float32" ? contradictions(robustness) : [];
-  if (conflicts.length > 0) raiseAlarm(plan.path, session, plan.robustness.norm, conflicts);
+  if (conflicts.length > 0) raiseAlarm(session, plan.robustness.norm, conflicts);
   return {
     robustness,
     patches,
@@ -125,7 +120,7 @@ const milliseconds = (seconds: number | undefined): number | undefined =>
 type Step = <T>(what: string, run: () => Promise<T>) => Promise<T | undefined>;
 
 async function screen(
-  { chunk, network, correct }: ExaminationSession,
+  { chunk, network, correct }: Examination,
   { geometry, budget }: AuditPlan,
   examiner: ReturnType<typeof examinerOf>,
   step: Step,

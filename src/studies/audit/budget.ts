@@ -1,8 +1,5 @@
 /** @file The time that an audit may take, shared out among its steps. */
 
-/** Seconds on a clock that only goes forward. */
-const now = (): number => performance.now() / 1000;
-
 export interface Budget {
   /** Seconds in all; infinite without a limit. */
   readonly seconds: number;
@@ -15,8 +12,11 @@ export interface Budget {
 /** What assembling and writing the report needs. */
 const KEPT_SECONDS = 3;
 
-/** @param began when the audit began, in seconds of `performance.now()` */
-export function budgetOf(seconds: number, began: number): Budget {
+/**
+ * @param began when the audit began, in seconds on the clock
+ * @param now seconds on a clock that only goes forward
+ */
+export function budgetOf(seconds: number, began: number, now: () => number): Budget {
   const ends = began + Math.max(0, seconds - KEPT_SECONDS);
   return {
     seconds,

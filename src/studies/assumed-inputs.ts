@@ -4,9 +4,9 @@ import type { InferredContract, StatedContract } from "../data/contract.ts";
 import { unsupportedInput } from "../graph/fault.ts";
 import { type Geometry, geometryOf } from "../methods/audit/picture.ts";
 import { type Normalisation, networkOf } from "../methods/network.ts";
-import type { LoadedModel } from "../runtime/node-model.ts";
 import type { Threat } from "../spec/types.ts";
-import { normalisationOf } from "./subject.ts";
+import { normalisationOf } from "./inputs.ts";
+import type { ReadModel } from "./jobs/subject.ts";
 
 export interface AssumedInputs {
   /** Of one input, as data would have it. */
@@ -19,7 +19,7 @@ export interface AssumedInputs {
 }
 
 /** @throws NetworkError, ContractError; UserError (unsupported) where the model leaves sizes open */
-export async function assumeInputs(model: LoadedModel, stated: StatedContract): Promise<AssumedInputs> {
+export async function assumeInputs(model: ReadModel, stated: StatedContract): Promise<AssumedInputs> {
   const { contractFor } = await import("./contract-for.ts");
   const { input } = networkOf(model.graph, "");
   const sizes = input.shape.slice(1);

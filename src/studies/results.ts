@@ -1,23 +1,15 @@
-/** @file The results of attack and certify, for programs and for people. */
+/** @file What attacks and proofs came to, input by input, as plain data. */
 
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
-import type { Notice } from "../data/notice.ts";
 import type { Bound } from "../formats/onnx/bind.ts";
-import { UserError } from "../graph/fault.ts";
 import type { AttackRecord } from "../methods/examine.ts";
-import { plural } from "../report/format.ts";
 import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
-import type { Failure } from "../studies/engine.ts";
-import { EXIT, type ExitCode, systemReason } from "./errors.ts";
+import type { Examination } from "./examination.ts";
 import { floats } from "./floats.ts";
-import { jsonPieces } from "./json-pieces.ts";
-import { checkOutputFile, writeWhole } from "./output.ts";
-import { type Inputs, inDataUnits } from "./subject.ts";
-import type { Io } from "./verbs.ts";
-import { TOOL, VERSION } from "./version.ts";
-import type { WitnessPlace } from "./witness-files.ts";
+import { type Inputs, inDataUnits } from "./inputs.ts";
+import type { WitnessPlace } from "./witnesses.ts";
 
 /**
  * `certified` is said of proofs that cover float32 rounding alone; a bound in real arithmetic proves nothing of the network
@@ -57,18 +49,6 @@ export const remarksOf = ({
   ...(notANumber && { notANumber }),
   ...(zeroGradient && { zeroGradient }),
 });
-
-/** The same of all records, in words. */
-export function attackRemarks(records: readonly AttackRecord[]): string[] {
-  const flat = records.filter(({ zeroGradient }) => zeroGradient).length;
-  const lost = records.filter(({ notANumber }) => notANumber).length;
-  return [
-    ...(flat > 0
-      ? [`the gradient was exactly 0 for ${plural(flat, "input")}; searched without gradients instead`]
-      : []),
-    ...(lost > 0 ? [`${plural(lost, "witness", "witnesses")} whose answer is not a number: it counts as wrong`] : []),
-  ];
-}
 
 /** As the data counts: classes by its labels, witnesses of tables in its own units. */
 export interface NamedResult extends InputResult {
@@ -114,39 +94,36 @@ export interface ResultFile {
   readonly results: readonly NamedResult[];
 }
 
+/** @param seconds of each result are of compute, on one core */
 export function resultFile(
+  { model, seed, inputs, notices, engine, place }: Examination,
   run: {
-    readonly path: string;
-    readonly sha256: string;
-    readonly bound?: Bound | undefined;
-    readonly method: string;
-    readonly seed: number;
-    readonly inputs: Inputs;
-    readonly notices: readonly Notice[];
+    readonly methods: readonly { readonly id: string }[];
+    readonly threat: Threat;
+    /** Of proofs; `null` where none were tried. */
     readonly arithmetic: Arithmetic | null;
-    readonly failures: readonly Failure[];
     readonly targeted?: boolean;
   },
-  threat: Threat,
   results: readonly InputResult[],
 ): ResultFile {
+  const { threat } = run;
   const count = (verdict: VerdictName) => results.filter((result) => result.verdict === verdict).length;
   const reasons: Record<string, number> = {};
   for (const { reason } of results) if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
   return {
-    tool: TOOL,
-    version: VERSION,
-    model: { path: run.path, sha256: run.sha256, ...(run.bound && { bound: run.bound }) },
-    method: run.method,
+    tool: "assay",
+    version: place.version,
+    model: { path: model.path, sha256: model.sha256, ...(model.choice.bound && { bound: model.choice.bound }) },
+    method: run.methods.map(({ id }) => id).join("+"),
     norm: threat.norm,
     epsilon: threat.epsilon,
-    unit: run.inputs.unit.text,
-    range: endsOf(run.inputs.dataset.range) ?? null,
-    classes: namesToShow(run.inputs.naming),
-    notices: run.notices.map(({ sentence }) => sentence),
-    seed: run.seed,
+    unit: inputs.unit.text,
+    range: endsOf(inputs.dataset.range) ?? null,
+    classes: namesToShow(inputs.naming),
+    notices: notices.map(({ sentence }) => sentence),
+    seed,
     arithmetic: run.arithmetic,
-    errors: run.failures.map(({ what, message }) => `${what}: ${message}`),
+    errors: engine.failures.map(({ what, message }) => `${what}: ${message}`),
     counts: {
       inputs: results.length,
       correct: results.length - count("misclassified"),
@@ -157,7 +134,7 @@ export function resultFile(
       ...(run.targeted && { alreadyThere: count("already-there") }),
     },
     reasons,
-    results: results.map((result) => named(result, run.inputs)),
+    results: results.map((result) => named(result, inputs)),
   };
 }
 
@@ -186,30 +163,3 @@ const isValues = (witness: readonly number[] | WitnessPlace): witness is readonl
 
 /** JSON has no infinities: a bound that says nothing is null. */
 export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-/** Prints and writes results as the options ask. */
-export async function deliver(
-  file: object,
-  { json = false, out }: { readonly json?: boolean | undefined; readonly out?: string | undefined },
-  summary: readonly string[],
-  io: Io,
-): Promise<void> {
-  if (out !== undefined) {
-    checkOutputFile(out);
-    writeWhole(out, jsonPieces(file));
-  }
-  try {
-    for (const piece of json ? jsonPieces(file) : [`${summary.join("\n")}\n`]) await io.print(piece);
-  } catch (error) {
-    throw new UserError("stopped", `standard output cannot be written: ${systemReason(error)}`, { cause: error });
-  }
-}
-
-/** Which side of the gate the share of inputs that stay correct lies on; both ends are counts, of all inputs. */
-export function gateCode(
-  gate: number | undefined,
-  { least, most, inputs }: { readonly least: number; readonly most: number; readonly inputs: number },
-): ExitCode {
-  if (gate === undefined || least >= gate * inputs) return EXIT.passed;
-  return most < gate * inputs ? EXIT.failed : EXIT.undecided;
-}

@@ -1,10 +1,10 @@
 /** @file The contract of data and a model file, with what the type of the file's input tells of its range. */
 
 import { ContractError, type InferredContract, inferContract } from "../data/contract.ts";
-import type { LoadedModel } from "../runtime/node-model.ts";
+import type { ReadModel } from "./jobs/subject.ts";
 
 /** @throws ContractError as `inferContract`, and where black and white of whole numbers must be stated */
-export function contractFor(model: LoadedModel, terms: Parameters<typeof inferContract>[0]): InferredContract {
+export function contractFor(model: ReadModel, terms: Parameters<typeof inferContract>[0]): InferredContract {
   const { dataset, stated = {} } = terms;
   const name = model.graph.inputs[0]?.name;
   const type = model.inputs.find((input) => input.name === name)?.elementType ?? "float";

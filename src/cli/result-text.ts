@@ -1,0 +1,38 @@
+/** @file Lines that the summaries of attack and certify share. */
+
+import { epsilonText, intervalText, percent } from "../report/format.ts";
+import { unknownText } from "../report/read.ts";
+import { proportion } from "../stats/proportion.ts";
+import type { Examination } from "../studies/examination.ts";
+import type { ResultFile } from "../studies/results.ts";
+
+/** "93.4% (95% interval 89.1–96.3%, 187 of 200)" */
+export function rateText(successes: number, trials: number): string {
+  const rate = proportion(successes, trials);
+  return `${percent(rate.estimate)} (95% interval ${intervalText(rate)}, ${successes} of ${trials})`;
+}
+
+/** How many are unknown for which reason, where one of them is not that an attack failed. */
+export function unknownLine({ reasons }: ResultFile): string[] {
+  const others = Object.keys(reasons).filter((reason) => reason !== "not-broken");
+  return others.length === 0 ? [] : [`unknown because    ${unknownText(reasons)}`];
+}
+
+/** With the unit of epsilon, and the range of the data that it is a share of. */
+export function threatText({
+  norm,
+  epsilon,
+  unit,
+  range,
+}: Pick<ResultFile, "norm" | "epsilon" | "unit" | "range">): string {
+  return `${norm} ${epsilonText(epsilon)} (${unit}${range ? `; data ${range[0]} … ${range[1]}` : ""})`;
+}
+
+/** How many inputs there are, and how many of them are right. */
+export const cleanLine = (
+  { counts: { correct, inputs } }: ResultFile,
+  { labelled }: Pick<Examination, "labelled">,
+): string =>
+  labelled
+    ? `clean accuracy     ${rateText(correct, inputs)}, error ${percent(1 - correct / inputs, 2)}`
+    : `inputs             ${inputs}, without labels: the model's own answers are to be kept`;

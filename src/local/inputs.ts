@@ -1,0 +1,53 @@
+/** @file Data from files, as a model takes it. */
+
+import type { ReadOptions } from "../data/bytes.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { checkScale, type Inputs, type InputTerms, inputsFor, pictureRowOf } from "../studies/inputs.ts";
+import type { ReadModel } from "../studies/jobs/subject.ts";
+
+/** How files are read, where they do not tell by themselves. */
+export type ReadingOptions = Pick<ReadOptions, "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize">;
+
+export interface InputOptions extends Omit<InputTerms, "sureOfScale" | "firstLabel"> {
+  /** A file, a folder, or the name of a data set. */
+  readonly data: string;
+  readonly labels?: string | undefined;
+  readonly limit?: number | undefined;
+  /** So many, drawn at random by the seed. */
+  readonly sample?: number | undefined;
+  readonly seed: number;
+  readonly reading?: ReadingOptions | undefined;
+  /** Of data that has two parts; by default the one that is held out. */
+  readonly split?: "test" | "train" | undefined;
+}
+
+/** @throws DataError, ContractError, NetworkError */
+export async function loadInputs(model: ReadModel, options: InputOptions): Promise<Inputs> {
+  const { loadDataset } = await import("../data/files.ts");
+  const { data, labels, limit, sample, seed, stated, split, reading } = options;
+  const pictureRow = await pictureRowOf(model);
+  const whole = await loadDataset(data, {
+    ...reading,
+    ...(labels && { labels }),
+    ...(limit && { limit }),
+    ...(split && { split }),
+    ...(pictureRow && { pictureRow }),
+    ...(stated.layout && stated.layout !== "flat" && { layoutInDoubt: stated.layout }),
+  });
+  // the whole set tells more of its scale than a part
+  if (reading?.range === undefined) await checkScale(whole, pictureRow);
+  const dataset = sample === undefined ? whole : await drawSample(whole, sample, seed);
+  return inputsFor(model, dataset, {
+    stated,
+    firstLabel: reading?.firstLabel,
+    unit: options.unit,
+    like: options.like,
+    sureOfScale: true,
+  });
+}
+
+async function drawSample(dataset: Dataset, count: number, seed: number): Promise<Dataset> {
+  const { sample } = await import("../data/dataset.ts");
+  const { rng } = await import("../random/rng.ts");
+  return sample(dataset, count, rng(seed).split("sample"));
+}

@@ -1,0 +1,128 @@
+/** @file Attacks on the inputs that a model gets right, one after the other on what still stands. */
+
+import { outputOf } from "../data/classes.ts";
+import { usage } from "../graph/fault.ts";
+import type { Attack, AttackLoss } from "../methods/attack/types.ts";
+import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/examine.ts";
+import type { Norm } from "../spec/types.ts";
+import { pick } from "./engine.ts";
+import type { Examination } from "./examination.ts";
+import { threatOf } from "./inputs.ts";
+import * as jobs from "./jobs/kinds.ts";
+import { finite, type InputResult, type ResultFile, remarksOf, resultFile } from "./results.ts";
+import { extentOf, inlineWitnesses, type MakeWitnesses, type Witnesses } from "./witnesses.ts";
+
+export interface AttackRequest {
+  readonly norm?: Norm;
+  /** As for `certify`. */
+  readonly epsilon: number;
+  /** In the order in which they are tried on what still stands. */
+  readonly attacks: readonly Attack[];
+  readonly steps?: number | undefined;
+  readonly restarts?: number | undefined;
+  readonly loss?: AttackLoss | undefined;
+  /** The label to reach; without it any wrong answer will do. */
+  readonly target?: number | undefined;
+  readonly witnesses?: MakeWitnesses | undefined;
+}
+
+export interface Attacked {
+  readonly file: ResultFile;
+  /** The best that was found for each input that was attacked. */
+  readonly attacked: readonly AttackRecord[];
+  readonly witnesses: Witnesses;
+}
+
+/** @throws NotApplicable, UserError: a target that is no class, an interruption */
+export async function attack(
+  examination: Examination,
+  { norm = "linf", epsilon, attacks, target: label, witnesses: make, ...climb }: AttackRequest,
+): Promise<Attacked> {
+  const { chunk, correct, network, engine, seed, inputs } = examination;
+  const threat = threatOf(inputs, norm, epsilon);
+  const target = label === undefined ? undefined : targetOf(examination, label);
+  const witnesses = make?.(extentOf(chunk, network, correct.length), () => false) ?? inlineWitnesses;
+  const best = new Map<number, Answer<AttackRecord>>();
+  const seconds = new Map<number, number>();
+  for (const method of attacks) {
+    const open = correct.filter((i) => !isFalsified(best.get(i)) && chunk.labels[i] !== target);
+    const answers = await engine.run(
+      {
+        job: jobs.attack,
+        what: `attacking with ${method.title}`,
+        method,
+        settings: { threat, seed, ...climb },
+        inputs: withTarget(pick(chunk, open), target),
+      },
+      witnesses.receive(method.id),
+    );
+    for (const [k, answer] of answers.entries()) {
+      const i = open[k]!;
+      best.set(i, better(best.get(i), answer));
+      seconds.set(i, (seconds.get(i) ?? 0) + (answer.kind === "done" ? answer.seconds : 0));
+    }
+  }
+  const results = inputResults(examination, best, seconds, { witnesses, target });
+  return {
+    file: resultFile(
+      examination,
+      { methods: attacks, threat, arithmetic: null, targeted: target !== undefined },
+      results,
+    ),
+    attacked: [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : [])),
+    witnesses,
+  };
+}
+
+/** The output that stands for a label. @throws UserError (usage) */
+function targetOf({ inputs: { naming }, network }: Examination, label: number): number {
+  const target = outputOf(naming, label);
+  if (target >= 0 && target < network.classes) return target;
+  const known = naming.labels ? `the labels ${naming.labels}` : `the classes 0 to ${network.classes - 1}`;
+  throw usage(`--target ${label}: the model has ${known}`);
+}
+
+const isFalsified = (answer: Answer<AttackRecord> | undefined): boolean =>
+  answer?.kind === "done" && answer.record.falsified;
+
+function better(before: Answer<AttackRecord> | undefined, now: Answer<AttackRecord>): Answer<AttackRecord> {
+  if (before?.kind !== "done") return now;
+  if (now.kind !== "done") return before;
+  const wins = now.record.falsified || now.record.margin < before.record.margin;
+  return wins ? now : before;
+}
+
+const withTarget = (inputs: Chunk, target: number | undefined): Chunk =>
+  target === undefined ? inputs : { ...inputs, targets: new Int32Array(inputs.labels.length).fill(target) };
+
+function inputResults(
+  { chunk, predictions }: Examination,
+  best: ReadonlyMap<number, Answer<AttackRecord>>,
+  seconds: ReadonlyMap<number, number>,
+  { witnesses, target }: { readonly witnesses: Witnesses; readonly target: number | undefined },
+): InputResult[] {
+  return predictions.map(({ predicted, margin }, i) => {
+    const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
+    if (predicted !== base.label) return { ...base, verdict: "misclassified", margin: finite(margin), seconds: 0 };
+    if (base.label === target) return { ...base, verdict: "already-there", margin: finite(margin), seconds: 0 };
+    const answer = best.get(i);
+    const spent = seconds.get(i) ?? 0;
+    const unknown = { ...base, verdict: "unknown", seconds: spent } as const;
+    if (answer?.kind !== "done") {
+      return { ...unknown, margin: finite(margin), reason: answer ? unansweredReason(answer) : "not-broken" };
+    }
+    const { record } = answer;
+    const remarks = remarksOf(record);
+    if (!record.falsified) return { ...unknown, ...remarks, margin: finite(record.margin), reason: "not-broken" };
+    const witness = witnesses.of(base.index, record.witness, base.label);
+    return {
+      ...base,
+      predicted: record.predicted,
+      verdict: "falsified",
+      margin: finite(record.margin),
+      seconds: spent,
+      ...remarks,
+      ...(witness && { witness }),
+    };
+  });
+}
