@@ -17,7 +17,7 @@ import { loadDataset } from "../src/data/files.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { attackSuccess, predictorOf } from "../src/methods/poison/measure.ts";
-import { parseTrainConfig, type TrainConfig } from "../src/methods/train/config.ts";
+import { architectureName, parseTrainConfig, type TrainConfig } from "../src/methods/train/config.ts";
 import { type Samples, samplesOf } from "../src/methods/train/samples.ts";
 import { type CheckpointStore, runTraining, type TrainResult } from "../src/methods/train/train.ts";
 import { ibp } from "../src/methods/verify/ibp.ts";
@@ -148,7 +148,7 @@ async function make(name: string): Promise<{ readonly entry: Entry; readonly onn
     file: `${name}.onnx`,
     recipe: `recipes/${name}.json`,
     seed: config.seed,
-    architecture: config.architecture,
+    architecture: architectureName(config),
     sha256,
     bytes: onnx.length,
     trainedOn: `${config.data} (${data.labels.length} images)`,

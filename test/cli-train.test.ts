@@ -45,6 +45,28 @@ test("train writes a model; Ctrl-C keeps a checkpoint from which --resume makes 
   expect(existsSync(checkpoint)).toBe(false);
 });
 
+test("a recipe may go on from the classifier in a file, and writes one that takes and gives the same", async () => {
+  const recipe = join(folder, "tune.json");
+  const tuned = { ...RECIPE, architecture: { onnx: "zoo/mnist-mlp.onnx" }, limit: 200, epochs: 2, learningRate: 1e-4 };
+  writeFileSync(recipe, JSON.stringify(tuned));
+  const out = join(folder, "tuned.onnx");
+  const { code, stdout } = await assay("train", recipe, "--out", out, "--json");
+  expect(code).toBe(0);
+  expect((JSON.parse(stdout) as { accuracy: number }).accuracy).toBeGreaterThan(0.9);
+  expect(readFileSync(out)).not.toEqual(readFileSync("zoo/mnist-mlp.onnx"));
+  const portsOf = async (file: string) => {
+    const { inputs, outputs } = JSON.parse((await assay("inspect", file, "--json")).stdout);
+    return { inputs, outputs };
+  };
+  const ports = await portsOf(out);
+  expect(ports.inputs).toHaveLength(1);
+  expect(ports).toEqual(await portsOf("zoo/mnist-mlp.onnx"));
+  writeFileSync(recipe, JSON.stringify({ ...tuned, architecture: { onnx: "zoo/none.onnx" } }));
+  const missing = await assay("train", recipe, "--out", out);
+  expect(missing.code).toBe(3);
+  expect(missing.stderr).toMatch(/none\.onnx/);
+});
+
 test("a recipe with an unknown key is refused in one line that names it", async () => {
   const recipe = join(folder, "odd.json");
   writeFileSync(recipe, JSON.stringify({ ...RECIPE, epoch: 3 }));

@@ -8,20 +8,20 @@ import { fileURLToPath } from "node:url";
 import { useOf } from "../../src/cli/method-names.ts";
 import { FAMILIES, type MethodEntry, methods } from "../../src/methods/index.ts";
 
-const END = "<!-- written by hand from here -->";
+export const END = "<!-- written by hand from here -->";
 
 const HEADINGS = ["What it computes", "Formula", "What it guarantees", "Cost", "When to use it", "Limits"];
 
 const pathOf = ({ method }: MethodEntry): string => `docs/methods/${method.id}.md`;
 
 /** What stands below the head: as it is, or the headings to be filled. */
-function bodyOf(path: string): string {
+export function bodyOf(path: string, headings = HEADINGS): string {
   const file = fileURLToPath(new URL(`../../${path}`, import.meta.url));
   const known = existsSync(file) ? readFileSync(file, "utf8").split(END)[1] : undefined;
-  return known ?? `\n\n${HEADINGS.map((heading) => `## ${heading}\n`).join("\n")}`;
+  return known ?? `\n\n${headings.map((heading) => `## ${heading}\n`).join("\n")}`;
 }
 
-const cell = (text: string): string => text.replaceAll("|", "\\|");
+export const cell = (text: string): string => text.replaceAll("|", "\\|");
 
 /** What is said of a family's methods alone. */
 const ownRows = ({ family, method }: MethodEntry): string =>

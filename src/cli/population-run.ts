@@ -17,6 +17,7 @@ import {
 import { architectureHash, dataFacts, weightScales } from "../methods/population/facts.ts";
 import { type Member, POPULATION_SCHEMA, type Population, type Scan } from "../methods/population/types.ts";
 import { populationText, shortEvidence, shortNumber, shortSeconds } from "../methods/population/write.ts";
+import { architectureName } from "../methods/train/config.ts";
 import { trainingMethodOf } from "../methods/train/index.ts";
 import { secondsText } from "../report/format.ts";
 import { nodeDigest } from "../runtime/node-digest.ts";
@@ -127,7 +128,7 @@ async function trainMembers(
       label: `training ${id}`,
       input: { path, config, test: task.test, surrogate: own } satisfies MemberInput,
       key: {
-        model: config.architecture,
+        model: architectureName(config),
         method: { id: "member", version: trainingMethodOf(config.method.kind).version },
         options: { config: plainOf(config), surrogate: own?.sha256, assay: VERSION },
         chunk: task.trainingHash,
@@ -278,7 +279,7 @@ async function assemble(
       shape: [...task.shape],
       classes: task.classes,
       architecture: architectureHash(network.graph, nodeDigest),
-      architectureName: trained[0]!.member.config.architecture,
+      architectureName: architectureName(trained[0]!.member.config),
       weightScales: scales[0]!.map((_, layer) => shortNumber(median(scales.map((own) => own[layer]!)))!),
       data: task.facts,
     },

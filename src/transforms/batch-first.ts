@@ -39,6 +39,9 @@ export function batchFirst(graph: Graph): Graph {
   return written(graph);
 }
 
+/** The same function of any number of samples, where the file fixes the batch at 1. @throws ShapeError, UnsupportedReading */
+export const openBatch = (graph: Graph): Graph => (graph.inputs[0]?.shape[0] === 1 ? written(graph) : graph);
+
 function written(graph: Graph): Graph {
   const b = builder();
   const one = bindBatch(b, graph, 1);

@@ -5,7 +5,7 @@ import { UserError, usage } from "../../graph/fault.ts";
 import { checkOutputFile, writeWhole } from "../../local/output.ts";
 import { readJson } from "../../local/read-json.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
-import type { Network } from "../../methods/network.ts";
+import type { Network, Normalisation } from "../../methods/network.ts";
 import type { TrainConfig } from "../../methods/train/config.ts";
 import type { Samples } from "../../methods/train/samples.ts";
 import type { CheckpointStore, Progress, TrainEvent, TrainResult } from "../../methods/train/train.ts";
@@ -36,6 +36,7 @@ export async function train(recipe: string, raw: Readonly<Record<string, unknown
     compile,
     train: data,
     validation,
+    pretrained: await pretrainedOf(config),
     surrogate: await surrogateOf(config),
     checkpoints: checkpointsAt(checkpoint, options.resume ?? false),
     signal: io.signal,
@@ -86,13 +87,22 @@ function readPoison(text: string): unknown {
   }
 }
 
+/** The classifier in the file that a recipe goes on from; its normalisation goes before it. */
+async function pretrainedOf({ architecture, normalisation }: TrainConfig): Promise<Network | undefined> {
+  if (typeof architecture === "string") return undefined;
+  return networkAt(architecture.onnx, normalisation && { ...normalisation, axis: 1 });
+}
+
 /** The clean network that a recipe's poison names. */
 async function surrogateOf({ poison }: TrainConfig): Promise<Network | undefined> {
   if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return undefined;
+  return networkAt(poison.surrogate);
+}
+
+async function networkAt(path: string, normalisation?: Normalisation): Promise<Network> {
   const { loadModel } = await import("../../runtime/node-model.ts");
   const { networkFor } = await import("../../studies/jobs/subject.ts");
-  const { nodeDigest } = await import("../../runtime/node-digest.ts");
-  return networkFor(await loadModel(poison.surrogate), undefined, nodeDigest);
+  return networkFor(await loadModel(path, { classifier: {} }), normalisation, nodeDigest);
 }
 
 interface Planted {

@@ -109,6 +109,10 @@ export function parsePopulationRecipe(raw: unknown): PopulationRecipe {
     if (Object.hasOwn(train, key)) throw recipeError([`train.${key}: belongs to each member; ${INSTEAD[key]}`]);
   }
   const config = trainConfig(train, "train");
+  if (typeof config.architecture !== "string")
+    throw recipeError([
+      "train.architecture: members begin with weights of their own; name an architecture, not a file",
+    ]);
   const groups = backdoored.map(parseGroup);
   const names = ["clean", ...groups.map(({ name }) => name)];
   const twice = names.find((name, i) => names.indexOf(name) !== i);

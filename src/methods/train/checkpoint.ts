@@ -35,13 +35,17 @@ export class CheckpointError extends Error {
   readonly fault = "usage";
 }
 
-/** 128 bits over the options and the data: a run may only go on with the ones it began with. */
-export function runKey(config: TrainConfig, { images, labels, shape }: Samples): string {
+/**
+ * 128 bits over the options and the data: a run may only go on with the ones it began with.
+ * @param file identifies the file that the weights come from, where they do
+ */
+export function runKey(config: TrainConfig, { images, labels, shape }: Samples, file?: string): string {
   const hash = (bytes: Uint8Array) =>
     Array.from(murmur3(bytes), (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
   const bytesOf = (array: Float32Array | Int32Array) =>
     new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-  const text = JSON.stringify([config, shape, hash(bytesOf(images)), hash(bytesOf(labels))]);
+  const facts = [config, shape, hash(bytesOf(images)), hash(bytesOf(labels))];
+  const text = JSON.stringify(file === undefined ? facts : [...facts, file]);
   return hash(new TextEncoder().encode(text));
 }
 

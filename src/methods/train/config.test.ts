@@ -23,6 +23,7 @@ test("epsilon may be a fraction", () => {
 test.for([
   [{ ...minimal, epoch: 3 }, /options: unknown "epoch"; known are name, architecture/],
   [{ ...minimal, architecture: "CNNz" }, /architecture: .*FCNNa/],
+  [{ ...minimal, architecture: { file: "a.onnx" } }, /architecture: is one of FCNNa, .*or { "onnx": FILE }/],
   [{ ...minimal, epochs: 0 }, /epochs: /],
   [{ architecture: "CNNa" }, /epochs: /],
   [{ ...minimal, method: { kind: "ibp" } }, /method\.epsilon: /],

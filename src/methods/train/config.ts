@@ -37,6 +37,14 @@ const schedule = z.discriminatedUnion("kind", [
   }),
 ]) satisfies z.ZodType<LearningRateSchedule>;
 
+/** A network by name, or the classifier in a file, to go on from its weights. */
+const architecture = z.union(
+  [z.enum(ARCHITECTURE_NAMES as [string, ...string[]]), z.strictObject({ onnx: z.string() })],
+  {
+    error: `is one of ${ARCHITECTURE_NAMES.join(", ")}, or { "onnx": FILE }`,
+  },
+);
+
 const augmentation = z.strictObject({
   crop: z.int().min(0).default(0),
   flip: z.boolean().default(false),
@@ -45,7 +53,7 @@ const augmentation = z.strictObject({
 const config = z.strictObject({
   /** Names the model in the exported file. */
   name: z.string().optional(),
-  architecture: z.enum(ARCHITECTURE_NAMES as [string, ...string[]]),
+  architecture,
   /** Data set to train on: what `--data` takes. */
   data: z.string().default("mnist:train"),
   /** Data set whose accuracy is stated after each epoch. */
@@ -72,6 +80,10 @@ const config = z.strictObject({
 });
 
 export type TrainConfig = z.output<typeof config>;
+
+/** For messages and records. */
+export const architectureName = ({ architecture }: Pick<TrainConfig, "architecture">): string =>
+  typeof architecture === "string" ? architecture : architecture.onnx;
 
 export class TrainConfigError extends Error {
   override readonly name = "TrainConfigError";

@@ -60,7 +60,7 @@ export async function evaluate(
   const sums = { correct: 0, loss: 0, certified: 0 };
   for (let from = 0; from < count; from += BATCH) {
     const places = Int32Array.from({ length: Math.min(BATCH, count - from) }, (_, i) => from + i);
-    const batch = gather(samples, places);
+    const batch = gather({ ...samples, shape: model.inputShape }, places);
     const out = await session.run({ images: batch.images, labels: labelTensor(batch), theta, ...radius });
     sums.correct += out["correct"]!.data[0]!;
     sums.loss += out["loss"]!.data[0]!;

@@ -7,9 +7,9 @@ import { type Rng, rng } from "../../random/rng.ts";
 import { type Compile, type Feeds, RunError, type Session } from "../../runtime/session.ts";
 import type { Network } from "../network.ts";
 import { type Poisoned, poisonSamples, poisonStream } from "../poison/poison.ts";
-import { modelOf } from "./architectures.ts";
+import { ArchitectureError, modelOf } from "./architectures.ts";
 import { type RunState, readCheckpoint, runKey, writeCheckpoint } from "./checkpoint.ts";
-import type { TrainConfig } from "./config.ts";
+import { architectureName, type TrainConfig } from "./config.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { objectiveOf } from "./index.ts";
 import { initialParameters } from "./initialise.ts";
@@ -18,6 +18,7 @@ import { stateNames, stepNumbers } from "./optimisers.ts";
 import { augment, gather, labelTensor, type Samples, SamplesError } from "./samples.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { taken, trainingStep } from "./step.ts";
+import { type Start, sameOrder, trainable } from "./trainable.ts";
 import type { Adversary, Objective } from "./types.ts";
 
 /** Where checkpoints are kept; the latest one replaces the one before. */
@@ -33,6 +34,8 @@ export interface TrainDependencies {
   /** Accuracy on these is stated after every epoch. */
   readonly validation?: Samples | undefined;
   readonly checkpoints?: CheckpointStore | undefined;
+  /** The classifier in the file that the options name as their architecture. */
+  readonly pretrained?: Network | undefined;
   /** A clean network of the task: what label-consistent poisoning perturbs pictures with. */
   readonly surrogate?: Network | undefined;
   /** When it fires, the run saves a checkpoint and throws the signal's reason. */
@@ -127,7 +130,7 @@ export async function* runTraining(config: TrainConfig, deps: TrainDependencies)
     yield { kind: "epoch", ...progress, validation };
   }
   const graph = trainedGraph(run.model, state.theta);
-  const onnx = exportOnnx(graph, { name: config.name ?? config.architecture });
+  const onnx = exportOnnx(graph, { name: config.name ?? architectureName(config) });
   const { model, poison } = run;
   yield { kind: "done", result: { model, theta: state.theta, graph, onnx, seconds: state.seconds, poison } };
 }
@@ -148,10 +151,13 @@ interface Run {
   readonly initial: RunState;
 }
 
-async function prepare(config: TrainConfig, { compile, train, surrogate }: TrainDependencies): Promise<Run> {
-  const { architecture, normalisation, method, optimiser, clipNorm, seed } = config;
-  const model = modelOf(architecture, train.shape, train.classes, normalisation);
+async function prepare(
+  config: TrainConfig,
+  { compile, train, surrogate, pretrained }: TrainDependencies,
+): Promise<Run> {
+  const { method, optimiser, clipNorm, seed } = config;
   const random = rng(seed).split("train");
+  const { model, theta } = startOf(config, train, pretrained, random);
   const limited = config.limit === undefined ? train : firstOf(train, config.limit);
   if (config.augmentation && train.shape.length !== 3)
     throw new SamplesError(`augmentation is for images [C, H, W]; these samples are [${train.shape}]`);
@@ -168,7 +174,7 @@ async function prepare(config: TrainConfig, { compile, train, surrogate }: Train
     objective,
     samples,
     poison: "poisoned" in poison ? poison : undefined,
-    key: runKey(config, samples),
+    key: runKey(config, samples, pretrained?.hash),
     random,
     session: await compile(step, { float: "float32", name: `training step of ${model.name}` }),
     adversary: await objective.adversary?.(model, compile),
@@ -181,10 +187,28 @@ async function prepare(config: TrainConfig, { compile, train, surrogate }: Train
       correct: 0,
       seen: 0,
       seconds: 0,
-      theta: initialParameters(model, config.initialisation, random.split("initial")),
+      theta,
       optimiser: Object.fromEntries(stateNames(optimiser).map((name) => [name, zeros()])),
     },
   };
+}
+
+/** The network and its first weights: drawn, or those of the file. */
+function startOf(config: TrainConfig, train: Samples, pretrained: Network | undefined, random: Rng): Start {
+  const { architecture, normalisation, initialisation } = config;
+  if (typeof architecture === "string") {
+    const model = modelOf(architecture, train.shape, train.classes, normalisation);
+    return { model, theta: initialParameters(model, initialisation, random.split("initial")) };
+  }
+  const { onnx } = architecture;
+  if (!pretrained) throw new ArchitectureError(`the classifier in ${onnx} is not at hand; train it by itself`);
+  const start = trainable(pretrained, onnx);
+  const { inputShape, classes } = start.model;
+  if (!sameOrder(inputShape, train.shape) || train.classes > classes)
+    throw new ArchitectureError(
+      `${onnx} takes [${inputShape}] and knows ${classes} classes; the samples are [${train.shape}] of ${train.classes} classes`,
+    );
+  return start;
 }
 
 function firstOf(samples: Samples, count: number): Samples {
@@ -213,7 +237,8 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
   const { learningRate, numbers } = scheduled(run, epochsDone(run, state));
   const theta = float32Tensor([run.model.size], state.theta);
   const clean = gather(samples, places);
-  const batch = augmentation ? augment(clean, augmentation, random.split("augment")) : clean;
+  const varied = augmentation ? augment(clean, augmentation, random.split("augment")) : clean;
+  const batch = { ...varied, images: { ...varied.images, shape: [places.length, ...run.model.inputShape] } };
   const points = (await adversary?.(batch, theta, numbers, random.split("attack"))) ?? batch.images;
   const count = places.length;
   const scalars = { ...stepNumbers(optimiser, state.updates + 1, learningRate), ...numbers, share: 1 / count };
