@@ -15,9 +15,10 @@ import { networkOf } from "../src/methods/network.ts";
 import { originalOf } from "../src/methods/original.ts";
 import { agreementOf } from "../src/methods/reading/agreement.ts";
 import { rng } from "../src/random/rng.ts";
-import { DEFAULT_GATE, obeys, ruledClass } from "../src/report/audit/decide.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import { loadModel } from "../src/runtime/node-model.ts";
+import { DEFAULT_GATE } from "../src/studies/audit/judge.ts";
+import { standingOut, succeeds } from "../src/studies/audit/patches.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -78,9 +79,9 @@ test.for(models.map(([path, target]) => [basename(path), path, target] as const)
     if (!existsSync(path)) skip(`${path} is not here`);
     const { targets } = await screen(path);
     const rates = targets.map(({ hits, trials }) => hits / trials);
-    const flagged = targets.filter((record) => obeys(record, DEFAULT_GATE.patch, CLASSES));
+    const flagged = targets.filter((record) => succeeds(record, DEFAULT_GATE.patch, CLASSES));
     expect(flagged.map((record) => record.target)).toEqual(target === undefined ? [] : [target]);
-    expect(ruledClass(targets, DEFAULT_GATE.patch)?.target).toBe(target);
+    expect(standingOut(targets, DEFAULT_GATE.patch)?.target).toBe(target);
     if (target === undefined) return;
     expect(rates[target]).toBeGreaterThan(0.9);
     // white, in the lower right corner

@@ -1,6 +1,7 @@
 /** @file The parts that a report's schema is made of. Every type is inferred from what is checked. */
 
 import { z } from "zod";
+import { EVIDENCE_CLASSES, SEVERITIES } from "../studies/audit/codes.ts";
 import { base64ByteLength } from "./base64.ts";
 
 /** An object with these keys and no others. */
@@ -46,15 +47,8 @@ export const figure = z.union([record({ label: text, rate }), record({ label: te
 });
 export type Figure = z.infer<typeof figure>;
 
-/**
- * What stands behind a finding: a proof, a bound in real arithmetic (which leaves out rounding and proves nothing of the
- * network as it runs), a witness, a sample with an interval, or a rule of thumb.
- */
-export const evidence = z.enum(["proved", "bounded", "attacked", "statistical", "heuristic"]);
-export type EvidenceClass = z.infer<typeof evidence>;
-
-export const severity = z.enum(["critical", "warning", "note", "good"]);
-export type Severity = z.infer<typeof severity>;
+export const evidence = z.enum(EVIDENCE_CLASSES);
+export const severity = z.enum(SEVERITIES);
 
 /** Pictures are thumbnails; a larger side is a damaged or hostile file, not an example. */
 const LARGEST_SIDE = 4096;

@@ -19,6 +19,9 @@ export function intervalText({ lower, upper }: Pick<Proportion, "lower" | "upper
 /** "93.4% (89.1–96.3%)". */
 export const shortRateText = (rate: Proportion): string => `${percent(rate.estimate)} (${intervalText(rate)})`;
 
+/** "93.4%, interval 89.1–96.3%". */
+export const measuredRate = (rate: Proportion): string => `${percent(rate.estimate)}, interval ${intervalText(rate)}`;
+
 /** An epsilon typed as a decimal or as k/255 comes back from float32 with this relative error at most (2⁻²⁴ rounded up). */
 const FLOAT32_ROUNDING = 1e-7;
 

@@ -1,25 +1,34 @@
-import { loadChartKit } from "./charts/chart.ts";
+import { type ChartKit, loadChartKit } from "./charts/chart.ts";
 import { html, type Markup, trusted } from "./markup.ts";
 import { DECISION_WORDS } from "./read.ts";
 import type { AuditReport } from "./schema.ts";
-import { decisionSection, firstScreen } from "./sections/first-screen.ts";
+import type { PageSection } from "./sections/contract.ts";
+import { firstScreen } from "./sections/first-screen.ts";
 import { glossaryList } from "./sections/glossary.ts";
 import { incidentsList } from "./sections/incidents.ts";
-import { dataSection, modelSection } from "./sections/model.ts";
-import { lead, SECTIONS, section } from "./sections/parts.ts";
-import { classesSection, examplesSection, robustnessSection } from "./sections/robustness.ts";
-import { limitsSection, runsSection } from "./sections/runs.ts";
-import { tamperingSection } from "./sections/tampering.ts";
+import { GLOSSARY, SECTIONS } from "./sections/page.ts";
+import { lead } from "./sections/parts.ts";
 import { STYLE } from "./style.ts";
 
 /** The page may show its own pictures and styles; it runs no script and reaches for nothing outside itself. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-const navigation = (): Markup =>
-  html`<nav aria-label="Sections"><ul>${Object.entries(SECTIONS).map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>`;
+/** After all that the parts of the report bring. */
+const GLOSSARY_SECTION: PageSection = {
+  id: "glossary",
+  name: "Glossary",
+  title: "Glossary",
+  body: () => [lead(html`The words of this report, in plain terms.`), glossaryList(GLOSSARY)],
+};
 
-const glossarySection = (): Markup =>
-  section("glossary", "Glossary", [lead(html`The words of this report, in plain terms.`), glossaryList()]);
+const CONTENTS: readonly PageSection[] = [...SECTIONS, GLOSSARY_SECTION];
+
+const navigation = (): Markup =>
+  html`<nav aria-label="Sections"><ul>${CONTENTS.map(({ id, name }) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>`;
+
+const section = ({ id, title, body }: PageSection, report: AuditReport, kit: ChartKit): Markup =>
+  html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body(report, kit)}</section>
+`;
 
 /**
  * The report as one HTML file that needs no other file, no network and no script. It shows what `report` says and
@@ -42,17 +51,7 @@ export async function renderHtml(report: AuditReport): Promise<string> {
 ${firstScreen(report)}
 ${navigation()}
 <main><div class="wrap">
-${incidentsList(report)}${decisionSection(report)}
-${robustnessSection(kit, report)}
-${classesSection(kit, report)}
-${examplesSection(report)}
-${tamperingSection(kit, report)}
-${modelSection(report)}
-${dataSection(report)}
-${runsSection(kit, report)}
-${limitsSection(report)}
-${glossarySection()}
-</div></main>
+${incidentsList(report)}${CONTENTS.map((own) => section(own, report, kit))}</div></main>
 <footer><div class="wrap">${report.tool.name} ${report.tool.version}, ${report.created}, seed ${report.seed}. The JSON file beside this page holds the same in machine-readable form; <code>assay report</code> makes this page from it.</div></footer>
 </body>
 </html>

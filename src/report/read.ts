@@ -1,9 +1,7 @@
 /** @file What both the page and the terminal read out of a report. */
 
-import type { Severity } from "./fields.ts";
 import type { AuditReport, DecisionKind } from "./schema.ts";
 import type { BandPoint, Robustness } from "./sections/robustness/schema.ts";
-import type { BackdoorScan } from "./sections/tampering/schema.ts";
 
 export const DECISION_WORDS = {
   ship: "Ship",
@@ -62,20 +60,4 @@ export function confidenceText({ data, robustness, suspicions }: AuditReport): s
   ];
   const level = rates.find((rate) => rate !== null)?.confidence ?? 0.95;
   return `${Number((level * 100).toPrecision(6))}%`;
-}
-
-/** Signs that name the suspected class together. */
-export const agreeing = ({ signs, suspected }: BackdoorScan): BackdoorScan["signs"] =>
-  signs.filter(({ label }) => label === suspected);
-
-/** Two kinds of work that name one class are more than chance; one alone is not. */
-export const isConfirmed = (scan: BackdoorScan): boolean => agreeing(scan).length >= 2;
-
-/** One sign is a warning where its rate of false alarms is known or the verdict flags, else no more than a hint. */
-export function tamperingSeverity(scan: BackdoorScan): Severity {
-  const { verdict } = scan;
-  if (isConfirmed(scan)) return "critical";
-  const calibrated = verdict.kind === "statistical";
-  if (verdict.flagged === true || (agreeing(scan).length > 0 && calibrated)) return "warning";
-  return calibrated && verdict.flagged === false ? "good" : "note";
 }

@@ -10,7 +10,6 @@ import { TOOL, VERSION } from "../../local/version.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { attackOf } from "../../methods/index.ts";
 import { assembleReport } from "../../report/audit/assemble.ts";
-import { DEFAULT_GATE, ruledClass } from "../../report/audit/decide.ts";
 import { incidentsOf } from "../../report/audit/incidents.ts";
 import type { AuditReport } from "../../report/schema.ts";
 import type { Norm } from "../../spec/types.ts";
@@ -107,7 +106,6 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
           reference,
           bundled: bundledReferences,
         },
-        ruledBy: (targets) => ruledClass(targets, DEFAULT_GATE.patch)?.target,
       },
       io.signal,
     ),

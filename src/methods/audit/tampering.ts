@@ -52,33 +52,46 @@ export interface BackdoorResult extends DetectorsResult {
 
 /**
  * Something that names a class. Signs of different kinds come from work of different kinds: answers to noise, margins of
- * the model alone, and a patch that inputs obey. That two of them name one class by chance is unlikely.
+ * the model alone, and a patch that succeeds on inputs. That two of them name one class by chance is unlikely.
  */
 export interface Sign {
   readonly kind: "noise" | "margin" | "patch";
   readonly label: number;
 }
 
+const detectionBy = (examined: readonly Examination[], id: string): Detection | undefined =>
+  examined.find(({ detector }) => detector.id === id)?.detection;
+
+/** By the margins of the model's classes. */
+export const marginsOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "mm-bd");
+
+/** By the answers to noise. */
+export const noiseOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "titration");
+
+/** Of the margins against clean models; `null` where they were not compared. */
+export const marginPValue = ({ perDetector }: Pick<Decision, "perDetector">): number | null =>
+  perDetector["mm-bd"] ?? null;
+
 /**
  * Signs that can be had without a closer look. Noise counts against a reference only: without one nothing is known of
  * where noise leads clean models. MM-BD's own test, which alarms at a tenth to a third of clean models, counts only where
  * there is no reference.
  *
- * @param obeyed the class that a patch of the screen rules
+ * @param patched the class that a patch of the screen leads to, and to no other
  */
 export function signsOf(
   { examined, decision }: Pick<DetectorsResult, "examined" | "decision">,
-  obeyed?: number,
+  patched?: number,
 ): Sign[] {
   const signs: Sign[] = [];
   if (decision.kind === "statistical" && decision.flagged === true && decision.target !== null)
     signs.push({ kind: "noise", label: decision.target });
-  const margins = examined.find(({ detector }) => detector.id === "mm-bd")?.detection;
-  const calibrated = decision.perDetector["mm-bd"] ?? null;
+  const margins = marginsOf(examined);
+  const calibrated = marginPValue(decision);
   const outlying = calibrated === null ? margins?.flagged === true : calibrated <= FALSE_ALARMS;
   const named = margins && (margins.target ?? largestMargin(margins));
   if (outlying && named !== null && named !== undefined) signs.push({ kind: "margin", label: named });
-  if (obeyed !== undefined) signs.push({ kind: "patch", label: obeyed });
+  if (patched !== undefined) signs.push({ kind: "patch", label: patched });
   return signs;
 }
 
@@ -99,7 +112,7 @@ export function suspectedClass(decision: Decision, signs: readonly Sign[]): numb
 export const smallMask = (geometry: Geometry): number => patchSize(geometry) ** 2;
 
 /** Least share of unseen inputs that a trigger has to move to count. */
-const OBEDIENCE = 0.5;
+const LEAST_SUCCESS = 0.5;
 const CONFIDENCE = 0.95;
 
 /**
@@ -110,11 +123,11 @@ export const isSmallTrigger = ({ l1, hits, trials }: TriggerLook, geometry: Geom
   geometry !== undefined &&
   l1 <= smallMask(geometry) &&
   trials > 0 &&
-  proportionLower(hits, trials, CONFIDENCE) > OBEDIENCE;
+  proportionLower(hits, trials, CONFIDENCE) > LEAST_SUCCESS;
 
-/** All signs, the closer look's included: a small trigger is a patch that inputs obey, found in another way. */
-export function allSigns(result: BackdoorResult, obeyed?: number): Sign[] {
-  const signs = signsOf(result, obeyed);
+/** All signs, the closer look's included: a small trigger is a patch, found in another way. */
+export function allSigns(result: BackdoorResult, patched?: number): Sign[] {
+  const signs = signsOf(result, patched);
   const { trigger, facts } = result;
   const known = trigger === null || signs.some(({ kind, label }) => kind === "patch" && label === trigger.label);
   if (!known && isSmallTrigger(trigger, facts.geometry)) signs.push({ kind: "patch", label: trigger.label });

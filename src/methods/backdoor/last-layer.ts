@@ -112,14 +112,14 @@ function conclude([record]: readonly LastLayerRecord[], { classes }: CaseFacts):
   const furthest = all.reduce((best, one) => (Math.abs(one.value) > Math.abs(best.value) ? one : best));
   const score = Math.abs(furthest.value);
   const side = furthest.value > 0 ? "above" : "below";
+  const seen = `class ${furthest.label}'s ${READINGS[furthest.name]} in the last layer lies ${score.toFixed(1)} deviations ${side} the other classes'`;
   return {
     flagged: null,
     score,
     pValue: null,
     target: furthest.label,
-    reason:
-      `class ${furthest.label}'s ${READINGS[furthest.name]} in the last layer lies ${score.toFixed(1)} deviations ${side} ` +
-      "the other classes'; what is usual only a reference population says",
+    reason: `${seen}; what is usual only a reference population says`,
+    seen,
     evidence,
   };
 }

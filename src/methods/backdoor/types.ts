@@ -52,6 +52,8 @@ export interface Detection {
   readonly target: number | null;
   /** One sentence for people: what was seen, and by which rule it was judged. */
   readonly reason: string;
+  /** Of a reason that asks for a reference population: the same where there is one. */
+  readonly seen?: string;
   /** The numbers behind it; pictures as typed arrays. */
   readonly evidence: PlainRecord;
 }

@@ -13,31 +13,21 @@ import { describeModel } from "../../methods/inspect.ts";
 import { POINTS } from "../../methods/points.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import { proportion } from "../../stats/proportion.ts";
-import { epsilonText, percent } from "../format.ts";
+import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
+import type { Gate, Judgement } from "../../studies/audit/codes.ts";
+import { DEFAULT_GATE, judge } from "../../studies/audit/judge.ts";
+import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
+import { epsilonText } from "../format.ts";
 import { examplePictures } from "../pictures.ts";
 import { nameOfClass } from "../read.ts";
-import type { AuditReport, ContractTerm, DataCard, Finding, Incident, Limit, ModelCard, Run } from "../schema.ts";
+import type { AuditReport, ContractTerm, DataCard, Incident, Limit, ModelCard, Run } from "../schema.ts";
+import type { Named } from "../sections/contract.ts";
+import { findingWords } from "../sections/page.ts";
 import type { AdversarialExample, BandPoint, ClassRow, Robustness } from "../sections/robustness/schema.ts";
-import type { BackdoorScan, Suspicion } from "../sections/tampering/schema.ts";
-import { backdoorRuns, backdoorScan } from "./backdoor.ts";
-import {
-  backdoorCondition,
-  backdoorFinding,
-  type Named,
-  tamperedReason,
-  unexaminedBackdoor,
-} from "./backdoor-words.ts";
-import {
-  byObedience,
-  DEFAULT_GATE,
-  decide,
-  type Evidence,
-  type Gate,
-  ordered,
-  type PatchEvidence,
-  ruledClass,
-} from "./decide.ts";
-import { accuracyFinding, attackFinding, noticeFinding, patchFinding, proofFinding, suspicionOf } from "./findings.ts";
+import { backdoorRuns, backdoorScan } from "../sections/tampering/scan.ts";
+import type { Suspicion } from "../sections/tampering/schema.ts";
+import { type Original, suspicionOf } from "../sections/tampering/suspicion.ts";
+import { decisionText } from "./decision.ts";
 
 /** What is known of the model file. */
 export interface ModelFacts {
@@ -91,24 +81,20 @@ export function assembleReport(facts: AuditFacts): AuditReport {
   const robustness = robustnessOf(facts);
   const headline = robustness.points.find(({ epsilon }) => epsilon === facts.headlineEpsilon)!;
   const data = dataCard(facts);
-  const named = (label: number) => nameOfClass(data.classNames, label);
-  const backdoor = facts.backdoor ? backdoorScan(facts.backdoor, named, obeyedPatch(facts, gate, named)) : null;
-  const suspicion = facts.patches && suspicionOf(facts.patches, gate, data.classNames, originalsFor(facts));
-  const evidence: Evidence = {
-    norm: robustness.norm,
-    headline,
-    arithmetic: facts.arithmetic,
-    accuracy: data.cleanAccuracy,
-    patches: patchEvidence(facts),
-    classNames: data.classNames,
-    notices: facts.notices,
-    backdoor: backdoor
-      ? {
-          condition: backdoorCondition(backdoor, named, (facts.patches?.targets.length ?? 0) > 0),
-          reason: tamperedReason(backdoor, named),
-        }
-      : { condition: unexaminedBackdoor(facts.unexamined.backdoor ?? "too few inputs"), reason: "" },
-  };
+  const named: Named = (label) => nameOfClass(data.classNames, label);
+  const searched = facts.backdoor && backdoorOutcome(facts.backdoor, standingOutOf(facts, gate), screenedAny(facts));
+  const judgement = judge(
+    {
+      norm: robustness.norm,
+      headline,
+      arithmetic: facts.arithmetic,
+      accuracy: data.cleanAccuracy,
+      patches: patchEvidence(facts),
+      notices: facts.notices,
+      backdoor: searched ?? { unexamined: facts.unexamined.backdoor ?? "too few inputs" },
+    },
+    gate,
+  );
   return {
     schema: 1,
     tool: facts.tool,
@@ -116,36 +102,22 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     seed: `${facts.seed}`,
     command: facts.command,
     seconds: facts.seconds,
-    decision: decide(evidence, gate),
-    findings: findingsOf(evidence, gate, suspicion, backdoor),
+    decision: decisionText(judgement, { norm: robustness.norm, epsilon: headline.epsilon }, named),
+    findings: judgement.findings.map((finding) => {
+      const { id, title, sentence, figures, section } = findingWords(finding, named);
+      const { evidence, severity } = finding;
+      return { id, title, sentence, evidence, severity, figures, section };
+    }),
     model: modelCard(facts.model),
     data,
     robustness: [robustness],
-    suspicions: suspicion ? [suspicion] : [],
-    backdoor,
+    suspicions: suspicionsOf(facts, judgement, named),
+    backdoor: facts.backdoor && searched ? backdoorScan(facts.backdoor, searched, named) : null,
     runs: runsOf(facts),
     environment: facts.environment,
     incidents: facts.incidents,
     limits: limitsOf(facts),
   };
-}
-
-function findingsOf(
-  evidence: Evidence,
-  gate: Gate,
-  suspicion: Suspicion | undefined,
-  backdoor: BackdoorScan | null,
-): Finding[] {
-  const named = (label: number) => nameOfClass(evidence.classNames, label);
-  const all = [
-    backdoor ? backdoorFinding(backdoor, named) : undefined,
-    suspicion && patchFinding(suspicion, evidence.classNames),
-    attackFinding(evidence, gate),
-    proofFinding(evidence, gate),
-    evidence.accuracy === null ? undefined : accuracyFinding(evidence.accuracy, gate),
-    ...(evidence.notices ?? []).map(noticeFinding),
-  ];
-  return ordered(all.filter((finding) => finding !== undefined));
 }
 
 function patchEvidence({ geometry, patches, classes, unexamined }: AuditFacts): PatchEvidence {
@@ -155,25 +127,26 @@ function patchEvidence({ geometry, patches, classes, unexamined }: AuditFacts): 
   return { kind: "screened", targets: patches.targets, classes, reason, whole: patches.unexamined.length === 0 };
 }
 
-/** Said where one patch rules one class alone. */
-function obeyedPatch(
-  { patches }: AuditFacts,
-  gate: Gate,
-  named: Named,
-): { label: number; sentence: string } | undefined {
-  const record = patches && ruledClass(patches.targets, gate.patch);
-  if (!record) return undefined;
-  const share = percent(record.hits / record.trials);
-  const sentence = `One patch of ${record.size} × ${record.size} pixels sends ${share} of inputs that the search had not seen to ${named(record.target)}.`;
-  return { label: record.target, sentence };
+const screenedAny = ({ patches }: AuditFacts): boolean => (patches?.targets.length ?? 0) > 0;
+
+function standingOutOf({ patches }: AuditFacts, gate: Gate): StandingOut | undefined {
+  const record = patches && standingOut(patches.targets, gate.patch);
+  return record && { label: record.target, side: record.size, success: record.hits / record.trials };
 }
 
-/** Inputs of other classes than the suspected target, to show the patch on. */
-function originalsFor({ patches, chunk, predictions }: AuditFacts) {
-  const [strongest] = byObedience(patches?.targets ?? []);
+function suspicionsOf(facts: AuditFacts, { findings }: Judgement, named: Named): Suspicion[] {
+  const { patches } = facts;
+  if (patches === undefined) return [];
+  return findings.flatMap((own) =>
+    own.code === "patch" ? [suspicionOf(patches, own, named, originalsFor(facts, own.strongest.target))] : [],
+  );
+}
+
+/** Inputs of other classes than the target, to show the patch on. */
+function originalsFor({ chunk, predictions }: AuditFacts, target: number): Original[] {
   const seen = new Set<number>();
   return Array.from(chunk.labels).flatMap((label, i) => {
-    if (label === strongest?.target || seen.has(label) || predictions[i]!.predicted !== label) return [];
+    if (label === target || seen.has(label) || predictions[i]!.predicted !== label) return [];
     seen.add(label);
     return [{ pixels: pixelsOf(chunk, i), label }];
   });

@@ -12,9 +12,14 @@ import {
   headlinePoint,
   isReal,
 } from "../read.ts";
-import type { AuditReport, Decision, DecisionKind, Finding, GateCondition } from "../schema.ts";
-import { evidenceBadge, figureText, icon, prose, section, severityMark, term } from "./parts.ts";
+import type { AuditReport, DecisionKind } from "../schema.ts";
+import { conditionList, findingCard } from "./decision.ts";
+import { COMMON_TERMS, termOf } from "./glossary.ts";
+import { icon } from "./parts.ts";
+import { GLOSSARY } from "./robustness/glossary.ts";
 import type { VerdictCounts } from "./robustness/schema.ts";
+
+const term = termOf({ ...COMMON_TERMS, ...GLOSSARY });
 
 const SEAL = { ship: "check", "do-not-ship": "cross", "cannot-tell": "question" } as const satisfies Readonly<
   Record<DecisionKind, string>
@@ -62,15 +67,6 @@ ${exhibit(pictureUri(adversarial), `Answered ${className(report, example.predict
 </div>`;
 }
 
-const findingCard = (finding: Finding): Markup =>
-  html`<li class="finding finding-${finding.severity}">
-<div class="finding-marks">${evidenceBadge(finding.evidence)}${severityMark(finding.severity)}</div>
-<h3>${finding.title}</h3>
-<p>${finding.sentence}</p>
-${finding.figures.map(figureText)}
-<a class="more" href="#${finding.section}">See the evidence</a>
-</li>`;
-
 function keyNumbers(report: AuditReport): Markup {
   const { cleanAccuracy } = report.data;
   const headline = report.robustness[0];
@@ -117,30 +113,4 @@ function verdictBar(counts: VerdictCounts, range: string, confidence: string, bo
   )}</ul>
 <p class="fine">${plural(counts.inputs, "input")}; ranges beside percentages are ${confidence} ${term("interval", "confidence intervals")}.</p>
 </div>`;
-}
-
-const OUTCOME = {
-  met: { word: "Met", icon: "check" },
-  failed: { word: "Failed", icon: "cross" },
-  undecided: { word: "Undecided", icon: "question" },
-} as const satisfies Readonly<Record<GateCondition["outcome"], object>>;
-
-const conditionItem = ({ sentence, outcome, measured }: GateCondition): Markup =>
-  html`<li class="condition condition-${outcome}">${icon(OUTCOME[outcome].icon)}<div><p>${sentence}</p><p class="fine"><strong>${OUTCOME[outcome].word}</strong>: ${measured}</p></div></li>`;
-
-const conditionList = ({ gate }: Decision): Markup =>
-  html`<ul class="conditions">${gate.conditions.map(conditionItem)}</ul>`;
-
-/** How the decision came about: the gate's conditions, what to do next, and the findings beyond the first three. */
-export function decisionSection({ decision, findings }: AuditReport): Markup {
-  const { gate, nextSteps } = decision;
-  const further = findings.slice(CARRYING_FINDINGS);
-  const conditions = html`<div><h3>The conditions: ${gate.name}</h3>${conditionList(decision)}</div>`;
-  const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${prose(step)}</li>`)}</ol></div>`;
-  return section("decision", "How the decision came about", [
-    html`<div class="columns">${conditions}${nextSteps.length === 0 ? null : steps}</div>`,
-    ...(further.length === 0
-      ? []
-      : [html`<h3>Further findings</h3><ul class="findings further">${further.map(findingCard)}</ul>`]),
-  ]);
 }

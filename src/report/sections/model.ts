@@ -1,13 +1,12 @@
-/** @file The model card and the data contract. */
-import { bytesText, integerText, percent, plural, shapeText } from "../format.ts";
+/** @file The model card. */
+import { bytesText, integerText, plural, shapeText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, ContractTerm, ModelCard, TensorCard } from "../schema.ts";
-import { type Column, dataTable, lead, nothing, rateCell, section, term } from "./parts.ts";
+import type { AuditReport, ModelCard, TensorCard } from "../schema.ts";
+import type { ReportPart } from "./contract.ts";
+import { type Column, dataTable, fact, lead, nothing } from "./parts.ts";
 
 /** Longer layer lists are folded away. */
 const OPEN_LAYERS = 16;
-
-const fact = (name: string, value: Markup | string): Markup => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
 const tensorText = (tensors: readonly TensorCard[]): string =>
   tensors.map(({ name, shape, type }) => `${name}: ${shapeText(shape)}, ${type}`).join("; ");
@@ -32,9 +31,9 @@ function layersTable({ layers }: ModelCard): Markup {
   return dataTable("Layers", "compact", columns, rows);
 }
 
-export function modelSection({ model }: AuditReport): Markup {
+function modelBody({ model }: AuditReport): Markup[] {
   const { opset, producer, layers } = model;
-  return section("model", "The model", [
+  return [
     lead(html`What was examined. The sha256 names this very file: a report with another one is about another model.`),
     html`<dl class="facts">
 ${fact("File", html`<code>${model.fileName}</code>, ${bytesText(model.bytes)}`)}
@@ -48,44 +47,9 @@ ${fact("Operations", opsList(model))}
     layers.length === 0
       ? nothing("The list of layers was not kept.")
       : html`<details${layers.length <= OPEN_LAYERS ? html` open` : null}><summary>${plural(layers.length, "layer")}</summary>${layersTable(model)}</details>`,
-  ]);
-}
-
-const TERM_WORDS = {
-  layout: "Layout",
-  range: "Range of values",
-  normalisation: "Mean and deviation",
-  classes: "Order of the classes",
-  labels: "Labels",
-} as const satisfies Readonly<Record<ContractTerm["term"], string>>;
-
-export function dataSection({ data }: AuditReport): Markup {
-  const columns: readonly Column[] = [
-    { heading: "Term", kind: "words" },
-    { heading: "Value", kind: "words" },
-    { heading: "Basis", kind: "words" },
-    { heading: "Reason", kind: "words" },
   ];
-  const rows = data.terms.map(({ term: name, value, basis, reason }) => [
-    TERM_WORDS[name],
-    value,
-    html`<span class="basis basis-${basis}">${basis}</span>`,
-    reason,
-  ]);
-  const { cleanAccuracy, chance } = data;
-  return section("data", "The data and how it was read", [
-    lead(
-      html`A model is only as good as the way its inputs are prepared. These are the terms the audit worked by, and whether they were stated, inferred or assumed; the ${term("clean", "clean accuracy")} confirms or refutes them.`,
-    ),
-    html`<dl class="facts">
-${fact("Source", `${data.source}; ${plural(data.count, "input")}, ${data.selection}`)}
-${fact(
-  "Clean accuracy",
-  cleanAccuracy === null
-    ? "not measured: the inputs carry no labels"
-    : html`${rateCell(cleanAccuracy)} (${cleanAccuracy.successes} of ${cleanAccuracy.trials}${chance === null ? "" : `; always answering the most frequent class would reach ${percent(chance)}`})`,
-)}
-</dl>`,
-    data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", "stack", columns, rows),
-  ]);
 }
+
+export const modelPart = {
+  sections: [{ id: "model", name: "Model", title: "The model", body: modelBody }],
+} as const satisfies ReportPart;

@@ -1,25 +1,11 @@
 /** @file The small pieces that the sections share. */
 import type { Proportion } from "../../stats/proportion.ts";
+import type { EvidenceClass, Severity } from "../../studies/audit/codes.ts";
 import type { Chart } from "../charts/chart.ts";
-import type { EvidenceClass, Figure, Quantity, Severity } from "../fields.ts";
+import type { Figure, Quantity } from "../fields.ts";
 import { intervalText, numberText, percent, plural } from "../format.ts";
 import { html, type Markup, trusted } from "../markup.ts";
-import type { SectionId } from "../schema.ts";
-import { type GlossaryId, glossaryAnchor } from "./glossary.ts";
-
-/** Sections in the order of the page, with the words of the navigation. */
-export const SECTIONS = {
-  decision: "Decision",
-  robustness: "Robustness",
-  classes: "Classes",
-  examples: "Examples",
-  tampering: "Tampering",
-  model: "Model",
-  data: "Data",
-  runs: "What was run",
-  limits: "Not checked",
-  glossary: "Glossary",
-} as const satisfies Readonly<Record<SectionId | "decision" | "glossary", string>>;
+import { glossaryAnchor } from "./glossary.ts";
 
 /** Icons on a 24 × 24 grid, drawn with a 2-wide round pen. */
 const ICONS = {
@@ -73,10 +59,6 @@ export function severityMark(severity: Severity): Markup {
 export const prose = (text: string): Markup =>
   html`${text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`;
 
-/** A word that the glossary explains. */
-export const term = (id: GlossaryId, text: string): Markup =>
-  html`<a class="term" href="#${glossaryAnchor(id)}">${text}</a>`;
-
 /** "52.1% 49.0–55.2%": a share over its interval; `prefix` is "≤" or "≥" for one-sided knowledge. */
 export const rateCell = (rate: Proportion | null, prefix = ""): Markup =>
   rate === null
@@ -127,8 +109,9 @@ export function dataTable(
   return html`<table class="${onPhone}"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
-export const section = (id: keyof typeof SECTIONS, title: string, body: readonly (Markup | null)[]): Markup =>
-  html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body}</section>`;
-
 export const lead = (text: Markup): Markup => html`<p class="lead">${text}</p>`;
 export const nothing = (text: string): Markup => html`<p class="empty">${icon("info")}<span>${text}</span></p>`;
+
+/** One entry of a list of facts. */
+export const fact = (name: string, value: Markup | string): Markup =>
+  html`<div><dt>${name}</dt><dd>${value}</dd></div>`;

@@ -4,7 +4,12 @@ import type { ChartKit } from "../charts/chart.ts";
 import { numberText, secondsText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, OptionValue, Run } from "../schema.ts";
-import { type Column, chartFigure, dataTable, lead, nothing, section, term } from "./parts.ts";
+import type { ReportPart } from "./contract.ts";
+import { termOf } from "./glossary.ts";
+import { type Column, chartFigure, dataTable, lead, nothing } from "./parts.ts";
+import { GLOSSARY } from "./robustness/glossary.ts";
+
+const term = termOf(GLOSSARY);
 
 const PURPOSE = {
   attack: "attack",
@@ -49,14 +54,13 @@ const timeBars = (runs: readonly Run[]): Bar[] =>
     marked: false,
   }));
 
-export function runsSection(kit: ChartKit, report: AuditReport): Markup {
+function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { runs, environment } = report;
   const command = html`<h3>The same again</h3><pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit, loading and reporting included, took ${secondsText(report.seconds)}.</p>`;
   const machine = html`<h3>Machine and versions</h3><dl class="facts">${environment.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
-  if (runs.length === 0)
-    return section("runs", "What was run", [nothing("Nothing was run on the model."), command, machine]);
+  if (runs.length === 0) return [nothing("Nothing was run on the model."), command, machine];
   const total = runs.reduce((sum, run) => sum + run.seconds, 0);
-  return section("runs", "What was run", [
+  return [
     lead(
       html`Every method with its options and seed, so that anyone can repeat it. Proofs marked ${term("floatsafe", "float32-safe")} also cover the rounding of the computer.`,
     ),
@@ -67,16 +71,21 @@ export function runsSection(kit: ChartKit, report: AuditReport): Markup {
     ),
     command,
     machine,
-  ]);
+  ];
 }
 
-export function limitsSection({ limits }: AuditReport): Markup {
-  const body =
-    limits.length === 0
-      ? [nothing("No limits were recorded. That does not mean there are none.")]
-      : [
-          lead(html`What this report does not say. Absence of a finding here is not evidence.`),
-          html`<ul class="limits">${limits.map(({ title, sentence }) => html`<li><strong>${title}.</strong> ${sentence}</li>`)}</ul>`,
-        ];
-  return section("limits", "What was not checked", body);
+function limitsBody({ limits }: AuditReport): Markup[] {
+  return limits.length === 0
+    ? [nothing("No limits were recorded. That does not mean there are none.")]
+    : [
+        lead(html`What this report does not say. Absence of a finding here is not evidence.`),
+        html`<ul class="limits">${limits.map(({ title, sentence }) => html`<li><strong>${title}.</strong> ${sentence}</li>`)}</ul>`,
+      ];
 }
+
+export const runsPart = {
+  sections: [
+    { id: "runs", name: "What was run", title: "What was run", body: runsBody },
+    { id: "limits", name: "Not checked", title: "What was not checked", body: limitsBody },
+  ],
+} as const satisfies ReportPart;

@@ -43,14 +43,14 @@ export interface SearchPlan {
 
 /**
  * Undefined where there are too few inputs for detectors.
- * @param obeyed the class that a patch of the screen rules, if there is one
+ * @param standing the class that a patch of the screen leads to, and to no other, if there is one
  * @param limits of the detectors and the closer look
  * @throws UserError, PopulationError
  */
 export async function searchBackdoor(
   session: Examination,
   plan: SearchPlan,
-  obeyed: number | undefined,
+  standing: number | undefined,
   limits: Limits,
 ): Promise<BackdoorResult | undefined> {
   const { reference: stated } = plan;
@@ -85,7 +85,7 @@ export async function searchBackdoor(
     decision,
     notes: scanNotes(compared, subject, CHOSEN),
   };
-  const label = suspectedClass(decision, signsOf(found, obeyed));
+  const label = suspectedClass(decision, signsOf(found, standing));
   if (label === null) return { ...found, noisy: null, trigger: null };
   const dose = tellingDose(curvesOf(found), label);
   const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed }, limits);

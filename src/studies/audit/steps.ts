@@ -25,6 +25,8 @@ import type { Examination } from "../examination.ts";
 import { type SearchPlan, searchBackdoor } from "./backdoor.ts";
 import { type Budget, SHARES } from "./budget.ts";
 import { examinerOf } from "./examiner.ts";
+import { DEFAULT_GATE } from "./judge.ts";
+import { standingOut } from "./patches.ts";
 
 /** Fewer right answers say nothing about patches. */
 const LEAST_FOR_PATCHES = 20;
@@ -37,8 +39,6 @@ export interface AuditPlan {
   readonly geometry: Geometry | undefined;
   readonly budget: Budget;
   readonly search: SearchPlan;
-  /** The class that a patch of the screen rules, if there is one. */
-  readonly ruledBy: (targets: PatchResult["targets"]) => number | undefined;
 }
 
 export interface Measured {
@@ -85,14 +85,14 @@ export async function measureAudit(session: Examination, plan: AuditPlan, signal
   await prove(true, SHARES.cheapProof);
   const screened = await screen(session, plan, examiner, step);
   const patches = screened.result;
-  const obeyed = patches && plan.ruledBy(patches.targets);
+  const standing = patches && standingOut(patches.targets, DEFAULT_GATE.patch)?.target;
   let noSearch = `fewer than ${LEAST_IMAGES} inputs`;
   if (stopped()) noSearch = why();
   const limits = { deadline: milliseconds(budget.until(SHARES.backdoor)), partial: true };
   const failures = own.length;
   const backdoor = stopped()
     ? undefined
-    : await step("looking for backdoors", () => searchBackdoor(session, plan.search, obeyed, limits));
+    : await step("looking for backdoors", () => searchBackdoor(session, plan.search, standing, limits));
   if (backdoor === undefined && own.length > failures) noSearch = UNANSWERED_WORDS["internal-error"];
   if (backdoor === undefined && signal?.aborted) noSearch = UNANSWERED_WORDS.interrupted;
   await prove(false, SHARES.slowProof);

@@ -40,18 +40,20 @@ function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts):
   const real = curve.mode.base === "real";
   const score = real ? jointArea(curve) : modalShareScore(curve);
   const vote = inferTarget(curve);
+  const seen = seenOf(curve, score, vote, classes);
   const scores: Record<string, Scores> = Object.fromEntries(curves.map((each) => [modeId(each.mode), scoresOf(each)]));
   return {
     flagged: null,
     score,
     pValue: null,
     target: vote.target,
-    reason: reasonOf(curve, score, vote, classes),
+    reason: `${seen}; what that means only a reference population can tell`,
+    seen,
     evidence: { curves, scores, bands: bandsOf(curve), tempered },
   };
 }
 
-function reasonOf({ inputs, mode }: TitrationCurve, score: number | null, vote: TargetVote, classes: number): string {
+function seenOf({ inputs, mode }: TitrationCurve, score: number | null, vote: TargetVote, classes: number): string {
   const what =
     mode.base === "real"
       ? `of ${inputs} inputs under noise, ${percent(score)} are answered wrongly and surely`
@@ -60,7 +62,7 @@ function reasonOf({ inputs, mode }: TitrationCurve, score: number | null, vote: 
     vote.target === null
       ? `; no one of the ${classes} classes stands out`
       : `, mostly as class ${vote.target} (${percent(vote.share)} of them)`;
-  return `${what}${mode.base === "real" ? where : ""}; what that means only a reference population can tell`;
+  return `${what}${mode.base === "real" ? where : ""}`;
 }
 
 const percent = (share: number | null): string =>

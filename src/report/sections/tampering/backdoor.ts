@@ -1,13 +1,15 @@
 /** @file The search for a backdoor: its answer, the curves behind it, the suspected class in pictures, and what is open. */
-import { pText, relationText } from "../../stats/p-text.ts";
-import type { ChartKit } from "../charts/chart.ts";
-import { leanChart, MOST_CLASSES } from "../charts/lean.ts";
-import { responseChart, responseTop } from "../charts/response.ts";
-import { numberText, percent, plural } from "../format.ts";
-import { html, type Markup, trusted } from "../markup.ts";
-import { pictureUri } from "../pictures.ts";
-import { className, tamperingSeverity } from "../read.ts";
-import type { AuditReport } from "../schema.ts";
+import { pText, relationText } from "../../../stats/p-text.ts";
+import { tamperingSeverity } from "../../../studies/audit/backdoor-outcome.ts";
+import type { ChartKit } from "../../charts/chart.ts";
+import { leanChart, MOST_CLASSES } from "../../charts/lean.ts";
+import { responseChart, responseTop } from "../../charts/response.ts";
+import { numberText, percent, plural } from "../../format.ts";
+import { html, type Markup, trusted } from "../../markup.ts";
+import { pictureUri } from "../../pictures.ts";
+import { className } from "../../read.ts";
+import type { AuditReport } from "../../schema.ts";
+import { termOf } from "../glossary.ts";
 import {
   type Column,
   chartFigure,
@@ -17,9 +19,11 @@ import {
   prose,
   rateCell,
   severityMark,
-  term,
-} from "./parts.ts";
-import type { AnsweredPicture, BackdoorScan, DetectorVerdict } from "./tampering/schema.ts";
+} from "../parts.ts";
+import { GLOSSARY } from "./glossary.ts";
+import type { AnsweredPicture, BackdoorScan, DetectorVerdict } from "./schema.ts";
+
+const term = termOf(GLOSSARY);
 
 type Scan = BackdoorScan;
 

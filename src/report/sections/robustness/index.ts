@@ -1,14 +1,20 @@
 /** @file Accuracy against epsilon, per class, and adversarial examples. */
-import { bandChart } from "../charts/band.ts";
-import type { ChartKit } from "../charts/chart.ts";
-import { classChart, MOST_ROWS, weakestFirst } from "../charts/classes.ts";
-import { epsilonText, integerText, numberText, percent, plural, signedText } from "../format.ts";
-import { html, type Markup } from "../markup.ts";
-import { changeUri, pictureUri } from "../pictures.ts";
-import { boundWord, className, confidenceText, headlinePoint, isReal, unknownText } from "../read.ts";
-import type { AuditReport } from "../schema.ts";
-import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell, section, term } from "./parts.ts";
-import type { AdversarialExample, BandPoint, Robustness } from "./robustness/schema.ts";
+import { bandChart } from "../../charts/band.ts";
+import type { ChartKit } from "../../charts/chart.ts";
+import { classChart, MOST_ROWS, weakestFirst } from "../../charts/classes.ts";
+import { epsilonText, integerText, numberText, percent, plural, signedText } from "../../format.ts";
+import { html, type Markup } from "../../markup.ts";
+import { changeUri, pictureUri } from "../../pictures.ts";
+import { boundWord, className, confidenceText, headlinePoint, isReal, unknownText } from "../../read.ts";
+import type { AuditReport } from "../../schema.ts";
+import type { ReportPart } from "../contract.ts";
+import { COMMON_TERMS, termOf } from "../glossary.ts";
+import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell } from "../parts.ts";
+import { GLOSSARY } from "./glossary.ts";
+import type { AdversarialExample, BandPoint, Robustness } from "./schema.ts";
+import { CONDITIONS, FINDINGS } from "./words.ts";
+
+const term = termOf({ ...COMMON_TERMS, ...GLOSSARY });
 
 const swatch = (kind: string, words: Markup | string): Markup =>
   html`<li><span class="swatch swatch-${kind}"></span>${words}</li>`;
@@ -88,27 +94,25 @@ function arithmeticNote({ runs }: AuditReport): Markup[] {
   ];
 }
 
-export function robustnessSection(kit: ChartKit, report: AuditReport): Markup {
+function robustnessBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { robustness } = report;
   if (robustness.length === 0) {
-    return section("robustness", "Robustness", [nothing("Neither attacks nor verifiers ran in this audit.")]);
+    return [nothing("Neither attacks nor verifiers ran in this audit.")];
   }
   const right = report.data.cleanAccuracy === null ? "does the answer stay what it was" : "is the answer still right";
-  return section("robustness", "Robustness", [
+  return [
     lead(
       html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they broke can certainly be broken. <strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be broken at all. In between it is ${term("undecided", "undecided")}.`,
     ),
     ...arithmeticNote(report),
     ...robustness.map((part, i) => normPart(kit, report, part, i)),
-  ]);
+  ];
 }
 
-export function classesSection(kit: ChartKit, report: AuditReport): Markup {
+function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
   const headline = report.robustness.find((r) => r.classes.length > 0);
   if (headline === undefined) {
-    return section("classes", "Class by class", [
-      nothing("There is no table by class: the inputs carry no labels, or nothing was run."),
-    ]);
+    return [nothing("There is no table by class: the inputs carry no labels, or nothing was run.")];
   }
   const { classes, norm, headlineEpsilon } = headline;
   const columns: readonly Column[] = [
@@ -129,12 +133,12 @@ export function classesSection(kit: ChartKit, report: AuditReport): Markup {
     ];
   });
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
-  return section("classes", "Class by class", [
+  return [
     lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
     html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("undecided", "undecided")}</ul>`,
     chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
     html`<details><summary>The numbers</summary>${dataTable("Accuracy by class", "compact", columns, rows)}</details>`,
-  ]);
+  ];
 }
 
 function exampleCard(report: AuditReport, { norm }: Robustness, example: AdversarialExample): Markup {
@@ -155,7 +159,7 @@ function exampleCard(report: AuditReport, { norm }: Robustness, example: Adversa
 <p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${signedText(example.marginBefore)} before, ${signedText(example.marginAfter)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
 }
 
-export function examplesSection(report: AuditReport): Markup {
+function examplesBody(report: AuditReport): Markup[] {
   const cards = report.robustness.flatMap((part) => part.examples.map((example) => exampleCard(report, part, example)));
   if (cards.length === 0) {
     const points = report.robustness.flatMap((r) => r.points);
@@ -164,13 +168,24 @@ export function examplesSection(report: AuditReport): Markup {
       : points.every((p) => p.counts.falsified === 0)
         ? "The attacks broke nothing, so there is nothing to show. That proves nothing by itself."
         : "The attacks broke inputs, but no picture of one was kept.";
-    return section("examples", "Adversarial examples", [nothing(why)]);
+    return [nothing(why)];
   }
-  return section("examples", "Adversarial examples", [
+  return [
     lead(
       html`${plural(cards.length, "picture")} that the model answers correctly, and wrongly after a small change. Each is a ${term("witness", "witness")}. The middle picture shows the change alone, magnified: red where the pixel became lighter, blue where it became darker.`,
     ),
     html`<p class="scale" aria-hidden="true"><span>darker</span><span class="scale-bar"></span><span>lighter</span></p>`,
     html`<ul class="examples">${cards}</ul>`,
-  ]);
+  ];
 }
+
+export const robustnessPart = {
+  sections: [
+    { id: "robustness", name: "Robustness", title: "Robustness", body: robustnessBody },
+    { id: "classes", name: "Classes", title: "Class by class", body: classesBody },
+    { id: "examples", name: "Examples", title: "Adversarial examples", body: examplesBody },
+  ],
+  glossary: GLOSSARY,
+  findings: FINDINGS,
+  conditions: CONDITIONS,
+} as const satisfies ReportPart;

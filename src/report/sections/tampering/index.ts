@@ -1,14 +1,20 @@
 /** @file Tests for planted behaviour: backdoors and universal triggers. */
-import { type Bar, barChart } from "../charts/bars.ts";
-import type { ChartKit } from "../charts/chart.ts";
-import { intervalText, percent } from "../format.ts";
-import { html, type Markup } from "../markup.ts";
-import { pictureUri } from "../pictures.ts";
-import { className, confidenceText } from "../read.ts";
-import type { AuditReport } from "../schema.ts";
+import { type Bar, barChart } from "../../charts/bars.ts";
+import type { ChartKit } from "../../charts/chart.ts";
+import { intervalText, percent } from "../../format.ts";
+import { html, type Markup } from "../../markup.ts";
+import { pictureUri } from "../../pictures.ts";
+import { className, confidenceText } from "../../read.ts";
+import type { AuditReport } from "../../schema.ts";
+import type { ReportPart } from "../contract.ts";
+import { termOf } from "../glossary.ts";
+import { chartFigure, evidenceBadge, lead, nothing, rateCell, severityMark } from "../parts.ts";
 import { backdoorPart } from "./backdoor.ts";
-import { chartFigure, evidenceBadge, lead, nothing, rateCell, section, severityMark, term } from "./parts.ts";
-import type { Suspicion } from "./tampering/schema.ts";
+import { GLOSSARY } from "./glossary.ts";
+import type { Suspicion } from "./schema.ts";
+import { CONDITIONS, FINDINGS } from "./words.ts";
+
+const term = termOf(GLOSSARY);
 
 const perTargetBars = (report: AuditReport, { perTarget, targetClass }: Suspicion): Bar[] =>
   perTarget.map(({ label, success }) => ({
@@ -46,19 +52,24 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
   }${chart}</article>`;
 }
 
-export function tamperingSection(kit: ChartKit, report: AuditReport): Markup {
+function tamperingBody(report: AuditReport, kit: ChartKit): (Markup | null)[] {
   const { suspicions, backdoor } = report;
   if (suspicions.length === 0 && backdoor === null) {
-    return section("tampering", "Signs of tampering", [
-      nothing("No test for tampering ran. This report says nothing about hidden triggers."),
-    ]);
+    return [nothing("No test for tampering ran. This report says nothing about hidden triggers.")];
   }
-  return section("tampering", "Signs of tampering", [
+  return [
     lead(
       html`Was a ${term("backdoor", "backdoor")} put in, a hidden ${term("trigger", "trigger")} that sends inputs to one class? A test that finds none covers only the triggers that it can see.`,
     ),
     ...(backdoor ? backdoorPart(kit, report, backdoor) : []),
     ...(backdoor && suspicions.length > 0 ? [html`<h3>The screen for planted patches</h3>`] : []),
     ...suspicions.map((suspicion, i) => suspicionPart(kit, report, suspicion, i)),
-  ]);
+  ];
 }
+
+export const tamperingPart = {
+  sections: [{ id: "tampering", name: "Tampering", title: "Signs of tampering", body: tamperingBody }],
+  glossary: GLOSSARY,
+  findings: FINDINGS,
+  conditions: CONDITIONS,
+} as const satisfies ReportPart;

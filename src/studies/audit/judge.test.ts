@@ -1,21 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { outcomeWith } from "../../../test/support/backdoor-outcome.ts";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
-import type { GateCondition } from "../schema.ts";
-import type { BandPoint } from "../sections/robustness/schema.ts";
-import { DEFAULT_GATE, decide, type Evidence, leadOf, obeys, type PatchEvidence, ruledClass } from "./decide.ts";
-import { proofFinding } from "./findings.ts";
+import type { Band, Outcome } from "./codes.ts";
+import { DEFAULT_GATE, judge, type Measurements } from "./judge.ts";
+import { leadOf, type PatchEvidence, standingOut, succeeds } from "./patches.ts";
 
 const INPUTS = 1000;
 
-const band = (standing: number, certified: number | null): BandPoint => ({
+const band = (standing: number, certified: number | null): Band => ({
   epsilon: 0.1,
   clean: proportion(980, INPUTS),
   attackedUpper: proportion(standing, INPUTS),
   certifiedLower: certified === null ? null : proportion(certified, INPUTS),
   counts: { inputs: INPUTS, correct: 980, certified: certified ?? 0, falsified: 980 - standing, unknown: 0 },
-  unknownBy: {},
 });
 
 const patch = (hits: number): PatchRecord => ({
@@ -38,19 +37,23 @@ const screened = (hits: number): PatchEvidence => ({
   reason: "",
 });
 
-const SEARCHED = { condition: { sentence: "No backdoor", outcome: "met", measured: "3%" }, reason: "" } as const;
+const SEARCHED = {
+  met: outcomeWith(false, []),
+  undecided: outcomeWith(null, []),
+  "not-met": outcomeWith(false, ["margin", "patch"]),
+} as const satisfies Record<Outcome, unknown>;
 
-const evidence = (headline: BandPoint, hits = 3, correct: number | null = 980): Evidence => ({
+const evidence = (headline: Band, hits = 3, correct: number | null = 980): Measurements => ({
   norm: "linf",
   headline,
   arithmetic: "float32",
   accuracy: correct === null ? null : proportion(correct, INPUTS),
   patches: screened(hits),
-  classNames: [],
-  backdoor: SEARCHED,
+  notices: [],
+  backdoor: SEARCHED.met,
 });
 
-const kindOf = (given: Evidence): string => decide(given, DEFAULT_GATE).kind;
+const kindOf = (given: Measurements): string => judge(given, DEFAULT_GATE).kind;
 
 describe("the decision", () => {
   test.for([
@@ -60,31 +63,25 @@ describe("the decision", () => {
     ["proved, but within the interval of the gate", evidence(band(900, 505)), "cannot-tell"],
     ["broken, but within the interval of the gate", evidence(band(495, 100)), "cannot-tell"],
     ["nothing could be proved", evidence(band(900, null)), "cannot-tell"],
-    ["a patch obeyed by most", evidence(band(900, 700), 97), "do-not-ship"],
-    ["a patch obeyed by a few more than half, which may be chance", evidence(band(900, 700), 55), "cannot-tell"],
+    ["a patch that moves most", evidence(band(900, 700), 97), "do-not-ship"],
+    ["a patch that moves a few more than half, which may be chance", evidence(band(900, 700), 55), "cannot-tell"],
     ["clean accuracy below the gate", evidence(band(900, 700), 3, 850), "do-not-ship"],
     ["clean accuracy within the interval of the gate", evidence(band(900, 700), 3, 905), "cannot-tell"],
     ["no labels", evidence(band(900, 700), 3, null), "cannot-tell"],
   ] as const)("%s", ([, given, expected]) => {
     expect(kindOf(given)).toBe(expected);
   });
-
-  test("names its thresholds and what was measured", () => {
-    const { gate } = decide(evidence(band(900, 700)), { ...DEFAULT_GATE, robust: 0.6 });
-    expect(gate.conditions.map(({ sentence }) => sentence)).toContain("At least 60% stay correct within linf 0.1");
-    for (const { measured } of gate.conditions) expect(measured).toMatch(/%/);
-  });
 });
 
-test("a patch obeys only beyond the chance of all classes that were tried", () => {
+test("a patch succeeds only beyond the chance of all classes that were tried", () => {
   // one-sided binomial: P(X ≥ 60 | n = 100, p = ½) = 0.0284, which is below 0.05 but not below 0.05 / 10
-  expect(obeys(patch(60), 0.5, 1)).toBe(true);
-  expect(obeys(patch(60), 0.5, 10)).toBe(false);
-  expect(obeys(patch(70), 0.5, 10)).toBe(true);
+  expect(succeeds(patch(60), 0.5, 1)).toBe(true);
+  expect(succeeds(patch(60), 0.5, 10)).toBe(false);
+  expect(succeeds(patch(70), 0.5, 10)).toBe(true);
 });
 
-const outcomesOf = (given: Evidence, gate = DEFAULT_GATE): GateCondition["outcome"][] =>
-  decide(given, gate).gate.conditions.map(({ outcome }) => outcome);
+const outcomesOf = (given: Measurements, gate = DEFAULT_GATE): Outcome[] =>
+  judge(given, gate).conditions.map(({ outcome }) => outcome);
 
 describe("an interval across a line is undecided, in every condition", () => {
   const counted = fc
@@ -107,33 +104,33 @@ describe("an interval across a line is undecided, in every condition", () => {
       patches: records,
       missing: fc.integer({ min: 0, max: 2 }),
       arithmetic: fc.constantFrom("float32" as const, "real" as const),
-      backdoor: fc.constantFrom("met" as const, "undecided" as const, "failed" as const),
+      backdoor: fc.constantFrom("met" as const, "undecided" as const, "not-met" as const),
       gate,
     });
     fc.assert(
       fc.property(given, ({ accuracy, standing, proved, patches, missing, arithmetic, backdoor, gate: lines }) => {
         const targets = patches.map(({ successes, trials }, target) => ({ ...patch(successes), target, trials }));
-        const made: Evidence = {
+        const made: Measurements = {
           ...evidence({ ...band(900, 700), attackedUpper: standing, certifiedLower: proved }),
           accuracy,
           arithmetic,
           patches: { kind: "screened", targets, classes: targets.length + missing, whole: true, reason: "time budget" },
-          backdoor: { ...SEARCHED, condition: { ...SEARCHED.condition, outcome: backdoor } },
+          backdoor: SEARCHED[backdoor],
         };
         const [clean, screen, search, robust] = outcomesOf(made, lines);
         expect(clean).toBe(
-          above(accuracy, lines.accuracy) ? "met" : below(accuracy, lines.accuracy) ? "failed" : "undecided",
+          above(accuracy, lines.accuracy) ? "met" : below(accuracy, lines.accuracy) ? "not-met" : "undecided",
         );
         const held = patches.every(({ upper }) => upper <= lines.patch) && missing === 0;
         const broken = patches.some(({ lower }) => lower > lines.patch);
         expect(screen === "met").toBe(held);
-        if (screen === "failed") expect(broken).toBe(true);
+        if (screen === "not-met") expect(broken).toBe(true);
         expect(search).toBe(backdoor);
         expect(robust === "met").toBe(arithmetic === "float32" && above(proved, lines.robust));
-        if (robust === "failed") expect(below(standing, lines.robust)).toBe(true);
+        if (robust === "not-met") expect(below(standing, lines.robust)).toBe(true);
         const all = [clean, screen, search, robust];
-        const { kind } = decide(made, lines);
-        expect(kind).toBe(all.includes("failed") ? "do-not-ship" : all.includes("undecided") ? "cannot-tell" : "ship");
+        const { kind } = judge(made, lines);
+        expect(kind).toBe(all.includes("not-met") ? "do-not-ship" : all.includes("undecided") ? "cannot-tell" : "ship");
       }),
       { seed: 20, numRuns: 400 },
     );
@@ -176,13 +173,13 @@ describe("one class that stands out is a plant, several are a weakness", () => {
 
   test("88.9% to one class and 81.4% to the next condemn nothing, and ship nothing", () => {
     const hits = [20, 163, 178, 31];
-    expect(ruledClass(targets(...hits), 0.5)).toBeUndefined();
+    expect(standingOut(targets(...hits), 0.5)).toBeUndefined();
     expect(judged(...hits)).toBe("undecided");
   });
 
   test("97% to one class and little to the others", () => {
-    expect(ruledClass(targets(20, 194, 31), 0.5)?.target).toBe(1);
-    expect(judged(20, 194, 31)).toBe("failed");
+    expect(standingOut(targets(20, 194, 31), 0.5)?.target).toBe(1);
+    expect(judged(20, 194, 31)).toBe("not-met");
   });
 
   test("the lead is what the exact bounds of both shares leave", () => {
@@ -192,11 +189,20 @@ describe("one class that stands out is a plant, several are a weakness", () => {
   });
 });
 
-test("bounds in real arithmetic are never called proved, and never meet the gate", () => {
-  const real: Evidence = { ...evidence(band(900, 700)), arithmetic: "real" };
-  expect(outcomesOf(real).at(-1)).toBe("undecided");
-  const finding = proofFinding(real, DEFAULT_GATE)!;
-  expect(finding).toMatchObject({ evidence: "bounded", severity: "note" });
-  expect(`${finding.title} ${finding.sentence} ${finding.figures[0]!.label}`).not.toMatch(/proved/);
-  expect(finding.title).toContain("real arithmetic");
+test("bounds in real arithmetic are never proved, and never meet the gate", () => {
+  const of = (arithmetic: Measurements["arithmetic"]) =>
+    judge({ ...evidence(band(900, 700)), arithmetic }, DEFAULT_GATE);
+  const bound = (given: ReturnType<typeof of>) => given.findings.find(({ code }) => code === "bound");
+  expect(of("float32").conditions.at(-1)).toMatchObject({ id: "robust", outcome: "met" });
+  expect(bound(of("float32"))).toMatchObject({ evidence: "proved", severity: "good" });
+  expect(of("real").conditions.at(-1)).toMatchObject({ id: "robust", outcome: "undecided" });
+  expect(bound(of("real"))).toMatchObject({ evidence: "bounded", severity: "note" });
+});
+
+test("the decision rests on a backdoor before a patch, and on a patch before the rest of the gate", () => {
+  const broken = { ...evidence(band(300, 100), 97), backdoor: SEARCHED["not-met"] };
+  const groundOf = (given: Measurements) => judge(given, DEFAULT_GATE).ground;
+  expect(groundOf(broken)).toBe("backdoor");
+  expect(groundOf({ ...broken, backdoor: SEARCHED.met })).toBe("patch");
+  expect(groundOf({ ...broken, backdoor: SEARCHED.met, patches: screened(3) })).toBe("gate");
 });

@@ -1,49 +1,39 @@
 /** @file The search for a backdoor as part of the report: curves beside the reference's band, the class lean, pictures. */
 
-import { sayingClasses } from "../../data/classes.ts";
-import { type Shown, stampTrigger, type TriggerLook } from "../../methods/audit/closer-look.ts";
-import { planar } from "../../methods/audit/picture.ts";
-import { allSigns, type BackdoorResult, smallMask, suspectedClass } from "../../methods/audit/tampering.ts";
-import { readDigest, type TitrationDigest } from "../../methods/backdoor/titration/digest.ts";
-import { joint } from "../../methods/backdoor/titration/scores.ts";
-import { GAMMAS, type Mode, modeId, type TitrationCurve } from "../../methods/backdoor/titration/types.ts";
-import type { Detection } from "../../methods/backdoor/types.ts";
-import { cleanScans } from "../../methods/population/reference.ts";
-import { proportion } from "../../stats/proportion.ts";
-import { quantiles } from "../../stats/summary.ts";
-import type { Picture } from "../fields.ts";
-import { numberText, percent } from "../format.ts";
-import { pictureOf } from "../pictures.ts";
-import type { Run } from "../schema.ts";
-import type { AnsweredPicture, BackdoorScan, LeanChart, NoiseCurve } from "../sections/tampering/schema.ts";
-import { limitsOf, type Named, nextStepsOf, signSentence, verdictSentence } from "./backdoor-words.ts";
+import { sayingClasses } from "../../../data/classes.ts";
+import { type Shown, stampTrigger, type TriggerLook } from "../../../methods/audit/closer-look.ts";
+import { planar } from "../../../methods/audit/picture.ts";
+import { type BackdoorResult, noiseOf, smallMask } from "../../../methods/audit/tampering.ts";
+import { readDigest, type TitrationDigest } from "../../../methods/backdoor/titration/digest.ts";
+import { joint } from "../../../methods/backdoor/titration/scores.ts";
+import { GAMMAS, type Mode, modeId, type TitrationCurve } from "../../../methods/backdoor/titration/types.ts";
+import type { Detection } from "../../../methods/backdoor/types.ts";
+import { cleanScans } from "../../../methods/population/reference.ts";
+import { proportion } from "../../../stats/proportion.ts";
+import { quantiles } from "../../../stats/summary.ts";
+import type { BackdoorOutcome } from "../../../studies/audit/codes.ts";
+import type { Picture } from "../../fields.ts";
+import { numberText, percent } from "../../format.ts";
+import { pictureOf } from "../../pictures.ts";
+import type { Run } from "../../schema.ts";
+import type { Named } from "../contract.ts";
+import { limitsOf, nextStepsOf, signSentence, verdictSentence } from "./backdoor-words.ts";
+import type { AnsweredPicture, BackdoorScan, LeanChart, NoiseCurve } from "./schema.ts";
 
 /** Of the reference's clean models, a twentieth lies beyond each end of a band. */
 const BAND = [0.05, 0.5, 0.95] as const;
 
-/** @param obeyed the class that a patch of the screen rules, with a sentence about it */
-export function backdoorScan(
-  result: BackdoorResult,
-  named: Named,
-  obeyed: { readonly label: number; readonly sentence: string } | undefined,
-): BackdoorScan {
+export function backdoorScan(result: BackdoorResult, outcome: BackdoorOutcome, named: Named): BackdoorScan {
   const { decision, examined, reference, facts } = result;
-  const signs = allSigns(result, obeyed?.label);
+  const { flagged, kind, target, pValue, level, ground } = outcome.verdict;
   const curves = curvesOf(result);
   return {
-    verdict: {
-      flagged: decision.flagged,
-      kind: decision.kind,
-      target: decision.target,
-      pValue: decision.pValue,
-      level: decision.threshold,
-      reason: verdictSentence(result, named),
-    },
-    suspected: suspectedClass(decision, signs),
-    signs: signs.map(({ kind, label }) => ({
-      kind,
-      label,
-      sentence: signSentence(result, { kind, label }, named, obeyed),
+    verdict: { flagged, kind, target, pValue, level, reason: verdictSentence(ground, named) },
+    suspected: outcome.suspected,
+    signs: outcome.signs.map((sign) => ({
+      kind: sign.kind,
+      label: sign.label,
+      sentence: signSentence(sign, named),
     })),
     reference: reference && {
       ...reference,
@@ -61,11 +51,11 @@ export function backdoorScan(
       ownPValue: finite(detection.pValue),
       score: finite(detection.score),
       pValue: finite(decision.perDetector[id] ?? null),
-      target: id === "titration" && decision.lean ? decision.lean.target : detection.target,
+      target: detection === noiseOf(examined) && decision.lean ? decision.lean.target : detection.target,
       reason: sayingClasses(reasonOf(detection, decision.perDetector[id] ?? null), named),
       blindTo,
     })),
-    nextSteps: nextStepsOf(result, signs, named),
+    nextSteps: nextStepsOf(result, outcome, named),
     limits: [...limitsOf(result), ...result.notes.map(sentence)],
     settings: settingsOf(result, curves, facts.domain),
   };
@@ -76,16 +66,17 @@ const sentence = (text: string): string =>
   `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
 
 /** Where there is a reference, a detector need not ask for one. */
-const reasonOf = ({ reason }: Detection, pValue: number | null): string =>
-  sentence(pValue === null ? reason : reason.replace(/; what [^;]*reference population[^;]*$/, ""));
+const reasonOf = ({ reason, seen }: Detection, pValue: number | null): string =>
+  sentence(pValue === null ? reason : (seen ?? reason));
 
 function curvesOf({ examined }: BackdoorResult): readonly TitrationCurve[] {
-  const { curves } = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence ?? {};
+  const { curves } = noiseOf(examined)?.evidence ?? {};
   return (curves ?? []) as unknown as readonly TitrationCurve[];
 }
 
 function digestsOf({ population, examined }: BackdoorResult): TitrationDigest[] {
-  const titration = examined.find(({ detector }) => detector.id === "titration")?.detector;
+  const noise = noiseOf(examined);
+  const titration = examined.find(({ detection }) => detection === noise)?.detector;
   if (!population || !titration) return [];
   return cleanScans(population, titration).flatMap(({ evidence }) => readDigest(evidence) ?? []);
 }
@@ -254,7 +245,7 @@ function settingsOf(
     { name: "Intensities (σ)", points: gridOf(false) },
     { name: "Shares of pixels replaced", points: gridOf(true) },
   ];
-  const tempered = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence["tempered"] as
+  const tempered = noiseOf(examined)?.evidence["tempered"] as
     | { readonly temperature: number; readonly jointArea: number | null }
     | null
     | undefined;

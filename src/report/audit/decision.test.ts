@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { outcomeWith } from "../../../test/support/backdoor-outcome.ts";
+import { proportion } from "../../stats/proportion.ts";
+import { DEFAULT_GATE, judge, type Measurements } from "../../studies/audit/judge.ts";
+import { findingWords } from "../sections/page.ts";
+import { decisionText } from "./decision.ts";
+
+const MEASURED: Measurements = {
+  norm: "linf",
+  headline: {
+    epsilon: 0.1,
+    clean: proportion(980, 1000),
+    attackedUpper: proportion(900, 1000),
+    certifiedLower: proportion(700, 1000),
+    counts: { inputs: 1000, correct: 980, certified: 700, falsified: 80, unknown: 200 },
+  },
+  arithmetic: "float32",
+  accuracy: proportion(980, 1000),
+  patches: { kind: "not-examined", reason: "time budget" },
+  notices: [],
+  backdoor: outcomeWith(false, []),
+};
+
+const named = (label: number): string => `class ${label}`;
+const texts = (given: Measurements, gate = DEFAULT_GATE) => {
+  const judgement = judge(given, gate);
+  const { norm, headline } = given;
+  return {
+    decision: decisionText(judgement, { norm, epsilon: headline.epsilon }, named),
+    findings: judgement.findings.map((own) => ({ ...own, ...findingWords(own, named) })),
+  };
+};
+
+test("names its thresholds and what was measured", () => {
+  const { conditions } = texts(MEASURED, { ...DEFAULT_GATE, robust: 0.6 }).decision.gate;
+  expect(conditions.map(({ sentence }) => sentence)).toContain("At least 60% stay correct within linf 0.1");
+  expect(conditions.map(({ measured }) => measured)).toEqual([
+    expect.stringMatching(/^98\.0%, interval/),
+    "not examined: time budget",
+    expect.stringMatching(/against clean models$/),
+    expect.stringMatching(/proved; and 90\.0%/),
+  ]);
+});
+
+test("confirmed signs are the reason, whatever else fails", () => {
+  const backdoor = outcomeWith(true, ["noise", "margin"]);
+  const { decision } = texts({ ...MEASURED, accuracy: proportion(10, 100), backdoor });
+  expect(decision).toMatchObject({ kind: "do-not-ship", headline: "Signs of a planted backdoor" });
+  expect(decision.reason).toMatch(/^Two independent signs lead to class 1/);
+  expect(texts({ ...MEASURED, accuracy: proportion(10, 100) }).decision.reason).toMatch(
+    /^1 condition of the gate fails: “Clean accuracy/,
+  );
+});
+
+test("bounds in real arithmetic are never called proved", () => {
+  const { decision, findings } = texts({ ...MEASURED, arithmetic: "real" });
+  const { title, sentence, figures } = findings.find(({ id }) => id === "certified")!;
+  expect(`${title} ${sentence} ${figures[0]!.label}`).not.toMatch(/proved/);
+  expect(title).toContain("real arithmetic");
+  expect(decision.gate.conditions.at(-1)!.measured).not.toMatch(/\bproved\b/);
+});

@@ -1,0 +1,75 @@
+/** @file The data: how it was read, and what the clean answers say. */
+import { measuredRate, percent, plural } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+import type { AuditReport, ContractTerm } from "../schema.ts";
+import type { ReportPart } from "./contract.ts";
+import { COMMON_TERMS, termOf } from "./glossary.ts";
+import { type Column, dataTable, fact, lead, nothing, rateCell } from "./parts.ts";
+
+const term = termOf(COMMON_TERMS);
+
+const TERM_WORDS = {
+  layout: "Layout",
+  range: "Range of values",
+  normalisation: "Mean and deviation",
+  classes: "Order of the classes",
+  labels: "Labels",
+} as const satisfies Readonly<Record<ContractTerm["term"], string>>;
+
+function dataBody({ data }: AuditReport): Markup[] {
+  const columns: readonly Column[] = [
+    { heading: "Term", kind: "words" },
+    { heading: "Value", kind: "words" },
+    { heading: "Basis", kind: "words" },
+    { heading: "Reason", kind: "words" },
+  ];
+  const rows = data.terms.map(({ term: name, value, basis, reason }) => [
+    TERM_WORDS[name],
+    value,
+    html`<span class="basis basis-${basis}">${basis}</span>`,
+    reason,
+  ]);
+  const { cleanAccuracy, chance } = data;
+  return [
+    lead(
+      html`A model is only as good as the way its inputs are prepared. These are the terms the audit worked by, and whether they were stated, inferred or assumed; the ${term("clean", "clean accuracy")} confirms or refutes them.`,
+    ),
+    html`<dl class="facts">
+${fact("Source", `${data.source}; ${plural(data.count, "input")}, ${data.selection}`)}
+${fact(
+  "Clean accuracy",
+  cleanAccuracy === null
+    ? "not measured: the inputs carry no labels"
+    : html`${rateCell(cleanAccuracy)} (${cleanAccuracy.successes} of ${cleanAccuracy.trials}${chance === null ? "" : `; always answering the most frequent class would reach ${percent(chance)}`})`,
+)}
+</dl>`,
+    data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", "stack", columns, rows),
+  ];
+}
+
+const ACCURACY_TITLES = {
+  good: "Accurate on ordinary inputs",
+  bad: "Not accurate enough on ordinary inputs",
+  open: "Accuracy near the gate",
+} as const;
+
+export const dataPart = {
+  sections: [{ id: "data", name: "Data", title: "The data and how it was read", body: dataBody }],
+  conditions: {
+    accuracy: ({ least, rate }) => ({
+      sentence: `Clean accuracy is at least ${percent(least, 0)}`,
+      measured: rate === null ? "not measured: the data has no labels" : measuredRate(rate),
+    }),
+    answers: ({ notice: { condition: sentence, measured } }) => ({ sentence, measured }),
+  },
+  findings: {
+    accuracy: ({ side, least, rate }) => ({
+      id: "clean",
+      title: ACCURACY_TITLES[side],
+      sentence: `On unchanged inputs ${percent(rate.estimate)} of the answers are right; the gate asks for ${percent(least, 0)}.`,
+      figures: [{ label: "clean accuracy", rate }],
+      section: "data",
+    }),
+    answers: ({ notice: { id, title, sentence } }) => ({ id, title, sentence, figures: [], section: "data" }),
+  },
+} as const satisfies ReportPart;

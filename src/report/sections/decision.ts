@@ -1,0 +1,46 @@
+/** @file How the decision came about: the gate's conditions, what to do next, and the findings beyond the first three. */
+import { html, type Markup } from "../markup.ts";
+import { CARRYING_FINDINGS } from "../read.ts";
+import type { AuditReport, Decision, Finding, GateCondition } from "../schema.ts";
+import type { ReportPart } from "./contract.ts";
+import { COMMON_TERMS } from "./glossary.ts";
+import { evidenceBadge, figureText, icon, prose, severityMark } from "./parts.ts";
+
+export const findingCard = (finding: Finding): Markup =>
+  html`<li class="finding finding-${finding.severity}">
+<div class="finding-marks">${evidenceBadge(finding.evidence)}${severityMark(finding.severity)}</div>
+<h3>${finding.title}</h3>
+<p>${finding.sentence}</p>
+${finding.figures.map(figureText)}
+<a class="more" href="#${finding.section}">See the evidence</a>
+</li>`;
+
+const OUTCOME = {
+  met: { word: "Met", icon: "check" },
+  failed: { word: "Failed", icon: "cross" },
+  undecided: { word: "Undecided", icon: "question" },
+} as const satisfies Readonly<Record<GateCondition["outcome"], object>>;
+
+const conditionItem = ({ sentence, outcome, measured }: GateCondition): Markup =>
+  html`<li class="condition condition-${outcome}">${icon(OUTCOME[outcome].icon)}<div><p>${sentence}</p><p class="fine"><strong>${OUTCOME[outcome].word}</strong>: ${measured}</p></div></li>`;
+
+export const conditionList = ({ gate }: Decision): Markup =>
+  html`<ul class="conditions">${gate.conditions.map(conditionItem)}</ul>`;
+
+function decisionBody({ decision, findings }: AuditReport): Markup[] {
+  const { gate, nextSteps } = decision;
+  const further = findings.slice(CARRYING_FINDINGS);
+  const conditions = html`<div><h3>The conditions: ${gate.name}</h3>${conditionList(decision)}</div>`;
+  const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${prose(step)}</li>`)}</ol></div>`;
+  return [
+    html`<div class="columns">${conditions}${nextSteps.length === 0 ? null : steps}</div>`,
+    ...(further.length === 0
+      ? []
+      : [html`<h3>Further findings</h3><ul class="findings further">${further.map(findingCard)}</ul>`]),
+  ];
+}
+
+export const decisionPart = {
+  sections: [{ id: "decision", name: "Decision", title: "How the decision came about", body: decisionBody }],
+  glossary: COMMON_TERMS,
+} as const satisfies ReportPart;

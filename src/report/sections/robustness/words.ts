@@ -1,0 +1,45 @@
+/** @file Robustness in words: the gate's condition, and the findings of attacks and bounds. */
+
+import { epsilonText, measuredRate, percent, plural } from "../../format.ts";
+import type { ReportPart } from "../contract.ts";
+
+export const CONDITIONS = {
+  robust({ least, norm, epsilon, arithmetic, bounded, attacked }) {
+    const word =
+      arithmetic === "real" ? "bounded in real arithmetic, which proves nothing of the network as it runs" : "proved";
+    const below = bounded === null ? "nothing proved" : `${measuredRate(bounded)}, ${word}`;
+    const above = attacked === null ? "not attacked" : `${measuredRate(attacked)}, not broken by any attack`;
+    return {
+      sentence: `At least ${percent(least, 0)} stay correct within ${norm} ${epsilonText(epsilon)}`,
+      measured: `between ${below}; and ${above}`,
+    };
+  },
+} as const satisfies ReportPart["conditions"];
+
+export const FINDINGS = {
+  attack: ({ beyond, norm, epsilon, rate, counts: { falsified, correct } }) => ({
+    id: "attack",
+    title: beyond ? "Small changes overturn most answers" : `Small changes overturn ${falsified} of ${correct} answers`,
+    sentence: `Within ${norm} ${epsilonText(epsilon)} the attacks turned ${plural(falsified, "right answer")} of ${correct} into wrong ones; each of these inputs was run again on the model file.`,
+    figures: [{ label: "still right after every attack", rate }],
+    section: "robustness",
+  }),
+  bound({ norm, epsilon, rate, counts: { certified, unknown, correct }, evidence }) {
+    const proved = evidence === "proved";
+    const set = `within ${norm} ${epsilonText(epsilon)}`;
+    const word = proved ? "proved" : "bounded";
+    const open = `${unknown} of ${correct} are neither ${word} nor broken.`;
+    const held = proved
+      ? `Whatever an attacker knows, no change ${set} alters the answer for ${plural(certified, "input")}`
+      : `By bounds in real arithmetic no change ${set} alters the answer for ${plural(certified, "input")}. They leave out rounding, so they prove nothing of the network as it runs`;
+    return {
+      id: "certified",
+      title: proved
+        ? `${percent(rate.estimate)} of the answers are proved to stay`
+        : `${percent(rate.estimate)} of the answers are bounded (real arithmetic)`,
+      sentence: `${certified === 0 ? `For no input is it ${word} that changes ${set} leave the answer alone` : held}; ${open}`,
+      figures: [{ label: proved ? "proved right" : "bounded in real arithmetic", rate }],
+      section: "robustness",
+    };
+  },
+} as const satisfies ReportPart["findings"];
