@@ -10,7 +10,18 @@ export interface MethodDescription {
   /** One sentence for people who choose. */
   readonly summary: string;
   readonly source: string;
+  /** What it is run with where nothing else is stated. */
+  readonly settings?: Settings;
 }
+
+export type Settings = Readonly<Record<string, string | number | boolean | null>>;
+
+/** All that a run of the method depends on beside the model and the inputs. @param stated in place of what it is run with else */
+export const settingsOf = ({ version, settings }: MethodDescription, stated: Settings = {}): Settings => ({
+  version,
+  ...settings,
+  ...stated,
+});
 
 /** A method about a ball around an input. */
 export interface BallMethod extends MethodDescription {

@@ -35,6 +35,7 @@ export const square: Attack = {
   summary: "Random search without gradients: for networks whose gradient is zero or misleading.",
   source: "Andriushchenko et al. 2020, arXiv:1912.00049",
   norms: ["linf", "l2", "l1"],
+  settings: { steps: SQUARE_STEPS, restarts: 1 },
   async prepare(network, runtime, options) {
     const scores = await compileScores(network, runtime, options.memoryBudget);
     return {

@@ -111,7 +111,7 @@ test("a verifier that does not apply is named with its reason, and the others go
     ...examiner,
     bound: async (verifier, settings, positions) => {
       if (verifier.id !== "ibp") return examiner.bound(verifier, settings, positions);
-      throw Object.assign(new Error('Floor "f" has no interval: it jumps'), { name: "UnsupportedReading" });
+      throw Object.assign(new Error('Floor "f" has no interval: it jumps'), { fault: "not-applicable" });
     },
   };
   const { refused, points } = await measureRobustness(refusing, PLAN, [0]);

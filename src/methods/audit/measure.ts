@@ -5,9 +5,10 @@ import type { Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack } from "../attack/types.ts";
 import { type Answer, type Unanswered, unansweredReason } from "../examine.ts";
+import { settingsOf } from "../method.ts";
 import { POINTS } from "../points.ts";
 import type { Verifier } from "../verify/types.ts";
-import { candidatesOf, type PatchRecord, patchSize } from "./patch-screen.ts";
+import { candidatesOf, PATCH_SETTINGS, type PatchRecord, patchSize } from "./patch-screen.ts";
 import type { Geometry } from "./picture.ts";
 import type {
   AttackBudget,
@@ -224,6 +225,9 @@ const threatOf = ({ norm, domain, fixed }: RobustnessPlan, epsilon: number): Thr
   ...(fixed && { fixed }),
 });
 
+/** The range that changed values stay in. */
+const rangeOf = ({ domain }: RobustnessPlan) => ({ least: domain?.[0] ?? null, most: domain?.[1] ?? null });
+
 /** Undefined where nothing was examined. */
 async function attackAt(
   examiner: Examiner,
@@ -257,7 +261,7 @@ async function attackAt(
     method,
     title,
     purpose: "attack",
-    options: { norm, epsilon, ...budget },
+    options: settingsOf(attack, { norm, epsilon, ...rangeOf(plan), ...budget }),
     seconds: examiner.now() - began,
     counts: {
       inputs: positions.length,
@@ -329,7 +333,7 @@ async function proveAt(
     method,
     title,
     purpose: "verify",
-    options: { norm, epsilon },
+    options: settingsOf(verifier, { norm, epsilon, ...rangeOf(plan) }),
     seconds: examiner.now() - began,
     counts: {
       inputs: positions.length,
@@ -415,7 +419,13 @@ export async function screenPatches(
       method: "patch-screen",
       title: "Screen for planted patches",
       purpose: "tampering",
-      options: { size: patchSize(geometry), places: scores.length / 2, shades: 2, searched: searched.length },
+      options: {
+        ...PATCH_SETTINGS,
+        size: patchSize(geometry),
+        places: scores.length / 2,
+        searched: searched.length,
+        scanned: Math.min(SCANNED, searched.length),
+      },
       seconds: examiner.now() - began,
       counts: {
         inputs: strongest?.trials ?? 0,

@@ -4,7 +4,7 @@
  * Every place is tried with a black and with a white patch; for each class the best place is kept and its patch improved
  * by gradient steps, on one half of the inputs; the success counted is that on the other half. Where there is no gradient,
  * the best of the black and white ones stands. A screen, not a proof: triggers that are larger, faint, or of another form
- * are not found, and an untampered model may obey a patch too.
+ * are not found, and an untampered model may have such patches too.
  */
 
 import type { Rng } from "../../random/rng.ts";
@@ -124,8 +124,8 @@ export interface PatchRecord {
   readonly noGradient?: true;
 }
 
-const FIT_STEPS = 15;
-const FIT_STEP_SIZE = 0.15;
+/** Black and white; then steps of improvement. */
+export const PATCH_SETTINGS = { shades: 2, steps: 15, stepSize: 0.15 } as const;
 
 /**
  * Improves a patch for one class by signed gradient steps shared by all inputs, and measures it on the others.
@@ -176,7 +176,7 @@ export async function fitPatch(
   };
 }
 
-/** The patch with the most hits on the way, and whether the first gradient was 0 on all inputs that did not obey. */
+/** The patch with the most hits on the way, and whether the first gradient was 0 on all inputs that did not go to the target. */
 async function climb(
   subject: Subject,
   loss: LossGradient,
@@ -191,7 +191,7 @@ async function climb(
   const targets = new Int32Array(count).fill(target);
   let patch = start;
   let best = { patch, hits: -1 };
-  for (let step = 0; step <= FIT_STEPS && count > 0; step++) {
+  for (let step = 0; step <= PATCH_SETTINGS.steps && count > 0; step++) {
     const { logits, uphill } = await loss.at(
       stampPatch(images, geometry, () => patch),
       targets,
@@ -209,7 +209,7 @@ async function climb(
   return { patch: best.patch, flat: false };
 }
 
-/** One step against the target's loss, summed over the inputs that do not obey yet. */
+/** One step against the target's loss, summed over the inputs that do not go there yet. */
 function downhill(patch: Patch, uphill: Float32Array, open: readonly number[], geometry: Geometry): Patch {
   const { size, top, left } = patch;
   const per = geometry.channels * geometry.height * geometry.width;
@@ -217,7 +217,7 @@ function downhill(patch: Patch, uphill: Float32Array, open: readonly number[], g
     const [c, y, x] = [Math.floor(k / (size * size)), Math.floor(k / size) % size, k % size];
     const at = pixelIndex(geometry, c, top + y, left + x);
     const slope = open.reduce((sum, n) => sum + uphill[n * per + at]!, 0);
-    return Math.min(1, Math.max(0, value - FIT_STEP_SIZE * Math.sign(slope)));
+    return Math.min(1, Math.max(0, value - PATCH_SETTINGS.stepSize * Math.sign(slope)));
   });
   return { ...patch, values };
 }

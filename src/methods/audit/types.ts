@@ -4,6 +4,7 @@ import type { Arithmetic, Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack, AttackOptions } from "../attack/types.ts";
 import type { Answer, AttackRecord, BoundRecord, Unanswered } from "../examine.ts";
+import type { Settings } from "../method.ts";
 import type { Verifier } from "../verify/types.ts";
 import type { Candidate, FitSettings, PatchRecord } from "./patch-screen.ts";
 import type { Geometry } from "./picture.ts";
@@ -80,7 +81,7 @@ export interface MethodRun {
   readonly method: string;
   readonly title: string;
   readonly purpose: "attack" | "verify" | "tampering";
-  readonly options: Readonly<Record<string, string | number | boolean | null>>;
+  readonly options: Settings;
   readonly seconds: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly arithmetic: "float32-safe" | "real" | null;

@@ -171,6 +171,7 @@ export const channelLipschitz = defineDetector<PlainRecord, ChannelRecord>({
   title: "Channel Lipschitz constants (CLP)",
   summary: "Looks in the weights for units that amplify far more than the others of their layer. Instant.",
   source: "Zheng et al. 2022, ECCV, arXiv:2208.03111",
+  settings: { outlierLimit: OUTLIER_LIMIT },
   needs: "nothing",
   blindTo: "backdoors that are spread over many units; it names no class",
   parts: () => [{}],

@@ -268,6 +268,7 @@ export const mmBd = defineDetector<MarginPart, MarginRecord>({
   title: "MM-BD (maximum margins)",
   summary: "Raises each class's margin over all inputs; a class that can be raised far above the others is a target.",
   source: "Wang et al. 2024, IEEE S&P, arXiv:2205.06900",
+  settings: { ...MARGIN_DEFAULTS, level: MARGIN_LEVEL },
   needs: "nothing",
   blindTo: "backdoors into many classes, and models whose classes differ in their margins anyway",
   parts: ({ classes }) =>

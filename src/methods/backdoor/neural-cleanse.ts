@@ -214,6 +214,7 @@ export const neuralCleanse = defineDetector<CleansePart, CleanseRecord>({
   summary:
     "Searches the smallest trigger for every class; one far smaller than the others is a backdoor's. Slow, shows the trigger.",
   source: "Wang et al. 2019, IEEE S&P, doi:10.1109/SP.2019.00031",
+  settings: { ...CLEANSE_DEFAULTS, ...SCHEDULE, anomalyLimit: ANOMALY_LIMIT },
   needs: "inputs",
   blindTo: "triggers that are large, faint, moving, or only work on one class; backdoors into many classes",
   parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label, ...CLEANSE_DEFAULTS })),

@@ -242,6 +242,7 @@ export const strip = defineDetector<StripPart, StripRecord>({
   title: "STRIP",
   summary: "Lays other inputs over each input: where the answer stays the same, the input carries a trigger.",
   source: "Gao et al. 2019, ACSAC, arXiv:1902.06531",
+  settings: STRIP_DEFAULTS,
   needs: "inputs",
   blindTo: "triggers that a picture laid over them hides: faint, warped, or spread over the picture",
   parts: () => [STRIP_DEFAULTS],

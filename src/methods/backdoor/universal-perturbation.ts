@@ -146,6 +146,7 @@ export const universalPerturbation = defineDetector<UniversalPart, UniversalReco
   summary:
     "Searches the smallest change that sends most inputs to each class; a class far easier to reach is a target.",
   source: "after Moosavi-Dezfooli et al. 2017, arXiv:1610.08401; judged as in Neural Cleanse",
+  settings: UNIVERSAL_DEFAULTS,
   needs: "inputs",
   blindTo: "triggers that are not added (warping), work on one class only, or lead to many classes",
   parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label, ...UNIVERSAL_DEFAULTS })),

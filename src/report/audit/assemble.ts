@@ -1,80 +1,26 @@
 /** @file An audit's measurements as a report: plain data, from which the page and the terminal summary are made. */
 
-import { type ClassNaming, namesToShow } from "../../data/classes.ts";
+import { namesToShow } from "../../data/classes.ts";
 import type { InferredContract } from "../../data/contract.ts";
-import type { Dataset } from "../../data/dataset.ts";
-import type { Notice } from "../../data/notice.ts";
-import type { Graph } from "../../graph/types.ts";
-import { type Geometry, planar } from "../../methods/audit/picture.ts";
-import type { BackdoorResult } from "../../methods/audit/tampering.ts";
-import type { Found, MethodRun, PatchResult, RobustnessResult } from "../../methods/audit/types.ts";
-import type { Chunk, Prediction } from "../../methods/examine.ts";
+import type { MethodRun } from "../../methods/audit/types.ts";
 import { describeModel } from "../../methods/inspect.ts";
-import { POINTS } from "../../methods/points.ts";
-import type { UnknownReason } from "../../spec/verdict.ts";
+import { bytesOf, sha256 } from "../../runtime/hash.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
 import type { Gate, Judgement } from "../../studies/audit/codes.ts";
 import { DEFAULT_GATE, judge } from "../../studies/audit/judge.ts";
 import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
 import { epsilonText } from "../format.ts";
-import { examplePictures } from "../pictures.ts";
 import { nameOfClass } from "../read.ts";
-import type { AuditReport, ContractTerm, DataCard, Incident, Limit, ModelCard, Run } from "../schema.ts";
+import type { AuditReport, ContractTerm, DataCard, Limit, ModelCard, Run } from "../schema.ts";
 import type { Named } from "../sections/contract.ts";
 import { findingWords } from "../sections/page.ts";
-import type { AdversarialExample, BandPoint, ClassRow, Robustness } from "../sections/robustness/schema.ts";
+import { robustnessOf } from "../sections/robustness/measured.ts";
 import { backdoorRuns, backdoorScan } from "../sections/tampering/scan.ts";
 import type { Suspicion } from "../sections/tampering/schema.ts";
 import { type Original, suspicionOf } from "../sections/tampering/suspicion.ts";
 import { decisionText } from "./decision.ts";
-
-/** What is known of the model file. */
-export interface ModelFacts {
-  readonly fileName: string;
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly opset: number;
-  readonly producer: string;
-  readonly graph: Graph;
-}
-
-export interface AuditFacts {
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly created: string;
-  readonly seed: number;
-  readonly command: string;
-  readonly seconds: number;
-  readonly model: ModelFacts;
-  readonly dataset: Dataset;
-  /** What one unit of epsilon is. */
-  readonly unit: string;
-  readonly naming: ClassNaming;
-  /** What the clean answers say against relying on the other numbers. */
-  readonly notices: readonly Notice[];
-  readonly selection: string;
-  readonly contract: InferredContract;
-  readonly geometry: Geometry | undefined;
-  readonly classes: number;
-  /** With the model's own answers for labels where the data has none. */
-  readonly chunk: Chunk;
-  readonly labelled: boolean;
-  readonly predictions: readonly Prediction[];
-  readonly predictSeconds: number;
-  readonly headlineEpsilon: number;
-  readonly robustness: RobustnessResult;
-  readonly patches: PatchResult | undefined;
-  readonly backdoor: BackdoorResult | undefined;
-  /** Why patches or backdoors were not examined, or not whole. */
-  readonly unexamined: { readonly patches?: string | undefined; readonly backdoor?: string | undefined };
-  readonly incidents: readonly Incident[];
-  readonly arithmetic: "float32" | "real";
-  readonly gate: Partial<Gate>;
-  readonly environment: AuditReport["environment"];
-}
-
-/** Adversarial examples that are shown. */
-const EXAMPLES = 6;
+import { type AuditFacts, correctOf, type ModelFacts, pixelsOf } from "./facts.ts";
 
 export function assembleReport(facts: AuditFacts): AuditReport {
   const gate: Gate = { ...DEFAULT_GATE, ...facts.gate };
@@ -152,121 +98,6 @@ function originalsFor({ chunk, predictions }: AuditFacts, target: number): Origi
   });
 }
 
-function pixelsOf({ images, labels }: Chunk, i: number): Float32Array {
-  const size = images.length / labels.length;
-  return images.slice(i * size, (i + 1) * size);
-}
-
-// ---------------------------------------------------------------- robustness
-
-const correctOf = ({ predictions, chunk }: AuditFacts): number[] =>
-  predictions.flatMap(({ predicted }, i) => (predicted === chunk.labels[i] ? [i] : []));
-
-function robustnessOf(facts: AuditFacts): Robustness {
-  const { norm, points } = facts.robustness;
-  return {
-    norm,
-    unit: facts.unit,
-    headlineEpsilon: facts.headlineEpsilon,
-    points: points.map((point) => bandPoint(facts, point)),
-    classes: classRows(facts),
-    examples: examplesOf(facts),
-  };
-}
-
-function bandPoint(
-  facts: AuditFacts,
-  { epsilon, falsified, certified, reasons }: RobustnessResult["points"][number],
-): BandPoint {
-  const inputs = facts.predictions.length;
-  const correct = correctOf(facts).length;
-  // what is broken and proved at once has stopped the audit before
-  const proved = [...certified].filter((i) => !falsified.has(i)).length;
-  return {
-    epsilon,
-    clean: proportion(correct, inputs),
-    attackedUpper: ran(facts, "attack") ? proportion(correct - falsified.size, inputs) : null,
-    certifiedLower: ran(facts, "verify") ? proportion(proved, inputs) : null,
-    counts: {
-      inputs,
-      correct,
-      certified: proved,
-      falsified: falsified.size,
-      unknown: correct - proved - falsified.size,
-    },
-    unknownBy: countBy([...reasons.values()]),
-  };
-}
-
-function countBy(reasons: readonly UnknownReason[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1;
-  return counts;
-}
-
-const ran = ({ robustness }: AuditFacts, wanted: MethodRun["purpose"]): boolean =>
-  robustness.runs.some(({ purpose }) => purpose === wanted);
-
-function classRows(facts: AuditFacts): ClassRow[] {
-  const { chunk, robustness, headlineEpsilon } = facts;
-  const { falsified, certified } = robustness.points.find(({ epsilon }) => epsilon === headlineEpsilon)!;
-  const right = new Set(correctOf(facts));
-  const labels = [...new Set(chunk.labels)].sort((a, b) => a - b);
-  return labels.map((label) => {
-    const members = Array.from(chunk.labels, (own, i) => (own === label ? i : -1)).filter((i) => i >= 0);
-    const share = (holds: (i: number) => boolean) => proportion(members.filter(holds).length, members.length);
-    return {
-      label,
-      clean: share((i) => right.has(i)),
-      attackedUpper: ran(facts, "attack") ? share((i) => right.has(i) && !falsified.has(i)) : null,
-      certifiedLower: ran(facts, "verify") ? share((i) => certified.has(i)) : null,
-    };
-  });
-}
-
-/** The smallest changes that overturn an answer within the headline radius, one a class first. */
-function examplesOf(facts: AuditFacts): AdversarialExample[] {
-  const { chunk, robustness, headlineEpsilon } = facts;
-  const found = [...robustness.witnesses]
-    .filter(([, { epsilon }]) => epsilon <= headlineEpsilon)
-    .sort(([i, a], [j, b]) => a.record.distance - b.record.distance || i - j);
-  const seen = new Set<number>();
-  const first = found.filter(([i]) => {
-    const label = chunk.labels[i]!;
-    const fresh = !seen.has(label);
-    seen.add(label);
-    return fresh;
-  });
-  const rest = found.filter((entry) => !first.includes(entry));
-  return [...first, ...rest].slice(0, EXAMPLES).map(([i, witness]) => exampleOf(facts, i, witness));
-}
-
-function exampleOf(
-  { chunk, geometry, predictions, robustness }: AuditFacts,
-  i: number,
-  found: Found,
-): AdversarialExample {
-  const { record, epsilon, method } = found;
-  const title =
-    method === POINTS.id ? POINTS.title : (robustness.runs.find((run) => run.method === method)?.title ?? method);
-  return {
-    index: chunk.indices[i]!,
-    label: chunk.labels[i]!,
-    predicted: record.predicted,
-    target: null,
-    epsilon,
-    distance: record.distance,
-    method: title,
-    marginBefore: predictions[i]!.margin,
-    marginAfter: record.margin,
-    confidence: record.confidence,
-    picture:
-      geometry === undefined
-        ? null
-        : examplePictures(planar(pixelsOf(chunk, i), geometry), planar(record.witness, geometry), geometry),
-  };
-}
-
 // ---------------------------------------------------------------- cards
 
 function modelCard({ fileName, sha256, bytes, opset, producer, graph }: ModelFacts): ModelCard {
@@ -322,13 +153,28 @@ function dataCard(facts: AuditFacts): DataCard {
   };
 }
 
+/** Which inputs, and how they were made the model's. */
+function inputSettings({
+  dataset,
+  contract,
+  chunk,
+  selection,
+}: Pick<AuditFacts, "dataset" | "contract" | "chunk" | "selection">): Run["options"] {
+  const termOf = (wanted: InferredContract["items"][number]["item"]) =>
+    contract.items.find(({ item }) => item === wanted)?.value ?? null;
+  const hash = dataset.sha256
+    ? { dataSha256: dataset.sha256 }
+    : { inputsSha256: sha256(bytesOf(chunk.images)), labelsSha256: sha256(bytesOf(chunk.labels)) };
+  return { data: dataset.name, ...hash, selection, range: termOf("range"), normalisation: termOf("normalisation") };
+}
+
 function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...facts }: AuditFacts): Run[] {
   const correct = predictions.filter(({ predicted }, i) => predicted === facts.chunk.labels[i]).length;
   const clean: Run = {
     id: "clean",
     method: "forward pass of the model file",
     purpose: "accuracy",
-    options: {},
+    options: inputSettings(facts),
     seed: `${seed}`,
     seconds: predictSeconds,
     counts: { inputs: predictions.length, correct },

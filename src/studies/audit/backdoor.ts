@@ -6,6 +6,7 @@ import { geometryOf } from "../../methods/audit/picture.ts";
 import {
   type BackdoorResult,
   type DetectorsResult,
+  noiseOf,
   type ReferenceFacts,
   signsOf,
   suspectedClass,
@@ -135,6 +136,6 @@ function caseOf({ network, inputs, labelled }: Examination, { chunk, seed }: Dra
 }
 
 function curvesOf({ examined }: DetectorsResult): readonly TitrationCurve[] {
-  const { curves } = examined.find(({ detector }) => detector.id === "titration")?.detection.evidence ?? {};
+  const { curves } = noiseOf(examined)?.evidence ?? {};
   return (curves ?? []) as unknown as readonly TitrationCurve[];
 }

@@ -6,7 +6,7 @@ import { bandsOf } from "./bands.ts";
 import { digestOf } from "./digest.ts";
 import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
 import { type Tempered, titrateTempered } from "./titrate.ts";
-import { type Mode, modeId, type TitrationCurve } from "./types.ts";
+import { GAMMAS, type Mode, modeId, SALT_SHARES, SIGMAS, type TitrationCurve } from "./types.ts";
 
 /** The curve that is scored: real inputs where there are any, noise alone otherwise. */
 export const PRIMARY_MODES: readonly Mode[] = [
@@ -76,6 +76,7 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
   summary:
     "Adds noise of rising intensity to inputs and counts sure, wrong answers: seconds, and no training data needed.",
   source: "Erichson, Taylor, Wu, Mahoney 2021, arXiv:2008.00123 (scores from the authors' published detector)",
+  settings: { gammas: GAMMAS.join(" "), sigmas: SIGMAS.join(" "), saltShares: SALT_SHARES.join(" ") },
   needs: "nothing",
   blindTo:
     "some triggers for inputs of one class only; input-aware ones were not tried; backdoors into several classes stay undecided",

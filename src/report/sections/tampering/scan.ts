@@ -4,10 +4,12 @@ import { sayingClasses } from "../../../data/classes.ts";
 import { type Shown, stampTrigger, type TriggerLook } from "../../../methods/audit/closer-look.ts";
 import { planar } from "../../../methods/audit/picture.ts";
 import { type BackdoorResult, noiseOf, smallMask } from "../../../methods/audit/tampering.ts";
+import { neuralCleanse } from "../../../methods/backdoor/neural-cleanse.ts";
 import { readDigest, type TitrationDigest } from "../../../methods/backdoor/titration/digest.ts";
 import { joint } from "../../../methods/backdoor/titration/scores.ts";
 import { GAMMAS, type Mode, modeId, type TitrationCurve } from "../../../methods/backdoor/titration/types.ts";
 import type { Detection } from "../../../methods/backdoor/types.ts";
+import { settingsOf } from "../../../methods/method.ts";
 import { cleanScans } from "../../../methods/population/reference.ts";
 import { proportion } from "../../../stats/proportion.ts";
 import { quantiles } from "../../../stats/summary.ts";
@@ -57,7 +59,7 @@ export function backdoorScan(result: BackdoorResult, outcome: BackdoorOutcome, n
     })),
     nextSteps: nextStepsOf(result, outcome, named),
     limits: [...limitsOf(result), ...result.notes.map(sentence)],
-    settings: settingsOf(result, curves, facts.domain),
+    settings: scanSettings(result, curves, facts.domain),
   };
 }
 
@@ -190,7 +192,7 @@ export function backdoorRuns({ examined, seed, images, noisy, trigger }: Backdoo
     ...shared,
     id: detector.id,
     method: detector.title,
-    options: {},
+    options: settingsOf(detector),
     seconds,
     counts: { inputs: images },
   }));
@@ -213,7 +215,7 @@ export function backdoorRuns({ examined, seed, images, noisy, trigger }: Backdoo
       ...shared,
       id: "trigger",
       method: "Reversed trigger (Neural Cleanse)",
-      options: { target: label },
+      options: settingsOf(neuralCleanse, { target: label }),
       seconds: took,
       counts,
     });
@@ -235,7 +237,7 @@ function recipeText(recipe: Readonly<Record<string, unknown>>): string {
     .join(", ");
 }
 
-function settingsOf(
+function scanSettings(
   { data, images, labelled, seed, examined }: BackdoorResult,
   curves: readonly TitrationCurve[],
   domain: readonly [number, number] | undefined,
