@@ -85,4 +85,7 @@ test("writes numbers, times and sizes for people", () => {
     "0 classes",
   ]);
   expect(signedText(-0.314)).toBe("−0.31");
+  // a margin that was overturned is not 0
+  expect(signedText(-0.0031)).toBe("−0.003");
+  expect(signedText(0)).toBe("0.00");
 });

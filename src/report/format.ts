@@ -41,8 +41,12 @@ export function numberText(value: number): string {
   return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(2);
 }
 
-/** Two decimals, with a true minus sign. */
-export const signedText = (value: number): string => value.toFixed(2).replace("-", "\u2212");
+/** Two decimals, or one digit where these would be 0, with a true minus sign. */
+export const signedText = (value: number): string =>
+  (value !== 0 && Math.abs(value) < 0.005 ? numberText(Number(value.toPrecision(1))) : value.toFixed(2)).replace(
+    "-",
+    "\u2212",
+  );
 
 /** Five digits and more are grouped in threes, by narrow spaces that do not break. */
 export const integerText = (value: number): string =>

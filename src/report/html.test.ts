@@ -140,3 +140,23 @@ test("proofs in real arithmetic are marked where they are shown", async () => {
     "CROWN ran in real arithmetic: the bounds leave out rounding, prove nothing of the model as it runs and are not float32-safe.",
   ]);
 });
+
+test("the first screen shows the trigger where signs of a backdoor agree, whatever the screen for patches says", async () => {
+  const report = suspiciousReport();
+  const shown = async (given: AuditReport) => all(parse(await renderHtml(given)), ".exhibits figcaption").map(words);
+  expect(await shown({ ...report, suspicions: [] })).toEqual([
+    "The trigger found, on grey",
+    "With it: seven",
+    "With it: seven",
+  ]);
+  const backdoor = { ...report.backdoor!, signs: report.backdoor!.signs.slice(0, 1) };
+  expect((await shown({ ...report, suspicions: [], backdoor }))[0]).toMatch(/^Answered/);
+});
+
+test("run times are of methods, their runs at several radii together", async () => {
+  const report = suspiciousReport();
+  const [run] = report.runs;
+  const runs = [run!, { ...run!, id: "again", seconds: 2 }].map((own) => ({ ...own, method: "PGD", seconds: 2 }));
+  const page = parse(await renderHtml({ ...report, runs }));
+  expect(words(all(page, "#run-times-desc")[0]!)).toBe("PGD: 4.0 s.");
+});

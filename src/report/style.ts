@@ -258,6 +258,7 @@ a{color:inherit;text-decoration:none}
 
 /** Room for a chart's words beside it. */
 const DESK = `
+.stack tbody th{min-width:10.5rem}
 .chart{display:grid;grid-template-columns:minmax(0,760px) minmax(0,1fr);gap:2.2rem;max-width:none;align-items:start}
 .chart figcaption{font-size:.92rem;padding-top:1.6rem}
 `;

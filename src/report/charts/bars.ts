@@ -19,7 +19,7 @@ interface BarText {
   readonly title: string;
 }
 
-const LONGEST_NAME = { wide: 24, narrow: 12 };
+const LONGEST_NAME = { wide: 34, narrow: 12 };
 const PIXELS_A_ROW = 28;
 const DIGIT_WIDTH = 8;
 

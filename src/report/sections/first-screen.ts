@@ -1,5 +1,6 @@
 /** @file The first screen: the decision, the three findings that carry it, and the key numbers. */
 import type { Proportion } from "../../stats/proportion.ts";
+import { isConfirmed } from "../../studies/audit/backdoor-outcome.ts";
 import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
@@ -49,6 +50,18 @@ const MOST_EXHIBITS = 4;
 const exhibit = (uri: string, caption: string): Markup =>
   html`<figure><img src="${uri}" alt=""><figcaption>${caption}</figcaption></figure>`;
 
+/** The trigger that was found where signs of a backdoor agree, alone and on inputs. */
+function triggerExhibits(report: AuditReport): Markup[] {
+  const { backdoor } = report;
+  if (!backdoor?.trigger || !isConfirmed(backdoor)) return [];
+  const { pattern, examples } = backdoor.trigger;
+  const shown = examples.flatMap(({ picture, predicted }) =>
+    picture ? [exhibit(pictureUri(picture), `With it: ${className(report, predicted)}`)] : [],
+  );
+  const alone = pattern ? [exhibit(pictureUri(pattern), "The trigger found, on grey")] : [];
+  return [...alone, ...shown].slice(0, MOST_EXHIBITS);
+}
+
 /** The trigger of a critical finding, or else one adversarial example; none beside a good decision. */
 function exhibits(report: AuditReport): Markup | null {
   if (report.decision.kind === "ship") return null;
@@ -57,6 +70,8 @@ function exhibits(report: AuditReport): Markup | null {
     const shown = tampering.pictures.slice(0, MOST_EXHIBITS);
     return html`<div class="exhibits">${shown.map(({ caption, picture }) => exhibit(pictureUri(picture), caption))}</div>`;
   }
+  const trigger = triggerExhibits(report);
+  if (trigger.length > 0) return html`<div class="exhibits">${trigger}</div>`;
   const example = report.robustness.flatMap((r) => r.examples).find((e) => e.picture !== null);
   if (example?.picture == null) return null;
   const { original, change, adversarial } = example.picture;

@@ -18,7 +18,7 @@ function opsList({ ops }: ModelCard): Markup {
 function layersTable({ layers }: ModelCard): Markup {
   const columns: readonly Column[] = [
     { heading: "Layer", kind: "words" },
-    { heading: "Operation", kind: "words" },
+    { heading: "Operation", kind: "words", secondary: true },
     { heading: "Output", kind: "words" },
     { heading: "Parameters", kind: "number" },
   ];

@@ -20,8 +20,12 @@ const PURPOSE = {
 
 const optionText = (value: OptionValue): string => (typeof value === "number" ? numberText(value) : String(value));
 
+/** "movedByNoise" as "moved by noise". */
+const spaced = (name: string): string =>
+  name.replaceAll(/([a-z\d])([A-Z])/g, (_, end: string, first: string) => `${end} ${first.toLowerCase()}`);
+
 const pairs = (record: Readonly<Record<string, OptionValue>>): Markup =>
-  html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${name} <strong>${optionText(value)}</strong></span> `)}`;
+  html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${spaced(name)} <strong>${optionText(value)}</strong></span> `)}`;
 
 function purposeText({ purpose, arithmetic }: Run): string {
   if (arithmetic === null) return PURPOSE[purpose];
@@ -44,15 +48,19 @@ function runsTable(runs: readonly Run[]): Markup {
   return dataTable("Runs", "stack", columns, rows);
 }
 
-const timeBars = (runs: readonly Run[]): Bar[] =>
-  runs.map((run) => ({
-    name: run.method,
-    value: run.seconds,
-    text: secondsText(run.seconds),
+/** All runs of a method together. */
+function timeBars(runs: readonly Run[]): Bar[] {
+  const times = new Map<string, number>();
+  for (const { method, seconds } of runs) times.set(method, (times.get(method) ?? 0) + seconds);
+  return [...times].map(([name, value]) => ({
+    name,
+    value,
+    text: secondsText(value),
     detail: "",
     interval: null,
     marked: false,
   }));
+}
 
 function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { runs, environment } = report;
@@ -67,7 +75,7 @@ function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
     runsTable(runs),
     chartFigure(
       barChart(kit, timeBars(runs), { id: "run-times", title: "Run times" }),
-      html`<p>Time of each run, ${secondsText(total)} in all.</p>`,
+      html`<p>Time of each method, ${secondsText(total)} in all.</p>`,
     ),
     command,
     machine,
