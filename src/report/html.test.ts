@@ -139,6 +139,9 @@ test("proofs in real arithmetic are marked where they are shown", async () => {
   expect(await cautions({ ...report, runs })).toEqual([
     "CROWN ran in real arithmetic: the bounds leave out rounding, prove nothing of the model as it runs and are not float32-safe.",
   ]);
+  const page = parse(await renderHtml({ ...report, runs }));
+  expect(all(page, "#runs .purpose").map(words).join("; ")).toContain("bound in real arithmetic, no proof");
+  for (const lead of all(page, "#robustness .lead")) expect(words(lead)).not.toMatch(/certified|cannot be broken/);
 });
 
 test("the first screen shows the trigger where signs of a backdoor agree, whatever the screen for patches says", async () => {

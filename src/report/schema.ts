@@ -12,9 +12,14 @@ import * as tampering from "./sections/tampering/schema.ts";
 /** Raised when a reader of the previous version would misread the file. */
 export const REPORT_SCHEMA = 1;
 
-/** What families of methods add: their keys of the report, and the sections of the page that findings point to. */
-const FAMILY_SHAPES = { ...robustness.SHAPE, ...tampering.SHAPE };
-const sectionId = z.enum(["model", "data", ...robustness.SECTION_IDS, ...tampering.SECTION_IDS, "runs", "limits"]);
+/** What families of methods add: keys of the report, sections of the page that findings point to, classes that they name. */
+const FAMILIES = [robustness, tampering] as const;
+
+type Shape = (typeof FAMILIES)[number]["SHAPE"];
+type All<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
+const FAMILY_SHAPES = Object.assign({}, ...FAMILIES.map(({ SHAPE }) => SHAPE)) as All<Shape>;
+
+const sectionId = z.enum(["model", "data", ...FAMILIES.flatMap(({ SECTION_IDS }) => SECTION_IDS), "runs", "limits"]);
 export type SectionId = z.infer<typeof sectionId>;
 
 const finding = record({
@@ -136,11 +141,5 @@ export const reportSchema = record({
 export type AuditReport = z.infer<typeof reportSchema>;
 
 /** Every class that the report names, with the place. */
-export const labelsOf = ({
-  robustness: parts,
-  suspicions,
-  backdoor,
-}: AuditReport): [place: string, label: number | null][] => [
-  ...robustness.labelsOf(parts),
-  ...tampering.labelsOf(suspicions, backdoor),
-];
+export const labelsOf = (report: AuditReport): [place: string, label: number | null][] =>
+  FAMILIES.flatMap((family) => family.labelsOf(report));

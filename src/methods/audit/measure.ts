@@ -337,7 +337,7 @@ async function proveAt(
     seconds: examiner.now() - began,
     counts: {
       inputs: positions.length,
-      certified: proved,
+      [arithmetic === "float32" ? "certified" : "bounded"]: proved,
       ...(timeouts > 0 && { timeouts }),
       ...(failed > 0 && { failed }),
     },

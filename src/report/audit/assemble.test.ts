@@ -89,7 +89,8 @@ test("every run says with which version and settings, those that nobody stated i
   });
   expect(verify!.options).toEqual({ version: ibp.version, norm: "linf", epsilon: 0.1, least: 0, most: 1 });
   expect(verify!.arithmetic).toBe("float32-safe");
-  expect((await runsOf("real"))["verify"]!.arithmetic).toBe("real");
+  expect(verify!.counts).toEqual({ inputs: 3, certified: 3 });
+  expect((await runsOf("real"))["verify"]).toMatchObject({ arithmetic: "real", counts: { inputs: 3, bounded: 3 } });
 });
 
 test("the inputs are named by their file's hash, or by their own, with what was done to them", async () => {

@@ -234,7 +234,7 @@ function limitsOf({
   }
   if (arithmetic === "real") {
     const sentence =
-      "Proofs were made in real arithmetic, as in papers: they do not cover the rounding of the network as it runs.";
+      "Bounds were made in real arithmetic, as in papers: they leave out the rounding of the network as it runs, so nothing is proved.";
     limits.push({ title: "Rounding", sentence });
   }
   for (const note of dataset.notes) limits.push({ title: "The data", sentence: note });

@@ -52,6 +52,26 @@ test("confirmed signs are the reason, whatever else fails", () => {
   );
 });
 
+test("a weakness against patches is spoken of where patches lead to several classes, not where they are unsettled", () => {
+  const record = (target: number, hits: number) => ({
+    ...{ target, hits, trials: 100, noiseHits: 0, size: 4, top: 0, left: 0 },
+    values: new Float32Array(16),
+  });
+  const stepsOf = (...hits: readonly number[]) =>
+    texts({
+      ...MEASURED,
+      patches: {
+        kind: "screened",
+        targets: hits.map((own, target) => record(target, own)),
+        classes: hits.length,
+        whole: true,
+        reason: "",
+      },
+    }).decision.nextSteps.join(" ");
+  expect(stepsOf(85, 80)).toContain("the model is weak against them");
+  expect(stepsOf(48, 10)).not.toContain("weak");
+});
+
 test("bounds in real arithmetic are never called proved", () => {
   const { decision, findings } = texts({ ...MEASURED, arithmetic: "real" });
   const { title, sentence, figures } = findings.find(({ id }) => id === "certified")!;

@@ -37,15 +37,16 @@ export function decisionText(
     }
     case "cannot-tell": {
       const open = having("undecided");
-      const isOpen = (wanted: string) => conditions.some(({ id, outcome }) => id === wanted && outcome === "undecided");
+      const unsettled = conditions.filter(({ outcome }) => outcome === "undecided");
+      const weak = unsettled.some((own) => own.id === "patch" && own.screened?.next != null);
       return {
         kind,
         headline: "The evidence does not reach",
         reason: `Nothing fails the gate, but ${open.map(({ sentence, measured }) => `“${sentence}” is not settled (${measured})`).join("; ")}.`,
         gate,
         nextSteps: [
-          ...(isOpen("backdoor") ? [BACKDOOR_STEP] : []),
-          ...(isOpen("patch") ? [WEAKNESS_STEP] : []),
+          ...(unsettled.some(({ id }) => id === "backdoor") ? [BACKDOOR_STEP] : []),
+          ...(weak ? [WEAKNESS_STEP] : []),
           ...OPEN_STEPS,
         ],
       };

@@ -29,7 +29,7 @@ const pairs = (record: Readonly<Record<string, OptionValue>>): Markup =>
 
 function purposeText({ purpose, arithmetic }: Run): string {
   if (arithmetic === null) return PURPOSE[purpose];
-  return `${PURPOSE[purpose]}, ${arithmetic === "real" ? "real arithmetic" : "float32-safe"}`;
+  return arithmetic === "real" ? "bound in real arithmetic, no proof" : `${PURPOSE[purpose]}, float32-safe`;
 }
 
 function runsTable(runs: readonly Run[]): Markup {

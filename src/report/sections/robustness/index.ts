@@ -94,6 +94,11 @@ function arithmeticNote({ runs }: AuditReport): Markup[] {
   ];
 }
 
+const fromBelow = (real: boolean): Markup =>
+  real
+    ? html`<strong>Bounds</strong> in real arithmetic mark it from below, as if nothing were rounded: they are no proof.`
+    : html`<strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be broken at all.`;
+
 function robustnessBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { robustness } = report;
   if (robustness.length === 0) {
@@ -102,7 +107,7 @@ function robustnessBody(report: AuditReport, kit: ChartKit): Markup[] {
   const right = report.data.cleanAccuracy === null ? "does the answer stay what it was" : "is the answer still right";
   return [
     lead(
-      html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they broke can certainly be broken. <strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be broken at all. In between it is ${term("undecided", "undecided")}.`,
+      html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they broke can certainly be broken. ${fromBelow(isReal(report))} In between it is ${term("undecided", "undecided")}.`,
     ),
     ...arithmeticNote(report),
     ...robustness.map((part, i) => normPart(kit, report, part, i)),

@@ -93,7 +93,11 @@ export type Robustness = z.infer<typeof robustness>;
 export const SHAPE = { robustness: list(robustness) };
 
 /** Every class that is named, with the place. */
-export const labelsOf = (parts: readonly Robustness[]): [place: string, label: number | null][] =>
+export const labelsOf = ({
+  robustness: parts,
+}: {
+  readonly robustness: readonly Robustness[];
+}): [place: string, label: number | null][] =>
   parts.flatMap(({ classes, examples }, i) => [
     ...classes.map(({ label }, j): [string, number] => [`robustness[${i}].classes[${j}]`, label]),
     ...examples.flatMap(({ label, predicted, target }, j) =>

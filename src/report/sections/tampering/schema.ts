@@ -162,10 +162,13 @@ export const SHAPE = {
 };
 
 /** Every class that is named, with the place. */
-export function labelsOf(
-  suspicions: readonly Suspicion[],
-  backdoor: BackdoorScan | null,
-): [place: string, label: number | null][] {
+export function labelsOf({
+  suspicions,
+  backdoor,
+}: {
+  readonly suspicions: readonly Suspicion[];
+  readonly backdoor: BackdoorScan | null;
+}): [place: string, label: number | null][] {
   const named = suspicions.flatMap(({ targetClass, perTarget }, i) =>
     [targetClass, ...perTarget.map(({ label }) => label)].map((own): [string, number | null] => [
       `suspicions[${i}]`,
