@@ -99,7 +99,7 @@ const FAILED: Readonly<
     nextSteps: PATCH_STEPS,
   }),
   patch: () => ({
-    headline: "It obeys a small patch",
+    headline: "A small patch decides its answer",
     reason:
       "One and the same small patch sends most inputs of other classes to one class. Whoever knows the patch decides what the model answers, however it came to be.",
     nextSteps: PATCH_STEPS,

@@ -115,7 +115,7 @@ export function limitsOf({ examined, population, facts }: BackdoorResult): strin
       : []),
     ...(noiseOf(examined)?.evidence["tempered"]
       ? [
-          "Curves count sure answers, so a model whose confidence is scaled has other curves without answering anything differently; the lean does not change with it.",
+          "Curves count sure answers, so a model whose confidence is scaled has other curves without answering anything differently; the logit shift does not change with it.",
         ]
       : []),
     ...(facts.geometry ? [] : ["The inputs are not pictures: no patch and no picture of a trigger was searched for."]),

@@ -115,7 +115,7 @@ function leanPart(kit: ChartKit, report: AuditReport, { lean, suspected, verdict
     lean.source === null ? null : html` It is strongest for inputs labelled ${className(report, lean.source)}.`;
   return html`<h3>Where noise pulls</h3>${chartFigure(
     chart,
-    html`<p>${many}How much further noise pulls the answers towards each class than it pulls those of clean models, counted in the spread among these. Every model leans somewhere: 0 is what is usual for the class. Dots: the furthest; small strokes: each kind of noise.${source}</p><p>${lean.threshold === null ? "There are too few clean models for a threshold." : html`The dashed line is the score above which a model is flagged: ${numberText(lean.threshold)}.`}</p>`,
+    html`<p>${many}How much further noise pulls the logits towards each class than it pulls those of clean models (the logit shift), counted in the spread among these. Every model leans somewhere: 0 is what is usual for the class. Dots: the furthest; small strokes: each kind of noise.${source}</p><p>${lean.threshold === null ? "There are too few clean models for a threshold." : html`The dashed line is the score above which a model is flagged: ${numberText(lean.threshold)}.`}</p>`,
   )}`;
 }
 

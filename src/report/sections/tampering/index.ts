@@ -32,7 +32,7 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
   const rate =
     success === null
       ? null
-      : html` Success: ${rateCell(success)} (${success.successes} of ${success.trials} inputs of other classes).`;
+      : html` Attack success rate: ${rateCell(success)} (${success.successes} of ${success.trials} inputs of other classes).`;
   const shown = pictures.map(
     ({ caption, picture }) =>
       html`<figure><img src="${pictureUri(picture)}" alt="${caption}"><figcaption>${caption}</figcaption></figure>`,
@@ -43,7 +43,7 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
       : chartFigure(
           barChart(kit, perTargetBars(report, suspicion), {
             id: `targets-${position}`,
-            title: "Success by target class",
+            title: "Attack success rate by target class",
           }),
           html`<p>How many inputs of other classes the best trigger sends to each class: one class far above the rest is the mark of a ${term("backdoor", "backdoor")}. Lines: ${confidenceText(report)} intervals.</p>`,
         );
