@@ -1,4 +1,6 @@
+import type { ResultFile } from "assay";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { assay } from "../test/support/cli.ts";
 
 const printed: unknown[][] = [];
 beforeEach(() => {
@@ -14,6 +16,37 @@ test("certify.ts gives every digit a verdict, and proves some and not all", asyn
   const kinds = printed.map(([, verdict]) => (verdict as { readonly kind: string }).kind);
   expect(kinds.length).toBe(10);
   expect(new Set(kinds)).toEqual(new Set(["verified", "unknown"]));
+});
+
+test("certify-batch.ts says what the command line says", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  await import("./certify-batch.ts");
+  const run = await assay(
+    "certify",
+    "zoo/mnist-cnna-ibp.onnx",
+    "--data",
+    "mnist",
+    "--limit",
+    "100",
+    "--epsilon",
+    "0.1",
+    "--method",
+    "ibp",
+    "--method",
+    "crown",
+    "--json",
+  );
+  const { counts, results } = JSON.parse(run.stdout) as ResultFile;
+  expect(printed[0]).toEqual([
+    `${counts.certified} certified, ${counts.falsified} falsified, ${counts.unknown} unknown`,
+  ]);
+  expect(printed.slice(1)).toEqual(results.map(({ index, verdict, margin }) => [index, verdict, margin]));
+});
+
+test("audit.ts decides against a network that small changes overturn", async () => {
+  await import("./audit.ts");
+  expect(printed[0]![0]).toBe("do-not-ship");
+  expect(printed.slice(1).map(([kind]) => kind)).toContain("attacked");
 });
 
 test("attack.ts prints only witnesses that the model file confirms, for most digits of an undefended model", async () => {

@@ -36,6 +36,14 @@ export type {
   Value,
 } from "./graph/types.ts";
 export {
+  type AuditFileOptions,
+  auditFile,
+  type ExamineFileOptions,
+  examineFile,
+  type LocalExamination,
+  type LocalOptions,
+} from "./local/open.ts";
+export {
   type Attack,
   type AttackBatch,
   AttackError,
@@ -96,6 +104,7 @@ export { builder, check, ops } from "./ops/index.ts";
 export type { Interval, LinearBounds, OpRecord, SlopeRule } from "./ops/op.ts";
 export { simplify } from "./ops/simplify.ts";
 export { type Rng, rng } from "./random/rng.ts";
+export { type ReportOptions, reportOf } from "./report/audit/report-of.ts";
 export { renderHtml } from "./report/html.ts";
 export { parseReport, ReportError } from "./report/parse.ts";
 export type { AuditReport } from "./report/schema.ts";
@@ -130,6 +139,16 @@ export type {
 export { type RowBounds, type Shortfall, type UnknownReason, type Verdict, verdictOf } from "./spec/verdict.ts";
 export { checkWitnesses, type RunFile, type Witness, type WitnessCheck } from "./spec/witness.ts";
 export { type Proportion, proportion } from "./stats/proportion.ts";
+export { type AlarmEvidence, SoundnessAlarm } from "./studies/alarm.ts";
+export { type Attacked, type AttackRequest, attack } from "./studies/attack.ts";
+export { type Audited, type AuditRequest, audit } from "./studies/audit/audit.ts";
+export { type Certified, type CertifyRequest, certify } from "./studies/certify.ts";
+export { type Examination, type ExamineOptions, examine } from "./studies/examination.ts";
+export { type Inputs, type InputTerms, inputsFor } from "./studies/inputs.ts";
+export type { ReadModel } from "./studies/jobs/subject.ts";
+export { countingProgress, type Progress, type Step } from "./studies/progress.ts";
+export type { NamedResult, ResultFile, VerdictName } from "./studies/results.ts";
+export type { MakeWitnesses, Witnesses } from "./studies/witnesses.ts";
 export { gradient } from "./transforms/gradient.ts";
 export { type IntervalOptions, interval } from "./transforms/interval.ts";
 export {

@@ -4,7 +4,7 @@ import type { StatedContract } from "../data/contract.ts";
 import { usage } from "../graph/fault.ts";
 import type { InputOptions } from "../local/inputs.ts";
 import { checkModelFile } from "../local/model-file.ts";
-import { examineFile, type LocalExamination, type LocalOptions } from "../local/open.ts";
+import { examineFile, type LocalExamination, type LocalOptions, STORE } from "../local/open.ts";
 import type { Inputs } from "../studies/inputs.ts";
 import { type Options, readingOptions, statedContract, statedUnit } from "./options.ts";
 import { createProgress } from "./progress.ts";
@@ -67,6 +67,7 @@ export const runOptions = async (
   io: Io,
 ): Promise<LocalOptions> => ({
   workers,
+  store: STORE,
   memory,
   device,
   resume,

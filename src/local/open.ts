@@ -3,6 +3,8 @@
 import { dirname, join } from "node:path";
 import { nodeHost } from "../runtime/node-host.ts";
 import { type LocalPlace, localPlace } from "../runtime/node-place.ts";
+import { type Audited, type AuditRequest, audit } from "../studies/audit/audit.ts";
+import type { SearchPlan } from "../studies/audit/backdoor.ts";
 import { type Examination, type ExamineOptions, examine, type OpenModel, openModel } from "../studies/examination.ts";
 import type { Inputs } from "../studies/inputs.ts";
 import type { ReadModel } from "../studies/jobs/subject.ts";
@@ -18,14 +20,14 @@ export const STORE = ".assay";
 export interface LocalOptions extends Omit<ExamineOptions, "place" | "host"> {
   /** Most threads at once; default: one per core. */
   readonly workers?: number | undefined;
-  /** Folder of finished jobs; default `.assay` in the current folder. */
+  /** Folder where finished jobs are kept, for `resume`; by default they are not kept. */
   readonly store?: string | undefined;
 }
 
 /** @param open uses the place and hands it back with what it made */
 async function here<T extends object>(
   model: ReadModel,
-  { workers, store = STORE, ...options }: LocalOptions,
+  { workers, store, ...options }: LocalOptions,
   open: (options: ExamineOptions) => Promise<T>,
 ): Promise<T & { readonly place: LocalPlace } & AsyncDisposable> {
   const { progress = SILENT } = options;
@@ -85,4 +87,31 @@ export async function examineFile(path: string, options: ExamineFileOptions): Pr
   const inputs = await loadInputs(model, loading);
   check?.(inputs);
   return here(model, options, (own) => examine(model, inputs, own));
+}
+
+export type AuditFileOptions = Omit<ExamineFileOptions, "check" | "judgesOneClass"> &
+  Omit<AuditRequest, "search" | "began" | "signal"> & {
+    /** Clean models that scores are compared with: a population's file. By default a bundled one that fits. */
+    readonly reference?: string | undefined;
+  };
+
+/** Other inputs of the same data, in the same units. */
+export const drawerOf =
+  ({ model, inputs }: Pick<Examination, "model" | "inputs">, terms: InputOptions): SearchPlan["draw"] =>
+  ({ images, seed }) =>
+    loadInputs(model, { ...terms, sample: images, seed, like: inputs });
+
+/**
+ * Reads a model file and data, and audits the model, as the command line does; `reportOf` says what follows from it.
+ *
+ * @param path of an .onnx file
+ * @throws what reading can throw, `examine` and `audit`
+ */
+export async function auditFile(path: string, options: AuditFileOptions): Promise<Audited> {
+  const { seed = 0, stated = {}, reference, signal } = options;
+  const stands = reference === undefined ? undefined : readReference(reference);
+  await using examination = await examineFile(path, { ...options, judgesOneClass: true });
+  const draw = drawerOf(examination, { ...options, stated, seed });
+  const search = { draw, seed: options.seed, reference: stands, bundled: bundledReferences };
+  return await audit(examination, { ...options, search, signal });
 }

@@ -1,21 +1,14 @@
 import { availableParallelism } from "node:os";
-import { basename, join } from "node:path";
-import { isBlueFirst } from "../../data/pictures.ts";
-import { UserError, usage } from "../../graph/fault.ts";
+import { join } from "node:path";
+import { UserError } from "../../graph/fault.ts";
 import { savingAlarms } from "../../local/alarm-file.ts";
-import { loadInputs } from "../../local/inputs.ts";
+import { drawerOf } from "../../local/open.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
-import { geometryOf } from "../../methods/audit/picture.ts";
-import { attackOf } from "../../methods/index.ts";
-import { assembleReport } from "../../report/audit/assemble.ts";
-import { incidentsOf } from "../../report/audit/incidents.ts";
+import { reportOf } from "../../report/audit/report-of.ts";
 import type { AuditReport } from "../../report/schema.ts";
-import type { Norm } from "../../spec/types.ts";
-import { budgetOf } from "../../studies/audit/budget.ts";
-import { measureAudit } from "../../studies/audit/steps.ts";
-import { type Inputs, threatOf } from "../../studies/inputs.ts";
+import { audit as auditStudy } from "../../studies/audit/audit.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
 import { chooseMethods } from "../method-names.ts";
@@ -28,32 +21,6 @@ type AuditOptions = Options<(typeof AUDIT_OPTIONS)[number]>;
 /** Inputs where neither --limit nor --sample says how many. */
 const DEFAULT_SAMPLE = 500;
 const DEFAULT_OUT = "report";
-const DEFAULT_RESTARTS = 2;
-/** Proofs by the fast method, then the tight ones on what is left. */
-const DEFAULT_VERIFIERS = ["ibp", "crown-ibp", "crown"];
-/** Seconds. */
-const DEFAULT_BUDGET = 180;
-
-/**
- * The first is the one the gate is about. Grey pictures are taken to be as simple as digits; features of tables move by a
- * part of their spread.
- */
-const DEFAULT_EPSILONS: Readonly<
-  Record<"grey" | "other" | "spread" | "feature", Readonly<Record<Norm, readonly number[]>>>
-> = {
-  grey: { linf: [0.1, 0.02, 0.05, 0.2], l2: [1, 0.25, 0.5, 2], l1: [5, 1, 2, 10] },
-  other: { linf: [8 / 255, 1 / 255, 2 / 255, 4 / 255], l2: [0.5, 0.1, 0.25, 1], l1: [5, 1, 2, 10] },
-  spread: { linf: [0.1, 0.02, 0.05, 0.2], l2: [0.2, 0.05, 0.1, 0.5], l1: [0.2, 0.05, 0.1, 0.5] },
-  feature: { linf: [1, 0.25, 0.5, 2], l2: [1, 0.25, 0.5, 2], l1: [1, 0.25, 0.5, 2] },
-};
-
-/** @throws UserError (usage) for values in units that nothing is known of */
-function defaultEpsilons({ unit: { kind }, dataset }: Inputs, norm: Norm): readonly number[] {
-  if (kind === "pixels") return DEFAULT_EPSILONS[dataset.shape[0] === 1 ? "grey" : "other"][norm];
-  if (kind === "raw") throw usage("say with --epsilon how large a change may be, in the data's own units");
-  return DEFAULT_EPSILONS[kind === "feature" ? "feature" : "spread"][norm];
-}
-
 const EXIT_OF = {
   ship: EXIT.passed,
   "do-not-ship": EXIT.failed,
@@ -63,87 +30,36 @@ const EXIT_OF = {
 export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AuditOptions = readOptions(AUDIT_OPTIONS, raw);
   const norm = options.norm ?? "linf";
-  const verifiers = chooseMethods("verify", options.method ?? DEFAULT_VERIFIERS, norm);
+  const verifiers = options.method && chooseMethods("verify", options.method, norm);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
   const reference = options.reference === undefined ? undefined : readReference(options.reference);
   const began = performance.now();
-  const seconds = options.budget ?? DEFAULT_BUDGET;
   const sampled = options.limit === undefined && options.sample === undefined;
   const drawn = { ...options, ...(sampled && { sample: DEFAULT_SAMPLE }) };
   await using session = await openSession(path, drawn, io, { judgesOneClass: true });
-  const { inputs, network, chunk, correct } = session;
-  if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
-  const { dataset, contract } = inputs;
-  const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout, isBlueFirst(dataset));
-  const epsilons = options.epsilons ?? defaultEpsilons(inputs, norm);
-  const arithmetic = options.arithmetic ?? "float32";
-  const measured = await savingAlarms(() =>
-    measureAudit(
-      session,
-      {
-        robustness: {
-          epsilons: [...new Set(epsilons)],
-          ...threatOf(inputs, norm, epsilons[0]!),
-          attack: attackOf("pgd"),
-          budget: { restarts: options.restarts ?? DEFAULT_RESTARTS, ...(options.steps && { steps: options.steps }) },
-          verifiers,
-          arithmetic,
-        },
-        geometry,
-        budget: budgetOf(seconds, began / 1000, () => performance.now() / 1000),
-        search: {
-          draw: ({ images, seed }) =>
-            loadInputs(session.model, {
-              ...statedInputs(options),
-              data: options.data!,
-              limit: options.limit,
-              sample: images,
-              seed,
-              like: inputs,
-            }),
-          seed: options.seed,
-          reference,
-          bundled: bundledReferences,
-        },
-      },
-      io.signal,
-    ),
+  const terms = { ...statedInputs(options), data: options.data!, limit: options.limit, seed: session.seed };
+  const draw = drawerOf(session, terms);
+  const { epsilons, restarts, steps, arithmetic, budget, seed } = options;
+  const audited = await savingAlarms(() =>
+    auditStudy(session, {
+      norm,
+      epsilons,
+      restarts,
+      steps,
+      verifiers,
+      arithmetic,
+      budget,
+      began,
+      search: { draw, seed, reference, bundled: bundledReferences },
+      signal: io.signal,
+    }),
   );
   session.progress.end();
-  const report = assembleReport({
-    tool: { name: TOOL, version: VERSION },
+  const report = reportOf(audited, {
     created: new Date().toISOString(),
-    seed: session.seed,
     command: io.command,
-    seconds: (performance.now() - began) / 1000,
-    model: {
-      fileName: basename(path),
-      sha256: session.model.sha256,
-      bytes: session.model.bytes.length,
-      opset: session.model.opset,
-      producer: session.model.producer,
-      graph: session.model.graph,
-    },
-    dataset,
-    unit: inputs.unit.text,
-    naming: inputs.naming,
-    notices: session.notices,
     selection: selectionText(options, sampled, session),
-    contract,
-    geometry,
-    classes: network.classes,
-    chunk,
-    labelled: session.labelled,
-    predictions: session.predictions,
-    predictSeconds: session.predictSeconds,
-    headlineEpsilon: epsilons[0]!,
-    robustness: measured.robustness,
-    patches: measured.patches,
-    backdoor: measured.backdoor,
-    unexamined: measured.unexamined,
-    incidents: incidentsOf(measured.left, measured.failures, seconds),
-    arithmetic,
     gate: options.gate === undefined ? {} : { robust: options.gate },
     environment: environmentOf(session),
   });

@@ -1,0 +1,97 @@
+/** @file An audit: what it measures by default, and the measuring. What follows from it is said by the report. */
+
+import { isBlueFirst } from "../../data/pictures.ts";
+import { usage } from "../../graph/fault.ts";
+import type { Attack } from "../../methods/attack/types.ts";
+import type { RobustnessPlan } from "../../methods/audit/measure.ts";
+import { type Geometry, geometryOf } from "../../methods/audit/picture.ts";
+import { attackOf, verifierOf } from "../../methods/index.ts";
+import type { Verifier } from "../../methods/verify/types.ts";
+import type { Arithmetic, Norm } from "../../spec/types.ts";
+import type { Examination } from "../examination.ts";
+import { type Inputs, threatOf } from "../inputs.ts";
+import type { SearchPlan } from "./backdoor.ts";
+import { budgetOf } from "./budget.ts";
+import { type Measured, measureAudit } from "./steps.ts";
+
+export const DEFAULT_RESTARTS = 2;
+/** Proofs by the fast method, then the tight ones on what is left. */
+const DEFAULT_VERIFIERS = ["ibp", "crown-ibp", "crown"];
+/** Seconds on two cores. */
+const DEFAULT_BUDGET = 180;
+
+/**
+ * The first is the one the gate is about. Grey pictures are taken to be as simple as digits; features of tables move by a
+ * part of their spread.
+ */
+const DEFAULT_EPSILONS: Readonly<
+  Record<"grey" | "other" | "spread" | "feature", Readonly<Record<Norm, readonly number[]>>>
+> = {
+  grey: { linf: [0.1, 0.02, 0.05, 0.2], l2: [1, 0.25, 0.5, 2], l1: [5, 1, 2, 10] },
+  other: { linf: [8 / 255, 1 / 255, 2 / 255, 4 / 255], l2: [0.5, 0.1, 0.25, 1], l1: [5, 1, 2, 10] },
+  spread: { linf: [0.1, 0.02, 0.05, 0.2], l2: [0.2, 0.05, 0.1, 0.5], l1: [0.2, 0.05, 0.1, 0.5] },
+  feature: { linf: [1, 0.25, 0.5, 2], l2: [1, 0.25, 0.5, 2], l1: [1, 0.25, 0.5, 2] },
+};
+
+/** @throws UserError (usage) for values in units that nothing is known of */
+function defaultEpsilons({ unit: { kind }, dataset }: Inputs, norm: Norm): readonly number[] {
+  if (kind === "pixels") return DEFAULT_EPSILONS[dataset.shape[0] === 1 ? "grey" : "other"][norm];
+  if (kind === "raw") throw usage("say with --epsilon how large a change may be, in the data's own units");
+  return DEFAULT_EPSILONS[kind === "feature" ? "feature" : "spread"][norm];
+}
+
+export interface AuditRequest {
+  readonly norm?: Norm | undefined;
+  /** In the unit of the inputs; the first is the one that the gate is about. By default what is usual for such inputs. */
+  readonly epsilons?: readonly number[] | undefined;
+  readonly attack?: Attack | undefined;
+  readonly restarts?: number | undefined;
+  readonly steps?: number | undefined;
+  /** The fast ones first. */
+  readonly verifiers?: readonly Verifier[] | undefined;
+  readonly arithmetic?: Arithmetic | undefined;
+  /** Seconds that it may take, shared out among its steps; default 180. Infinite: no limit. */
+  readonly budget?: number | undefined;
+  /** On the place's clock, in milliseconds: when the time began to count. By default now. */
+  readonly began?: number | undefined;
+  readonly search: SearchPlan;
+  /** When it fires, what was examined until then is the result. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was measured, and of what. */
+export interface Audited extends Measured {
+  readonly examination: Examination;
+  readonly norm: Norm;
+  /** The first is the one that the gate is about. */
+  readonly epsilons: readonly number[];
+  readonly arithmetic: Arithmetic;
+  /** Undefined where the inputs are not pictures. */
+  readonly geometry: Geometry | undefined;
+  readonly budget: number;
+  /** Milliseconds on the place's clock. */
+  readonly began: number;
+}
+
+/** @throws UserError: nothing right to attack, units without a default epsilon; SoundnessAlarm */
+export async function audit(examination: Examination, request: AuditRequest): Promise<Audited> {
+  const { inputs, correct, place } = examination;
+  const { norm = "linf", arithmetic = "float32", budget = DEFAULT_BUDGET, began = place.now(), steps } = request;
+  if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
+  const { dataset, contract } = inputs;
+  const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout, isBlueFirst(dataset));
+  const epsilons = request.epsilons ?? defaultEpsilons(inputs, norm);
+  const robustness: RobustnessPlan = {
+    epsilons: [...new Set(epsilons)],
+    ...threatOf(inputs, norm, epsilons[0]!),
+    attack: request.attack ?? attackOf("pgd"),
+    budget: { restarts: request.restarts ?? DEFAULT_RESTARTS, ...(steps && { steps }) },
+    verifiers: request.verifiers ?? DEFAULT_VERIFIERS.map(verifierOf),
+    arithmetic,
+  };
+  const seconds = () => place.now() / 1000;
+  const { search, signal } = request;
+  const plan = { robustness, geometry, budget: budgetOf(budget, began / 1000, seconds), search };
+  const measured = await measureAudit(examination, plan, signal);
+  return { ...measured, examination, norm, epsilons, arithmetic, geometry, budget, began };
+}
