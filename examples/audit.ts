@@ -5,4 +5,4 @@ import { auditFile, reportOf } from "assay";
 const audited = await auditFile("zoo/mnist-mlp.onnx", { data: "mnist", limit: 200, epsilons: [0.05], budget: 30 });
 const { decision, findings } = reportOf(audited, { created: "2026-01-01T00:00:00Z", command: "examples/audit.ts" });
 console.log(decision.kind, decision.headline);
-for (const { kind, title } of findings) console.log(kind, title);
+for (const { evidence, title } of findings) console.log(evidence, title);

@@ -12,6 +12,7 @@ import { SILENT } from "../studies/progress.ts";
 import { type InputOptions, loadInputs } from "./inputs.ts";
 import { jobs, tableUrl } from "./jobs.ts";
 import { type ModelTerms, readModel } from "./model-file.ts";
+import { bundledReferences, readReference } from "./reference.ts";
 import { VERSION } from "./version.ts";
 
 /** Where finished jobs are kept, in the current folder. */
