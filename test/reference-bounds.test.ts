@@ -7,22 +7,17 @@ import { afterEach, describe, expect, test } from "vitest";
 import { readNpz } from "../src/formats/npz.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
-import type { ConstantValue, Graph, Tensor } from "../src/graph/types.ts";
+import type { ConstantValue, Tensor } from "../src/graph/types.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import {
-  boxNames,
-  ibpMarginGraph,
-  relaxedMarginGraph,
-  relaxedOperandBoxes,
-} from "../src/methods/verify/bound-graphs.ts";
-import { SPEC, setFeeds } from "../src/methods/verify/input-set.ts";
-import { type LayerBox, stagedCrown } from "../src/methods/verify/staged.ts";
+import { crownBounder } from "../src/methods/verify/crown.ts";
+import { crownIbpBounder } from "../src/methods/verify/crown-ibp.ts";
+import { ibpBounder } from "../src/methods/verify/ibp.ts";
+import type { LayerBox } from "../src/methods/verify/types.ts";
 import { evaluateGraph } from "../src/ops/evaluate.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import type { Float } from "../src/runtime/session.ts";
 import { type Batch, classification, sliceBatch } from "../src/spec/classification.ts";
-import { rowsOf } from "../src/spec/queries.ts";
-import type { Threat } from "../src/spec/types.ts";
+import type { Norm, Queries, Threat } from "../src/spec/types.ts";
 import { relaxedOperands } from "../src/transforms/relax/index.ts";
 import { dataFile, missing } from "./support/data.ts";
 
@@ -96,44 +91,13 @@ async function bounds(
   const { network } = reference;
   const { batch, threat } = problem(reference, set, count, float);
   const given = firstLayer(reference, set, batch, threat);
-  if (method === "CROWN") {
-    const crown = await stagedCrown(network, runtime, { ...crownOptions, norm: threat.norm, float });
-    const { margins } = await crown.bounds(classification(network, batch, threat), given);
-    await crown.dispose();
-    return margins;
-  }
-  const options = { norm: threat.norm, arithmetic: "real", given: [...given.keys()] } as const;
-  const graph =
-    method === "IBP"
-      ? ibpMarginGraph(network, options)
-      : relaxedMarginGraph(network, options, { intermediate: "interval", slope: "adaptive" });
   const queries = classification(network, batch, threat);
-  const { margins } = await execute(graph, float, {
-    ...setFeeds(queries, [network.input], float),
-    [SPEC]: rowsOf(queries.spec, 0, count),
-    ...boxFeeds(network, given, count),
-  });
-  return margins!.data;
+  const make = { IBP: ibpBounder, "CROWN-IBP": crownIbpBounder, CROWN: crownBounder }[method];
+  await using bounder = await make!(network.graph, runtime, { ...crownOptions, norm: threat.norm, float });
+  return (await bounder.bounds(queries, given.size > 0 ? { boxes: given } : undefined)).lower;
 }
 
-const crownOptions = { arithmetic: "real", slope: "adaptive", memoryBudget: 2 ** 26, allRows: true } as const;
-
-async function execute(graph: Graph, float: Float, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
-  await using session = await runtime.compile(graph, { float });
-  return await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!])));
-}
-
-const boxFeeds = (network: Network, given: ReadonlyMap<number, LayerBox>, count: number): Record<string, Tensor> =>
-  Object.fromEntries(
-    [...given].flatMap(([k, box]) => {
-      const operand = relaxedOperands(network.logits, new Set([network.input]))[k]!;
-      const shape = [count, ...(operand.shape.slice(1) as number[])];
-      return (["lower", "upper"] as const).map((side) => [
-        boxNames(k)[side],
-        { dtype: "float", shape, data: box[side] } as Tensor,
-      ]);
-    }),
-  );
+const crownOptions = { arithmetic: "real", memoryBudget: 2 ** 26, allRows: true } as const;
 
 /**
  * The reference's first boxes under l2 are f(x) ± r·‖w‖₂ with the whole kernel, also where it lies on the padding; ours
@@ -166,24 +130,16 @@ function firstLayer(
   return new Map([[0, { lower: end(-1), upper: end(1) }]]);
 }
 
-/** Interval boxes of the operands of the activations. */
-async function intervalLayers(reference: Reference, set: string, count: number, float: Float): Promise<LayerBox[]> {
-  const { batch, threat } = problem(reference, set, count, float);
-  const given = firstLayer(reference, set, batch, threat);
-  const graph = relaxedOperandBoxes(reference.network, {
-    norm: threat.norm,
-    arithmetic: "real",
-    given: [...given.keys()],
-  });
-  const out = await execute(graph, float, {
-    ...setFeeds(classification(reference.network, batch, threat), [reference.network.input], float),
-    ...boxFeeds(reference.network, given, count),
-  });
-  const found = (name: string) => out[name]!.data as Float32Array | Float64Array;
-  return Array.from({ length: graph.outputs.length / 2 }, (_, k) => ({
-    lower: found(boxNames(k).lower),
-    upper: found(boxNames(k).upper),
-  }));
+/** Interval boxes of the operands of the activations, by those that are given. */
+async function intervalLayers(
+  { network }: Reference,
+  queries: Queries,
+  norm: Norm,
+  given: ReadonlyMap<number, LayerBox>,
+  float: Float,
+): Promise<readonly LayerBox[]> {
+  await using ibp = await ibpBounder(network.graph, runtime, { ...crownOptions, norm, float });
+  return (await ibp.bounds(queries, { boxes: given })).boxes;
 }
 
 /** Images whose bounds deviate by more than `tolerance` times the largest bound. */
@@ -204,29 +160,24 @@ async function equalWithIntervalUnit(reference: Reference, set: string, image: n
   const whole = problem(reference, set, image + 1, float);
   const { threat } = whole;
   const batch = sliceBatch(whole.batch, image, image + 1);
-  const crown = await stagedCrown(network, runtime, { ...crownOptions, norm: threat.norm, float });
+  const crown = await crownBounder(network.graph, runtime, { ...crownOptions, norm: threat.norm, float });
   const queries = classification(network, batch, threat);
-  const { layers } = await crown.bounds(queries);
+  const { boxes: layers } = await crown.bounds(queries);
   const theirs = reference.array(`${set}__CROWN`)!.data;
   const limit = TOLERANCE[float] * theirs.reduce((scale, bound) => Math.max(scale, Math.abs(bound)), 0);
   let equal = false;
   for (let k = 1; k < layers.length && !equal; k++) {
-    const earlier = new Map(layers.slice(0, k).entries());
-    const graph = relaxedOperandBoxes(network, { norm: threat.norm, arithmetic: "real", given: [...earlier.keys()] });
-    const out = await execute(graph, float, {
-      ...setFeeds(queries, [network.input], float),
-      ...boxFeeds(network, earlier, 1),
-    });
-    const [lower, upper] = [out[boxNames(k).lower]!.data, out[boxNames(k).upper]!.data];
+    const earlier = new Map([...layers.slice(0, k).entries()]);
+    const { lower, upper } = (await intervalLayers(reference, queries, threat.norm, earlier, float))[k]!;
     for (let unit = 0; unit < lower.length && !equal; unit++) {
       const { lower: l, upper: u } = layers[k]!;
       if ((lower[unit]! < 0 && upper[unit]! > 0) || !(l[unit]! < 0 && u[unit]! > 0)) continue;
       const box = { lower: l.with(unit, lower[unit]!), upper: u.with(unit, upper[unit]!) };
-      const { margins } = await crown.bounds(queries, new Map([...earlier, [k, box]]));
+      const { lower: margins } = await crown.bounds(queries, { boxes: new Map([...earlier, [k, box]]) });
       equal = margins.every((margin, r) => Math.abs(margin - theirs[image * 9 + r]!) <= limit);
     }
   }
-  await crown.dispose();
+  await crown[Symbol.asyncDispose]();
   return equal;
 }
 
@@ -267,11 +218,14 @@ describe.skipIf(absent)(`bounds of published networks${absent ? ` (${absent})` :
           const count = float === "float64" ? Math.min(FLOAT64_IMAGES, 3) : 3;
           const { batch, threat } = problem(reference!, set, count, float);
           let layers: readonly { lower: ArrayLike<number>; upper: ArrayLike<number> }[];
-          if (method === "IBP") layers = await intervalLayers(reference!, set, count, float);
-          else {
-            const crown = await stagedCrown(network, runtime, { ...crownOptions, norm: threat.norm, float });
-            layers = (await crown.bounds(classification(network, batch, threat))).layers;
-            await crown.dispose();
+          const queries = classification(network, batch, threat);
+          if (method === "IBP") {
+            const given = firstLayer(reference!, set, batch, threat);
+            layers = await intervalLayers(reference!, queries, threat.norm, given, float);
+          } else {
+            const crown = await crownBounder(network.graph, runtime, { ...crownOptions, norm: threat.norm, float });
+            layers = (await crown.bounds(queries)).boxes;
+            await crown[Symbol.asyncDispose]();
           }
           for (const [k, layer] of layers.entries())
             for (const side of ["lower", "upper"] as const) {

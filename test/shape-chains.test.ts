@@ -9,12 +9,13 @@ import { printGraph } from "../src/graph/print.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import type { Graph } from "../src/graph/types.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import { relaxedMarginGraph } from "../src/methods/verify/bound-graphs.ts";
-import { crown, fastLin } from "../src/methods/verify/crown.ts";
+import { boundable } from "../src/methods/verify/boundable.ts";
+import { crown } from "../src/methods/verify/crown.ts";
 import { crownIbp } from "../src/methods/verify/crown-ibp.ts";
+import { fastLin } from "../src/methods/verify/fast-lin.ts";
 import { ibp } from "../src/methods/verify/ibp.ts";
-import { prepareGraph } from "../src/methods/verify/one-graph.ts";
 import type { Verifier } from "../src/methods/verify/types.ts";
+import { compileWhole, runWhole } from "../src/methods/verify/whole.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import { type Batch, classification } from "../src/spec/classification.ts";
@@ -40,19 +41,21 @@ const threat = { norm: "linf", epsilon: 1, domain: undefined } as const;
 const oneGraph: Verifier = {
   ...crown,
   id: "crown in one graph",
-  prepare: (network, target, options) =>
-    prepareGraph(
-      network,
-      (many) =>
-        relaxedMarginGraph(
-          network,
-          { arithmetic: "float32", ...options, many },
-          { intermediate: "backward", slope: "adaptive" },
-        ),
-      target,
-      options,
-      "one",
-    ),
+  async prepare(network, target, options) {
+    const net = boundable(network.graph, "float32");
+    const relaxation = { boxes: "backward", rows: "backward", slope: "adaptive" } as const;
+    const full = { ...options, relaxation, arithmetic: "float32", memoryBudget: 2 ** 28 } as const;
+    const stage = await compileWhole(net, target, full, network.classes - 1);
+    if ("reason" in stage) throw new Error(stage.detail);
+    return {
+      async bounds(queries) {
+        const lower = new Float64Array(queries.count * queries.spec.size);
+        await runWhole(net, stage, full, queries, lower);
+        return { arithmetic: "float32", lower };
+      },
+      [Symbol.asyncDispose]: () => stage.session[Symbol.asyncDispose](),
+    };
+  },
 };
 
 function batchOf(network: Network, seed: number): Batch {

@@ -7,9 +7,11 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
-import { ibpMarginGraph, type Relaxation, relaxedMarginGraph } from "../src/methods/verify/bound-graphs.ts";
+import { boundable } from "../src/methods/verify/boundable.ts";
 import { crown } from "../src/methods/verify/crown.ts";
 import { SPEC, setFeeds } from "../src/methods/verify/input-set.ts";
+import type { Relaxation } from "../src/methods/verify/row-bounds.ts";
+import { wholeGraph } from "../src/methods/verify/stage-graphs.ts";
 import { evaluateGraph } from "../src/ops/evaluate.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
@@ -30,11 +32,11 @@ afterAll(() => runtime[Symbol.asyncDispose]());
 
 const THREAT: Threat = { norm: "linf", epsilon: 0, domain: undefined };
 
-const RELAXATIONS: Record<string, "ibp" | Relaxation> = {
-  ibp: "ibp",
-  "crown-ibp": { intermediate: "interval", slope: "adaptive" },
-  "fast-lin": { intermediate: "backward", slope: "parallel" },
-  crown: { intermediate: "backward", slope: "adaptive" },
+const RELAXATIONS: Record<string, Relaxation> = {
+  ibp: { boxes: "interval", rows: "interval", slope: "adaptive" },
+  "crown-ibp": { boxes: "interval", rows: "backward", slope: "adaptive" },
+  "fast-lin": { boxes: "backward", rows: "backward", slope: "parallel" },
+  crown: { boxes: "backward", rows: "backward", slope: "adaptive" },
 };
 
 /** Boxes around one point each, and points of each box. */
@@ -67,15 +69,13 @@ async function margins(
   method: string,
   arithmetic: Arithmetic,
 ): Promise<ArrayLike<number>> {
-  const relaxation = RELAXATIONS[method]!;
-  const options = { norm: THREAT.norm, arithmetic };
-  const graph =
-    relaxation === "ibp" ? ibpMarginGraph(network, options) : relaxedMarginGraph(network, options, relaxation);
+  const options = { relaxation: RELAXATIONS[method]!, norm: THREAT.norm, arithmetic };
+  const graph = wholeGraph(boundable(network.graph, arithmetic), options, network.classes - 1);
   const session = await runtime.compile(graph, { float: "float32" });
   const queries = classification(network, batch, THREAT);
   const feeds = { ...setFeeds(queries, [network.input]), [SPEC]: rowsOf(queries.spec, 0, queries.count) };
   const wanted = Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name as keyof typeof feeds]!]));
-  return (await session.run(wanted))["margins"]!.data;
+  return (await session.run(wanted))["rows"]!.data;
 }
 
 /** For each box: does some evaluation of some point, in float32 in some order or exactly, give class 1 or a tie? */

@@ -40,8 +40,21 @@ export interface LinearBounds {
   readonly upper: LinearFunction;
 }
 
-/** How the lower line of an unstable piecewise-linear unit is chosen; `alpha` takes a value in [0, 1] from the graph. */
-export type SlopeRule = "zero" | "one" | "parallel" | "adaptive" | { readonly alpha: Value };
+/**
+ * How the lower line of an unstable piecewise-linear unit is chosen. With `alpha`, in [0, 1], the graph chooses among all
+ * lines that a rule has to offer: slopes of a ReLU's lower line, tangent points of a curve. `upper`: the same for upper
+ * lines, where there is a choice too; default: `alpha`.
+ */
+export type SlopeRule = "zero" | "one" | "parallel" | "adaptive" | Choice;
+
+export interface Choice {
+  readonly alpha: Value;
+  readonly upper?: Value;
+}
+
+/** The choice for one side, where the graph makes it. */
+export const choiceOf = (rule: SlopeRule, side: keyof Interval): Value | undefined =>
+  typeof rule === "string" ? undefined : side === "upper" ? (rule.upper ?? rule.alpha) : rule.alpha;
 
 /** Where an op is differentiated or bounded: its operands, result, and which operands vary. */
 export interface Site<K extends OpName> {

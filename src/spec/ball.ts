@@ -6,8 +6,8 @@
  */
 
 import type { Rng } from "../random/rng.ts";
-import { roundTowards } from "./sets.ts";
-import type { Threat } from "./types.ts";
+import { isInside, roundDown, roundTowards, roundUp } from "./sets.ts";
+import type { FloatArray, InputSet, Threat } from "./types.ts";
 
 type Point = Float32Array;
 
@@ -276,4 +276,37 @@ function softThreshold(wish: Float64Array, room: Float64Array, epsilon: number):
     else low = middle;
   }
   return high;
+}
+
+/** Halvings of the way from a point that is inside to one that is not. */
+const HALVINGS = 30;
+
+/**
+ * Of input i of a set of `count`, the point where the linear function `gradient` is largest; of a ball within a box one
+ * where it is nearly so. In the set, where the set is not empty.
+ */
+export function farthestPoint(set: InputSet, count: number, i: number, gradient: Float32Array): Point {
+  const own = (values: FloatArray) => values.subarray(i * gradient.length, (i + 1) * gradient.length);
+  if (set.kind === "box") {
+    const [lower, upper] = [own(set.lower), own(set.upper)];
+    return gradient.map((slope, k) => (slope > 0 ? roundDown(upper[k]!) : roundUp(lower[k]!)));
+  }
+  const centre = Float32Array.from(own(set.centre));
+  const farthest = ballOf(set).linearMaximum(centre, gradient);
+  if (!set.within) return farthest;
+  const [lower, upper] = [own(set.within.lower), own(set.within.upper)];
+  const boxed = (point: Point) =>
+    point.map((value, k) => Math.min(roundDown(upper[k]!), Math.max(roundUp(lower[k]!), value)));
+  const inside = (point: Point) => isInside(set, count, i, { point });
+  const [home, away] = [boxed(centre), boxed(farthest)];
+  if (inside(away)) return away;
+  let best = home;
+  let [low, high] = [0, 1];
+  for (let step = 0; step < HALVINGS; step++) {
+    const share = (low + high) / 2;
+    const point = boxed(home.map((value, k) => value + share * (away[k]! - value)));
+    if (inside(point)) [low, best] = [share, point];
+    else high = share;
+  }
+  return best;
 }

@@ -4,7 +4,7 @@ import { float32Tensor } from "../../src/graph/tensor.ts";
 import { networkOf } from "../../src/methods/network.ts";
 import { type Model, modelOf } from "../../src/methods/train/architectures.ts";
 import { trainedGraph } from "../../src/methods/train/model.ts";
-import { stagedCrown } from "../../src/methods/verify/staged.ts";
+import { crownBounder } from "../../src/methods/verify/crown.ts";
 import { rng } from "../../src/random/rng.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
 import { classification } from "../../src/spec/classification.ts";
@@ -26,14 +26,14 @@ const images = float32Tensor(
 );
 const before = process.memoryUsage.rss();
 const cnn = network(modelOf("CNNc", [1, 28, 28], 10));
-const crown = await stagedCrown(cnn, runtime, {
+const crown = await crownBounder(cnn.graph, runtime, {
+  norm: "linf",
   arithmetic: "float32",
-  slope: "adaptive",
   memoryBudget: budget,
 });
 const threat = { norm: "linf", epsilon: 0.002, domain: [0, 1] } as const;
-const { margins } = await crown.bounds(classification(cnn, { images, labels: Int32Array.of(3) }, threat));
+const { lower } = await crown.bounds(classification(cnn, { images, labels: Int32Array.of(3) }, threat));
 const peak = process.resourceUsage().maxRSS * 1024 - before;
-await crown.dispose();
+await crown[Symbol.asyncDispose]();
 await runtime[Symbol.asyncDispose]();
-process.stdout.write(JSON.stringify({ margins: [...margins], peak }));
+process.stdout.write(JSON.stringify({ margins: [...lower], peak }));

@@ -2,8 +2,10 @@
 
 import type { Graph, Tensor } from "../../src/graph/types.ts";
 import { type Network, networkOf } from "../../src/methods/network.ts";
-import { ibpMarginGraph, type Relaxation, relaxedMarginGraph } from "../../src/methods/verify/bound-graphs.ts";
+import { boundable } from "../../src/methods/verify/boundable.ts";
 import { SPEC, setFeeds } from "../../src/methods/verify/input-set.ts";
+import type { Relaxation } from "../../src/methods/verify/row-bounds.ts";
+import { wholeGraph } from "../../src/methods/verify/stage-graphs.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
 import { type Batch, classification } from "../../src/spec/classification.ts";
 import { rowsOf } from "../../src/spec/queries.ts";
@@ -15,13 +17,13 @@ export const runtime = createRuntime();
 export const BOX: Threat = { norm: "linf", epsilon: 0, domain: undefined };
 
 export const METHODS = {
-  ibp: "ibp",
-  fastLin: { intermediate: "backward", slope: "parallel" },
-  crown: { intermediate: "backward", slope: "adaptive" },
-  crownZero: { intermediate: "backward", slope: "zero" },
-  crownIbp: { intermediate: "interval", slope: "adaptive" },
-  crownIbpZero: { intermediate: "interval", slope: "zero" },
-} as const satisfies Record<string, "ibp" | Relaxation>;
+  ibp: { boxes: "interval", rows: "interval", slope: "adaptive" },
+  fastLin: { boxes: "backward", rows: "backward", slope: "parallel" },
+  crown: { boxes: "backward", rows: "backward", slope: "adaptive" },
+  crownZero: { boxes: "backward", rows: "backward", slope: "zero" },
+  crownIbp: { boxes: "interval", rows: "backward", slope: "adaptive" },
+  crownIbpZero: { boxes: "interval", rows: "backward", slope: "zero" },
+} as const satisfies Record<string, Relaxation>;
 
 export type Method = keyof typeof METHODS;
 export const METHOD_NAMES = Object.keys(METHODS) as Method[];
@@ -36,10 +38,8 @@ export async function realMargins(
   on = runtime,
 ): Promise<MarginsOf> {
   const network = "logits" in graph ? graph : networkOf(graph, "random");
-  const relaxation = METHODS[method];
-  const options = { norm: threat.norm, arithmetic: "real" } as const;
-  const bounds =
-    relaxation === "ibp" ? ibpMarginGraph(network, options) : relaxedMarginGraph(network, options, relaxation);
+  const options = { relaxation: METHODS[method], norm: threat.norm, arithmetic: "real" } as const;
+  const bounds = wholeGraph(boundable(network.graph, "real"), options, network.classes - 1);
   const session = await on.compile(bounds, { float: "float64" });
   return async (batch) => {
     const queries = classification(network, batch, threat);
@@ -47,7 +47,7 @@ export async function realMargins(
       ...setFeeds(queries, [network.input], "float64"),
       [SPEC]: rowsOf(queries.spec, 0, queries.count),
     };
-    const { margins } = await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!])));
-    return margins!.data as Float64Array;
+    const { rows } = await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!])));
+    return rows!.data as Float64Array;
   };
 }

@@ -1,12 +1,12 @@
-import { relaxedMarginGraph } from "./bound-graphs.ts";
-import { prepareGraph } from "./one-graph.ts";
-import type { Verifier } from "./types.ts";
+import { fromBounder, relaxationBounder } from "./bounder.ts";
+
+export const crownIbpBounder = relaxationBounder({ boxes: "interval", rows: "backward", slope: "adaptive" });
 
 /**
  * One backward pass of linear bounds over boxes found by interval propagation.
  * @source Zhang et al. 2020, arXiv:1906.06316
  */
-export const crownIbp: Verifier = {
+export const crownIbp = fromBounder(crownIbpBounder, {
   id: "crown-ibp",
   version: 3,
   title: "CROWN-IBP",
@@ -14,17 +14,4 @@ export const crownIbp: Verifier = {
     "Interval boxes inside, one backward pass of linear bounds for the answer. Nearly as fast as IBP, often tighter.",
   source: "Zhang et al. 2020, arXiv:1906.06316",
   norms: ["linf", "l2", "l1"],
-  prepare: (network, runtime, options) =>
-    prepareGraph(
-      network,
-      (many) =>
-        relaxedMarginGraph(
-          network,
-          { arithmetic: "float32", ...options, many },
-          { intermediate: "interval", slope: "adaptive" },
-        ),
-      runtime,
-      options,
-      "crown-ibp",
-    ),
-};
+});

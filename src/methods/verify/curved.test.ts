@@ -9,8 +9,9 @@ import { type Rng, rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import { type Batch, classification } from "../../spec/classification.ts";
 import { networkOf } from "../network.ts";
-import { crown, fastLin } from "./crown.ts";
+import { crown } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
+import { fastLin } from "./fast-lin.ts";
 import { ibp } from "./ibp.ts";
 import type { Verifier } from "./types.ts";
 

@@ -1,24 +1,17 @@
-import { ibpMarginGraph } from "./bound-graphs.ts";
-import { prepareGraph } from "./one-graph.ts";
-import type { Verifier } from "./types.ts";
+import { fromBounder, relaxationBounder } from "./bounder.ts";
+
+/** A box for every layer, the specification merged into the last one. */
+export const ibpBounder = relaxationBounder({ boxes: "interval", rows: "interval", slope: "adaptive" });
 
 /**
  * Interval bound propagation: a box for every layer, the specification merged into the last one.
  * @source Gowal et al. 2018, arXiv:1810.12715
  */
-export const ibp: Verifier = {
+export const ibp = fromBounder(ibpBounder, {
   id: "ibp",
   version: 2,
   title: "Interval bound propagation (IBP)",
   summary: "Pushes a box through the network in two passes. Fastest; tight only on networks trained for it.",
   source: "Gowal et al. 2018, arXiv:1810.12715",
   norms: ["linf", "l2", "l1"],
-  prepare: (network, runtime, options) =>
-    prepareGraph(
-      network,
-      (many) => ibpMarginGraph(network, { arithmetic: "float32", ...options, many }),
-      runtime,
-      options,
-      "ibp",
-    ),
-};
+});

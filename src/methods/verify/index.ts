@@ -1,8 +1,9 @@
 /** @file The verifiers. A verifier exists when it is listed here. */
 
 import { UnsupportedReading } from "../../transforms/unsupported.ts";
-import { crown, fastLin } from "./crown.ts";
+import { crown } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
+import { fastLin } from "./fast-lin.ts";
 import { ibp } from "./ibp.ts";
 import type { Verifier } from "./types.ts";
 

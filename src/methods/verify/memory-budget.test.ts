@@ -10,7 +10,7 @@ import type { Threat } from "../../spec/types.ts";
 import { verdictOf } from "../../spec/verdict.ts";
 import { networkOf } from "../network.ts";
 import { verifiers } from "./index.ts";
-import { boundInRows } from "./one-graph.ts";
+import { boundInRows } from "./whole.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

@@ -1,7 +1,8 @@
-/** @file What a verifier is: from a network and queries to proved lower bounds of their rows. */
+/** @file What a verifier is, and the bounder that most are made of: from a network and queries to lower bounds of rows. */
 
-import type { Runtime } from "../../runtime/session.ts";
-import type { Arithmetic, Queries } from "../../spec/types.ts";
+import type { Graph } from "../../graph/types.ts";
+import type { Float, Runtime } from "../../runtime/session.ts";
+import type { Arithmetic, Box, FloatArray, Queries } from "../../spec/types.ts";
 import type { RowBounds } from "../../spec/verdict.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
@@ -31,3 +32,83 @@ export interface Verifier extends BallMethod {
    */
   prepare(network: Network, runtime: Pick<Runtime, "compile">, options: VerifyOptions): Promise<PreparedVerifier>;
 }
+
+// ---------------------------------------------------------------- bounders
+
+/** Boxes of one layer, the operand of what is relaxed, for n queries: each [n, …layer]. */
+export type LayerBox = Box;
+
+/** One layer of a bounder: an operand of something that is relaxed. */
+export interface Layer {
+  /** Of one sample. */
+  readonly shape: readonly number[];
+  /** Where what it goes into has kinks; undefined where something bends everywhere. */
+  readonly kinks: readonly number[] | undefined;
+}
+
+/** The choices of a relaxed node's lines for n queries, each in [0, 1] and [n, …node]. */
+export interface Alphas {
+  readonly lower: FloatArray;
+  /** Where the upper line has a choice too; default: as the lower one's. */
+  readonly upper?: FloatArray;
+}
+
+/** What is known or supposed beside the queries: the state of a node of branch and bound. All by query. */
+export interface Restrictions {
+  /** Boxes found otherwise, by layer, taken as they are. */
+  readonly boxes?: ReadonlyMap<number, LayerBox>;
+  /** Neurons whose sign is fixed, by layer, [n, …layer]: 1: at least 0; −1: at most 0; 0: free. */
+  readonly splits?: ReadonlyMap<number, Int8Array>;
+  /** Parts of the inputs' sets, by the names of the inputs: each [n, …input]. */
+  readonly inputs?: ReadonlyMap<string, Box>;
+  /**
+   * By what is bounded (a layer, or the rows: `layers.length`), then by relaxed node. For a bounder with `alpha`; ½ where
+   * nothing is said.
+   */
+  readonly alphas?: ReadonlyMap<number, ReadonlyMap<number, Alphas>>;
+}
+
+export interface Bounds extends RowBounds {
+  /**
+   * [n, S]; −∞ where a row was left open or nothing is known, +∞ where the bounds show that no point of the set obeys the
+   * restrictions.
+   */
+  readonly lower: Float64Array;
+  /** Of every layer; empty where no restrictions were given and the method needs none. */
+  readonly boxes: readonly LayerBox[];
+  /**
+   * For bounders with `candidates`: for each row the point of the set where its linear bound is least, by the names of the
+   * inputs, [n, S, …input]. In the set, but for half-spaces of inputs; zeros for rows that were left open.
+   */
+  readonly candidates?: ReadonlyMap<string, Float32Array>;
+}
+
+export interface BounderOptions extends VerifyOptions {
+  /** Rows of a query, for which the graphs are compiled at once; default: outputs − 1, the margins of a class. */
+  readonly rows?: number;
+  /** Bytes for rows at once, where less than the budget: what caches hold is faster than what memory does. */
+  readonly rowsBudget?: number;
+  /** Slopes of the lower lines are inputs. */
+  readonly alpha?: boolean;
+  /** Find the point where each row's bound is least. */
+  readonly candidates?: boolean;
+  /** Bound every neuron, also those that interval propagation finds stable: for comparison with papers. */
+  readonly allRows?: boolean;
+  /** What the bounds are computed in; float64 is slow, and for comparisons. */
+  readonly float?: Float;
+}
+
+/** Incomplete bounds; also the inner step of branch and bound. Of any graph: any inputs, any outputs, any rows. */
+export interface Bounder extends AsyncDisposable {
+  readonly layers: readonly Layer[];
+  /** Shapes of the results of the relaxed nodes, of one sample: what `alphas` are for. */
+  readonly relaxed: readonly (readonly number[])[];
+  bounds(queries: Queries, given?: Restrictions): Promise<Bounds>;
+}
+
+/** @throws UnsupportedReading naming the node that cannot be bounded; MemoryError where nothing fits the budget */
+export type MakeBounder = (
+  graph: Graph,
+  runtime: Pick<Runtime, "compile">,
+  options: BounderOptions,
+) => Promise<Bounder>;

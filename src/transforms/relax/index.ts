@@ -8,8 +8,8 @@ import { add, max, min, reemit } from "../../ops/rules.ts";
 import type { Arithmetic } from "../../spec/types.ts";
 import { interval } from "../interval.ts";
 import { spoiled } from "../rounding.ts";
-import { backward } from "./backward.ts";
-import type { Rows } from "./coefficients.ts";
+import { backward, type LinearForm } from "./backward.ts";
+import { asDense, type Rows } from "./coefficients.ts";
 import { type Bounds, concretize, type Domain } from "./concretize.ts";
 
 export type { Rows } from "./coefficients.ts";
@@ -115,11 +115,17 @@ export function linearBounds(
   domains: Domains,
   boxes: Boxes,
   { twoSided = false, slope = "adaptive", arithmetic = "float32" }: RelaxOptions & { readonly twoSided?: boolean } = {},
-): Bounds {
+): Bounds & { readonly form: LinearForm } {
   const inputs = new Set(domains.keys());
   const rule = typeof slope === "function" ? slope : () => slope;
   const form = backward(b, target, inputs, { rows, twoSided, boxes, slope: rule, arithmetic });
-  return concretize(b, form, domains, arithmetic);
+  return { ...concretize(b, form, domains, arithmetic), form };
+}
+
+/** The coefficients of an input in every row, [n, S, …input] with n the batch or 1; undefined where no row reads it. */
+export function coefficientsOf(b: Builder, { coefficients, context }: LinearForm, input: Value): Value | undefined {
+  const own = coefficients.get(input);
+  return own && asDense(b, own, input, context).value;
 }
 
 export const domainBoxes = (domains: Domains): Map<Value, Interval> =>
