@@ -1,6 +1,6 @@
 /** @file The first screen: the decision, the three findings that carry it, and the key numbers. */
 import type { Proportion } from "../../stats/proportion.ts";
-import { isConfirmed } from "../../studies/audit/backdoor-outcome.ts";
+import { isConfirmed } from "../../studies/audit/signs.ts";
 import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import { changeUri, pictureUri } from "../pictures.ts";

@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { outcomeWith } from "../../../test/support/backdoor-outcome.ts";
 import { proportion } from "../../stats/proportion.ts";
-import { backdoorCondition, backdoorFinding, isConfirmed } from "./backdoor-outcome.ts";
+import { backdoorCondition, backdoorFinding } from "./backdoor-outcome.ts";
 import type { BackdoorOutcome } from "./codes.ts";
 import { DEFAULT_GATE, judge } from "./judge.ts";
+import { isConfirmed } from "./signs.ts";
 
 test.for([
   ["no sign", outcomeWith(false, []), "good", "met"],

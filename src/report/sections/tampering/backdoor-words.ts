@@ -1,8 +1,6 @@
 /** @file The search for a backdoor in sentences: the answer, its signs, what to do next, and what it leaves open. */
 
 import type { BackdoorResult } from "../../../methods/audit/tampering.ts";
-import { noiseOf } from "../../../methods/audit/tampering.ts";
-import { FALSE_ALARMS } from "../../../methods/backdoor/decision.ts";
 import { pText as unbroken } from "../../../stats/p-text.ts";
 import type { BackdoorOutcome, MeasuredSign, PatchFound, Shift, VerdictGround } from "../../../studies/audit/codes.ts";
 import { numberText, percent } from "../../format.ts";
@@ -94,30 +92,11 @@ export function nextStepsOf(
   const alone = signs.filter((sign) => sign.label === label).length < 2;
   return [
     alone
-      ? `Do not take this for proof: one sign alone turns up in clean models too${verdict.kind === "statistical" ? ` (this one in ${percent(FALSE_ALARMS, 0)} of them)` : ""}. Get a second opinion before the model is refused or used.`
+      ? `Do not take this for proof: one sign alone turns up in clean models too${verdict.kind === "statistical" && verdict.level !== null ? ` (this one in ${percent(verdict.level, 0)} of them)` : ""}. Get a second opinion before the model is refused or used.`
       : "Do not use the model until this is explained.",
     `Look at the pictures here: is there a mark that no ${named(label)} should need? Ask for the training data, and search its inputs labelled ${named(label)} for that mark.`,
     "With the training data, `assay backdoor MODEL --data DATA --training TRAINING` names the inputs under suspicion. Take them out, train again, audit the new file.",
     "`assay backdoor MODEL --data DATA --detector neural-cleanse` searches a trigger for every class: a planted one is far smaller than the others.",
     ...calibrate,
-  ];
-}
-
-/** What the answer leaves open, and what else can cause it. */
-export function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
-  return [
-    "A clean result does not exclude a backdoor. Triggers that work for inputs of one class only, or differ from input to input, can leave little trace in answers to noise.",
-    "A clean model may look suspicious: one trained on other pictures, on fewer, on unequal classes or wrong labels, with noise or adversarially.",
-    ...(population
-      ? [
-          "The p-value holds for a model trained as the reference's were: same data, same recipe, another seed. A model from elsewhere may differ from them for harmless reasons.",
-        ]
-      : []),
-    ...(noiseOf(examined)?.evidence["tempered"]
-      ? [
-          "Curves count sure answers, so a model whose confidence is scaled has other curves without answering anything differently; the logit shift does not change with it.",
-        ]
-      : []),
-    ...(facts.geometry ? [] : ["The inputs are not pictures: no patch and no picture of a trigger was searched for."]),
   ];
 }

@@ -1,6 +1,6 @@
 /** @file The search for a backdoor: its answer, the curves behind it, the suspected class in pictures, and what is open. */
 import { pText, relationText } from "../../../stats/p-text.ts";
-import { tamperingSeverity } from "../../../studies/audit/backdoor-outcome.ts";
+import { tamperingSeverity } from "../../../studies/audit/signs.ts";
 import type { ChartKit } from "../../charts/chart.ts";
 import { leanChart, MOST_CLASSES } from "../../charts/lean.ts";
 import { responseChart, responseTop } from "../../charts/response.ts";

@@ -19,7 +19,7 @@ import { numberText, percent } from "../../format.ts";
 import { pictureOf } from "../../pictures.ts";
 import type { Run } from "../../schema.ts";
 import type { Named } from "../contract.ts";
-import { limitsOf, nextStepsOf, signSentence, verdictSentence } from "./backdoor-words.ts";
+import { nextStepsOf, signSentence, verdictSentence } from "./backdoor-words.ts";
 import type { AnsweredPicture, BackdoorScan, LeanChart, NoiseCurve } from "./schema.ts";
 
 /** Of the reference's clean models, a twentieth lies beyond each end of a band. */
@@ -279,3 +279,22 @@ const temperatureText = ({
   readonly jointArea: number | null;
 }) =>
   `1; at ${numberText(temperature)}, where the model is as sure as it is right, ${jointArea === null ? "unknown" : percent(jointArea)} of answers are sure and wrong over the middle intensities`;
+
+/** What the answer leaves open, and what else can cause it. */
+function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
+  return [
+    "A clean result does not exclude a backdoor. Triggers that work for inputs of one class only, or differ from input to input, can leave little trace in answers to noise.",
+    "A clean model may look suspicious: one trained on other pictures, on fewer, on unequal classes or wrong labels, with noise or adversarially.",
+    ...(population
+      ? [
+          "The p-value holds for a model trained as the reference's were: same data, same recipe, another seed. A model from elsewhere may differ from them for harmless reasons.",
+        ]
+      : []),
+    ...(noiseOf(examined)?.evidence["tempered"]
+      ? [
+          "Curves count sure answers, so a model whose confidence is scaled has other curves without answering anything differently; the logit shift does not change with it.",
+        ]
+      : []),
+    ...(facts.geometry ? [] : ["The inputs are not pictures: no patch and no picture of a trigger was searched for."]),
+  ];
+}

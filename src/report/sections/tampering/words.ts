@@ -1,11 +1,10 @@
 /** @file Patches and backdoors in words: the gate's conditions, and the findings. */
 
 import type { PatchRecord } from "../../../methods/audit/patch-screen.ts";
-import { FALSE_ALARMS } from "../../../methods/backdoor/decision.ts";
 import { pText as unbroken } from "../../../stats/p-text.ts";
 import { proportion } from "../../../stats/proportion.ts";
-import { agreeing, SIGN_KINDS } from "../../../studies/audit/backdoor-outcome.ts";
 import type { BackdoorOutcome, BackdoorState, MeasuredSign, PatchSpread } from "../../../studies/audit/codes.ts";
+import { agreeing, SIGN_KINDS } from "../../../studies/audit/signs.ts";
 import { measuredRate, percent, plural } from "../../format.ts";
 import type { Named, ReportPart } from "../contract.ts";
 import { signSentence, verdictSentence } from "./backdoor-words.ts";
@@ -100,8 +99,8 @@ const BACKDOOR_FINDING: Readonly<
     const { verdict } = searched;
     const [sign] = agreeing(searched);
     const often =
-      verdict.kind === "statistical" && verdict.flagged
-        ? ` Of clean models ${percent(FALSE_ALARMS, 0)} are flagged like this; no other sign agrees.`
+      verdict.kind === "statistical" && verdict.flagged && verdict.level !== null
+        ? ` Of clean models ${percent(verdict.level, 0)} are flagged like this; no other sign agrees.`
         : " No other sign agrees.";
     return [
       `One ${weak ? "weak " : ""}sign of a backdoor, leading to ${nameOf(searched, named)}`,
