@@ -41,5 +41,5 @@ test("every ts block compiles", () => {
 });
 
 test("the README's example is the one that the tests run", () => {
-  expect(blocks.get(join(root, "README.md.0.ts"))).toContain(read("examples/certify.ts"));
+  expect(blocks.get(join(root, "README.md.0.ts"))).toContain(read("examples/certify-batch.ts"));
 });
