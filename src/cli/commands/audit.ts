@@ -6,7 +6,6 @@ import { drawerOf } from "../../local/open.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
-import { reportOf } from "../../report/audit/report-of.ts";
 import type { AuditReport } from "../../report/schema.ts";
 import { audit as auditStudy } from "../../studies/audit/audit.ts";
 import { readOptions } from "../config.ts";
@@ -56,6 +55,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     }),
   );
   session.progress.end();
+  const { reportOf } = await import("../../report/audit/report-of.ts");
   const report = reportOf(audited, {
     created: new Date().toISOString(),
     command: io.command,
