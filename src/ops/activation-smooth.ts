@@ -57,7 +57,7 @@ const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
     vjp: elementwiseVjp(derivative),
     linearity: neverLinear,
     interval: increasing(name),
-    relax: (b, [x]) => sShapedLines(b, curveOf(name, slope), x!),
+    relax: (b, [x], _, rule) => sShapedLines(b, curveOf(name, slope), x!, rule),
     rounding: KERNEL[name],
     range: () => [least, 1],
   });
@@ -119,7 +119,7 @@ export const Softplus = defineOp<"Softplus">({
   vjp: elementwiseVjp((b, x) => b.emit("Sigmoid", [x])),
   linearity: neverLinear,
   interval: increasing("Softplus"),
-  relax: (b, [x]) => convexLines(b, curveOf("Softplus", sigmoidOf), x!),
+  relax: (b, [x], _, rule) => convexLines(b, curveOf("Softplus", sigmoidOf), x!, rule),
   rounding: KERNEL.Softplus,
   range: () => NON_NEGATIVE,
 });
@@ -162,7 +162,7 @@ export const Elu = defineOp<"Elu">({
   relax: (b, x, attrs, rule) => {
     if (attrs.alpha < 0) return constantRelax(eluInterval)(b, x, attrs, rule);
     const curve: Curve = { at: (at, v) => at.emit("Elu", [v], attrs), slope: (at, v) => eluSlope(at, v, attrs.alpha) };
-    return attrs.alpha <= 1 ? convexLines(b, curve, x[0]!) : sShapedLines(b, curve, x[0]!);
+    return attrs.alpha <= 1 ? convexLines(b, curve, x[0]!, rule) : sShapedLines(b, curve, x[0]!, rule);
   },
   rounding: KERNEL.Elu,
 });
@@ -234,7 +234,7 @@ export const Gelu = defineOp<"Gelu">({
       steepest: shape.steepest,
       curvature: (at: Builder, box: Interval) => geluCurvature(at, box, shape.stray),
     };
-    const sampled = sampledLines(b, smooth, x!, geluInterval(b, x!, attrs));
+    const sampled = sampledLines(b, smooth, x!, geluInterval(b, x!, attrs), rule);
     const relu = reluBounds(b, x!, rule);
     const wide = less(b, b.constant(GELU_WIDE), sub(b, x!.upper, x!.lower));
     const line = ({ slopes, offset }: typeof sampled.lower): Line => ({

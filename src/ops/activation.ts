@@ -3,7 +3,7 @@
 import type { Builder, Value } from "../graph/types.ts";
 import { elementwiseVjp } from "./elementwise.ts";
 import { KERNEL } from "./kernel-errors.ts";
-import { defineOp, type Interval, isPoint, type LinearBounds, point, type SlopeRule } from "./op.ts";
+import { choiceOf, defineOp, type Interval, isPoint, type LinearBounds, point, type SlopeRule } from "./op.ts";
 import { bestLines, type Line, less, linear, select, selectLine, spanOf } from "./relax-lines.ts";
 import { reluBounds } from "./relu.ts";
 import {
@@ -28,14 +28,16 @@ import {
 
 /** a·x + (1 − a)·relu(x): Relu's lines, tilted; where a > 1 the function is concave and the lines change places. */
 function leakyBounds(b: Builder, x: Interval, a: Value, rule: SlopeRule): LinearBounds {
-  const relu = reluBounds(b, x, rule);
   const rest = sub(b, b.constant(1), a);
+  const concave = less(b, rest, b.constant(0));
+  // where the lines change places, the choice is the upper line's
+  const own = typeof rule === "string" ? rule : { alpha: select(b, concave, choiceOf(rule, "upper")!, rule.alpha) };
+  const relu = reluBounds(b, x, own);
   const tilt = (line: LinearBounds["lower"]): Line => ({
     slope: add(b, a, mul(b, rest, line.slopes[0]!)),
     offset: line.offset ? mul(b, rest, line.offset) : b.constant(0),
   });
   const [low, high] = [tilt(relu.lower), tilt(relu.upper)];
-  const concave = less(b, rest, b.constant(0));
   return { lower: linear(selectLine(b, concave, high, low)), upper: linear(selectLine(b, concave, low, high)) };
 }
 
@@ -172,7 +174,7 @@ function chosenSlope(
 ): Value {
   if (rule === "zero") return b.constant(0);
   if (rule === "one" || rule === "parallel") return steepest;
-  if (typeof rule === "object") return mul(b, steepest, rule.alpha);
+  if (typeof rule !== "string") return mul(b, steepest, choiceOf(rule, side)!);
   // the smaller area: steepest when the middle of the box lies on the sloped side of the kink
   const sum = add(b, x.lower, x.upper);
   const sloped = side === "upper" ? less(b, sum, b.constant(2 * kink)) : less(b, b.constant(2 * kink), sum);
@@ -220,10 +222,10 @@ export const HardSwish = defineOp<"HardSwish">({
   vjp: elementwiseVjp(hardSwishSlope),
   linearity: neverLinear,
   interval: (b, [x]) => hardSwishInterval(b, x!),
-  relax: (b, [x]) => {
+  relax: (b, [x], _, rule) => {
     const span = spanOf(b, hardSwish, x!, hardSwishInterval(b, x!));
     const within = (v: Value) => min(b, max(b, v, x!.lower), x!.upper);
-    return bestLines(b, { at: hardSwish, slope: hardSwishSlope }, span, (k) => {
+    return bestLines(b, { at: hardSwish, slope: hardSwishSlope }, span, rule, (k) => {
       const parabola = clipTo(b, sub(b, scale(b, k, 3), b.constant(1.5)), -3, 3);
       const candidates = [x!.lower, x!.upper, within(b.constant(-3)), within(b.constant(3)), within(parabola)];
       return hull(

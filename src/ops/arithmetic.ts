@@ -1,7 +1,8 @@
 /** @file Element-wise arithmetic of two operands, with broadcasting. */
 
+import type { Value } from "../graph/types.ts";
 import { containsZero, definedWhere, NON_NEGATIVE } from "./elementary.ts";
-import { defineOp, type Interval, isPoint } from "./op.ts";
+import { choiceOf, defineOp, type Interval, isPoint } from "./op.ts";
 import {
   add,
   additive,
@@ -48,7 +49,7 @@ export const Sub = defineOp<"Sub">({
 });
 
 /**
- * @source relax: McCormick envelope (verification.md §3), one plane a side.
+ * @source relax: McCormick envelope (verification.md §3), one plane a side; a graph may choose any mixture with the other.
  */
 export const Mul = defineOp<"Mul">({
   name: "Mul",
@@ -79,10 +80,19 @@ export const Mul = defineOp<"Mul">({
       ends(x!).flatMap((p) => ends(y!).map((q) => mul(b, p, q))),
     );
   },
-  relax: (b, [x, y]) => ({
-    lower: { slopes: [y!.lower, x!.lower], offset: neg(b, mul(b, x!.lower, y!.lower)) },
-    upper: { slopes: [y!.upper, x!.lower], offset: neg(b, mul(b, x!.lower, y!.upper)) },
-  }),
+  relax: (b, [x, y], _, rule) => {
+    const plane = (p: Value, q: Value, choice: Value | undefined, to: readonly [Value, Value]) => {
+      const mixed = (from: Value, other: Value) => (choice ? add(b, from, mul(b, choice, sub(b, other, from))) : from);
+      return {
+        slopes: [mixed(q, to[1]), mixed(p, to[0])],
+        offset: neg(b, mixed(mul(b, p, q), mul(b, to[0], to[1]))),
+      };
+    };
+    return {
+      lower: plane(x!.lower, y!.lower, choiceOf(rule, "lower"), [x!.upper, y!.upper]),
+      upper: plane(x!.lower, y!.upper, choiceOf(rule, "upper"), [x!.upper, y!.lower]),
+    };
+  },
   rounding: { kind: "elementwise", ulps: 1 },
   range: ({ inputs: [x, y] }) => (x === y ? NON_NEGATIVE : undefined),
 });

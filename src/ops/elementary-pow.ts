@@ -4,8 +4,8 @@ import { floatTensor } from "../graph/tensor.ts";
 import type { Builder, Value } from "../graph/types.ts";
 import { absInterval, definedWhere, imageOnDomain, NON_NEGATIVE, onDomain, reciprocalInterval } from "./elementary.ts";
 import { KERNEL } from "./kernel-errors.ts";
-import { defineOp, type Interval, isConstant, isPoint, type LinearBounds, point } from "./op.ts";
-import { type Curve, concaveLines, convexLines, negated, sShapedLines } from "./relax-lines.ts";
+import { defineOp, type Interval, isConstant, isPoint, type LinearBounds, point, type SlopeRule } from "./op.ts";
+import { type Curve, concaveLines, convexLines, mirroredRule, negated, sShapedLines } from "./relax-lines.ts";
 import { constantBounds, hull, inferBroadcast, mapElements, mul, neverLinear, scale, unbroadcast } from "./rules.ts";
 
 const pow = (b: Builder, x: Value, exponent: Value): Value => b.emit("Pow", [x, exponent]);
@@ -54,8 +54,8 @@ export const Pow = defineOp<"Pow">({
   ],
   linearity: neverLinear,
   interval: (b, [x, y]) => powInterval(b, x!, y!),
-  relax: (b, [x, y]) => {
-    const lines = isPoint(y!) ? powLines(b, x!, y!.lower) : undefined;
+  relax: (b, [x, y], _, rule) => {
+    const lines = isPoint(y!) ? powLines(b, x!, y!.lower, rule) : undefined;
     if (!lines) return constantBounds(powInterval(b, x!, y!), 2);
     const forBoth = ({ slopes, offset }: LinearBounds["lower"]) => ({ slopes: [slopes[0], undefined], offset });
     return { lower: forBoth(lines.lower), upper: forBoth(lines.upper) };
@@ -98,7 +98,7 @@ function positivePower(b: Builder, x: Interval, y: Interval): Interval {
 }
 
 /** Lines in x for one known exponent, by the shape of the curve; undefined where it has no single shape. */
-function powLines(b: Builder, x: Interval, exponent: Value): LinearBounds | undefined {
+function powLines(b: Builder, x: Interval, exponent: Value, rule: SlopeRule): LinearBounds | undefined {
   const p = uniformExponent(exponent);
   if (p === undefined || p === 0) return undefined;
   const image = powInterval(b, x, point(exponent));
@@ -112,16 +112,16 @@ function powLines(b: Builder, x: Interval, exponent: Value): LinearBounds | unde
       upper: { slopes: [b.constant(1)], offset: undefined },
     };
   if (Number.isInteger(p) && p > 0) {
-    if (p % 2 === 0) return convexLines(b, curve, x, image);
+    if (p % 2 === 0) return convexLines(b, curve, x, rule, image);
     // concave left of 0 and convex right of it: −x^p is S-shaped
     const mirrored: Curve = {
       at: (at, v) => scale(at, curve.at(at, v), -1),
       slope: (at, v, y) => scale(at, curve.slope(at, v, y), -1),
     };
     const flipped = { lower: scale(b, image.upper, -1), upper: scale(b, image.lower, -1) };
-    return negated(b, sShapedLines(b, mirrored, x, flipped));
+    return negated(b, sShapedLines(b, mirrored, x, mirroredRule(rule), flipped));
   }
   if (Number.isInteger(p)) return undefined;
   const domain = onDomain(b, x);
-  return p > 0 && p < 1 ? concaveLines(b, curve, domain, image) : convexLines(b, curve, domain, image);
+  return p > 0 && p < 1 ? concaveLines(b, curve, domain, rule, image) : convexLines(b, curve, domain, rule, image);
 }

@@ -47,11 +47,11 @@ const wave = <K extends "Sin" | "Cos">(
     vjp: elementwiseVjp(derivative),
     linearity: neverLinear,
     interval: (b, [x]) => waveInterval(b, name, x!),
-    relax: (b, [x]) => {
+    relax: (b, [x], _, rule) => {
       const image = waveInterval(b, name, x!);
       const at = (to: Builder, v: Value) => to.emit<"Sin" | "Cos">(name, [v]);
       const smooth = { at, slope: derivative, steepest: 1, curvature: (to: Builder) => to.constant(1) };
-      const lines = sampledLines(b, smooth, x!, image);
+      const lines = sampledLines(b, smooth, x!, image, rule);
       // over a full turn nothing beats the constants
       const short = less(b, sub(b, x!.upper, x!.lower), b.constant(Math.PI * 2));
       const pick = (side: "lower" | "upper") => ({

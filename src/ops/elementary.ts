@@ -3,18 +3,18 @@
 import type { Builder, Value } from "../graph/types.ts";
 import { constantRelax, curveOf, elementwiseVjp, noCotangent } from "./elementwise.ts";
 import { KERNEL } from "./kernel-errors.ts";
-import { defineOp, type Interval, isPoint, point } from "./op.ts";
+import { choiceOf, defineOp, type Interval, isPoint, point } from "./op.ts";
 import {
   concaveLines,
   convexLines,
   guarded,
   less,
-  middle,
   select,
   selectLine,
   spanOf,
   tangent,
   throughEnds,
+  touchPoint,
 } from "./relax-lines.ts";
 import { reluBounds } from "./relu.ts";
 import {
@@ -138,7 +138,7 @@ export const Sqrt = defineOp<"Sqrt">({
   vjp: elementwiseVjp(sqrtSlope),
   linearity: neverLinear,
   interval: sqrtInterval,
-  relax: (b, [x]) => concaveLines(b, curveOf("Sqrt", sqrtSlope), onDomain(b, x!)),
+  relax: (b, [x], _, rule) => concaveLines(b, curveOf("Sqrt", sqrtSlope), onDomain(b, x!), rule),
   rounding: KERNEL.Sqrt,
   range: () => NON_NEGATIVE,
 });
@@ -151,11 +151,12 @@ export const Exp = defineOp<"Exp">({
   vjp: elementwiseVjp((_, __, y) => y),
   linearity: neverLinear,
   interval: increasing("Exp"),
-  relax: (b, [x]) =>
+  relax: (b, [x], _, rule) =>
     convexLines(
       b,
-      curveOf("Exp", (_, __, y) => y),
+      curveOf("Exp", (__, ___, y) => y),
       x!,
+      rule,
     ),
   rounding: KERNEL.Exp,
   range: () => NON_NEGATIVE,
@@ -171,7 +172,7 @@ export const Log = defineOp<"Log">({
   vjp: elementwiseVjp(logSlope),
   linearity: neverLinear,
   interval: logInterval,
-  relax: (b, [x]) => concaveLines(b, curveOf("Log", logSlope), onDomain(b, x!)),
+  relax: (b, [x], _, rule) => concaveLines(b, curveOf("Log", logSlope), onDomain(b, x!), rule),
   rounding: KERNEL.Log,
 });
 
@@ -185,15 +186,15 @@ export const Reciprocal = defineOp<"Reciprocal">({
   vjp: elementwiseVjp((b, _, y) => neg(b, mul(b, y, y))),
   linearity: neverLinear,
   interval: (b, [x]) => reciprocalInterval(b, x!),
-  relax: (b, [x]) => {
+  relax: (b, [x], _, rule) => {
     const through = containsZero(b, x!);
     const box = awayFromZero(b, x!, through);
     const span = spanOf(b, reciprocal, box, reciprocalInterval(b, x!));
     const curve = { at: reciprocal, slope: (at: Builder, _: Value, y: Value) => neg(at, mul(at, y, y)) };
-    const touch = tangent(b, curve, middle(b, box));
+    const touch = (side: keyof Interval) => tangent(b, curve, touchPoint(b, box, choiceOf(rule, side)));
     const positive = less(b, b.constant(0), box.lower);
-    const lower = selectLine(b, positive, touch, throughEnds(b, span, span.chord, "lower"));
-    const upper = selectLine(b, positive, throughEnds(b, span, span.chord, "upper"), touch);
+    const lower = selectLine(b, positive, touch("lower"), throughEnds(b, span, span.chord, "lower"));
+    const upper = selectLine(b, positive, throughEnds(b, span, span.chord, "upper"), touch("upper"));
     return guarded(b, { ...span, wide: b.emit("And", [span.wide, b.emit("Not", [through])]) }, lower, upper);
   },
   rounding: KERNEL.Reciprocal,

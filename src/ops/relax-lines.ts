@@ -9,7 +9,7 @@
  */
 
 import type { Builder, Value } from "../graph/types.ts";
-import type { Interval, LinearBounds, LinearFunction } from "./op.ts";
+import { choiceOf, type Interval, type LinearBounds, type LinearFunction, type SlopeRule } from "./op.ts";
 import { abs, add, div, max, min, mul, neg, scale, sub } from "./rules.ts";
 
 /** A function and its derivative; `y` is the function at `x`, already computed. */
@@ -88,16 +88,28 @@ export function guarded(b: Builder, { wide, image }: Span, lower: Line, upper: L
 
 export const middle = (b: Builder, { lower, upper }: Interval): Value => scale(b, add(b, lower, upper), 0.5);
 
-/** Convex: below by the tangent at the middle, above by the chord. */
-export function convexLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
-  const span = spanOf(b, curve.at, box, image);
-  return guarded(b, span, tangent(b, curve, middle(b, box)), throughEnds(b, span, span.chord, "upper"));
+/** How close to an end of the box, in widths, a tangent may touch: at the very end its slope may be infinite (√ at 0). */
+const INSET = 1 / 64;
+
+/** Where a tangent touches a curve that does not turn: in the middle, or where the graph chooses. */
+export function touchPoint(b: Builder, box: Interval, choice: Value | undefined): Value {
+  if (!choice) return middle(b, box);
+  const share = add(b, scale(b, choice, 1 - 2 * INSET), b.constant(INSET));
+  return add(b, box.lower, mul(b, share, sub(b, box.upper, box.lower)));
 }
 
-/** Concave: below by the chord, above by the tangent at the middle. */
-export function concaveLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
+/** Convex: below by a tangent, above by the chord. */
+export function convexLines(b: Builder, curve: Curve, box: Interval, rule: SlopeRule, image?: Interval): LinearBounds {
   const span = spanOf(b, curve.at, box, image);
-  return guarded(b, span, throughEnds(b, span, span.chord, "lower"), tangent(b, curve, middle(b, box)));
+  const touch = touchPoint(b, box, choiceOf(rule, "lower"));
+  return guarded(b, span, tangent(b, curve, touch), throughEnds(b, span, span.chord, "upper"));
+}
+
+/** Concave: below by the chord, above by a tangent. */
+export function concaveLines(b: Builder, curve: Curve, box: Interval, rule: SlopeRule, image?: Interval): LinearBounds {
+  const span = spanOf(b, curve.at, box, image);
+  const touch = touchPoint(b, box, choiceOf(rule, "upper"));
+  return guarded(b, span, throughEnds(b, span, span.chord, "lower"), tangent(b, curve, touch));
 }
 
 /** Halvings of the bracket of a tangent point: the line stays sound after any number, and is 2⁻¹³ of a box loose. */
@@ -110,14 +122,16 @@ const BISECTIONS = 12;
  * curve is lower there, and so none is lower on average. Otherwise the line is lowest at the middle that passes through
  * the left end and touches the curve at some d ≥ 0, right of the middle; d is bracketed by bisection and the bracket's
  * upper end taken, so the tangent is sound wherever the search stopped. Where even the tangent at u passes below the
- * left end, and where all is convex, the chord. Below: the mirror image.
+ * left end, and where all is convex, the chord. Below: the mirror image. A graph may choose any tangent between the first
+ * that passes above the left end (0) and the one at the right end (1).
  */
-export function sShapedLines(b: Builder, curve: Curve, box: Interval, image?: Interval): LinearBounds {
+export function sShapedLines(b: Builder, curve: Curve, box: Interval, rule: SlopeRule, image?: Interval): LinearBounds {
   const span = spanOf(b, curve.at, box, image);
-  return guarded(b, span, sShapedLine(b, curve, span, "lower"), sShapedLine(b, curve, span, "upper"));
+  const line = (side: keyof Interval) => sShapedLine(b, curve, span, side, choiceOf(rule, side));
+  return guarded(b, span, line("lower"), line("upper"));
 }
 
-function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "upper"): Line {
+function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "upper", choice: Value | undefined): Line {
   const [far, near] = side === "upper" ? (["lower", "upper"] as const) : (["upper", "lower"] as const);
   const zero = b.constant(0);
   // on which side of 0 an end lies, seen from the tangent's side
@@ -128,16 +142,20 @@ function sShapedLine(b: Builder, curve: Curve, span: Span, side: "lower" | "uppe
     return b.emit(side === "upper" ? "GreaterOrEqual" : "LessOrEqual", [there, span.ends[far]]);
   };
   const centre = middle(b, span.box);
-  const central = b.emit("Or", [beyond(span.box[far]), both(b, beyond(centre), clears(centre))]);
-  let inner: Value = select(b, central, centre, side === "upper" ? max(b, centre, zero) : min(b, centre, zero));
-  let outer: Value = select(b, central, centre, span.box[near]);
+  const onlyBeyond = beyond(span.box[far]);
+  const right = (x: Value): Value => (side === "upper" ? max(b, x, zero) : min(b, x, zero));
+  // with a choice the first tangent that is sound is wanted, else the one at the middle where that is sound
+  const central = choice ? onlyBeyond : b.emit("Or", [onlyBeyond, both(b, beyond(centre), clears(centre))]);
+  let inner: Value = choice ? right(span.box[far]) : select(b, central, centre, right(centre));
+  let outer: Value = choice ? span.box[near] : select(b, central, centre, span.box[near]);
   const touches = b.emit("Or", [central, both(b, beyond(span.box[near]), clears(span.box[near]))]);
   for (let step = 0; step < BISECTIONS; step++) {
     const d = middle(b, { lower: inner, upper: outer });
     const sound = clears(d);
     [inner, outer] = [select(b, sound, inner, d), select(b, sound, d, outer)];
   }
-  return selectLine(b, touches, tangent(b, curve, outer), throughEnds(b, span, span.chord, side));
+  const touch = choice ? add(b, outer, mul(b, choice, sub(b, span.box[near], outer))) : outer;
+  return selectLine(b, touches, tangent(b, curve, touch), throughEnds(b, span, span.chord, side));
 }
 
 /** Points at which a smooth function is sampled, ends included. */
@@ -156,7 +174,13 @@ export interface Smooth extends Curve {
  * between two samples of f(x) − k·x a step h apart the function exceeds the larger one by at most max|f″|·h²/8, and by
  * at most max|f′ − k|·h/2.
  */
-export function sampledLines(b: Builder, smooth: Smooth, box: Interval, image: Interval): LinearBounds {
+export function sampledLines(
+  b: Builder,
+  smooth: Smooth,
+  box: Interval,
+  image: Interval,
+  rule: SlopeRule,
+): LinearBounds {
   const span = spanOf(b, smooth.at, box, image);
   const xs = Array.from({ length: SAMPLES }, (_, i) => {
     const t = i / (SAMPLES - 1);
@@ -180,7 +204,7 @@ export function sampledLines(b: Builder, smooth: Smooth, box: Interval, image: I
       upper: pieces.map(({ upper }) => upper).reduce((x, y) => max(b, x, y)),
     };
   };
-  return bestLines(b, smooth, span, offsets);
+  return bestLines(b, smooth, span, rule, offsets);
 }
 
 /** Of what two lines differ by at an end of the box, the least share that a further slope must gain at the middle. */
@@ -188,9 +212,25 @@ const GAIN = 1e-3;
 
 /**
  * Below and above, the line that is closest to the curve at the middle, of some slopes; `offsets` are sound for any.
- * All lines through one point of the middle tie there: the first is kept, lest rounding decide.
+ * All lines through one point of the middle tie there: the first is kept, lest rounding decide. A graph may choose any
+ * slope between the least of them (0) and the greatest (1).
  */
-export function bestLines(b: Builder, curve: Curve, span: Span, offsets: (slope: Value) => Interval): LinearBounds {
+export function bestLines(
+  b: Builder,
+  curve: Curve,
+  span: Span,
+  rule: SlopeRule,
+  offsets: (slope: Value) => Interval,
+): LinearBounds {
+  if (typeof rule !== "string") {
+    const slopes = likelySlopes(b, curve, span);
+    const [least, most] = [min, max].map((pick) => slopes.reduce((x, y) => pick(b, x, y))) as [Value, Value];
+    const chosen = (side: keyof Interval): Line => {
+      const slope = add(b, least, mul(b, choiceOf(rule, side)!, sub(b, most, least)));
+      return { slope, offset: offsets(slope)[side] };
+    };
+    return guarded(b, span, chosen("lower"), chosen("upper"));
+  }
   const centre = middle(b, span.box);
   const share = scale(b, sub(b, span.box.upper, span.box.lower), GAIN);
   const lines = likelySlopes(b, curve, span).map((slope): Record<keyof Interval, Line> => {
@@ -219,6 +259,10 @@ function likelySlopes(b: Builder, curve: Curve, { box, ends, wide, chord }: Span
   );
   return [curve.slope(b, centre, y), chord, ...halves];
 }
+
+/** The rule for −f by which `negated` lines are those that the rule means for f. */
+export const mirroredRule = (rule: SlopeRule): SlopeRule =>
+  typeof rule === "string" ? rule : { alpha: choiceOf(rule, "upper")!, upper: rule.alpha };
 
 /** The lines of −f from those of f. */
 export const negated = (b: Builder, { lower, upper }: LinearBounds): LinearBounds => {

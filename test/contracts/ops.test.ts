@@ -253,6 +253,14 @@ function contains(bounds: ReadonlyMap<string, Tensor>, y: Tensor, feeds: Feeds, 
 
 // ---------------------------------------------------------------- lines
 
+/** Of the lower and the upper line: both ends, and between. */
+const CHOICES = [
+  [0, 0],
+  [1, 1],
+  [0, 1],
+  [0.3, 0.85],
+] as const;
+
 const fixedRules = ["zero", "one", "parallel", "adaptive"] as const;
 
 /** The lines for every slope rule; ops that do not look at it answer once. */
@@ -263,17 +271,16 @@ function linesOf({ b, node, boxes }: Bench): { readonly rule: string; readonly l
     attrs: unknown,
     rule: SlopeRule,
   ) => LinearBounds;
-  const rules: readonly SlopeRule[] = [...fixedRules, { alpha: b.constant(0.3) }];
-  const all = rules.map((rule) => ({
-    rule: typeof rule === "string" ? rule : "alpha",
+  const chosen = CHOICES.map(([alpha, upper]) => ({ alpha: b.constant(alpha), upper: b.constant(upper) }));
+  const all = [...fixedRules, ...chosen].map((rule) => ({
+    rule: typeof rule === "string" ? rule : `alpha ${CHOICES[chosen.indexOf(rule)]}`,
     lines: relax(b, boxes, node.attrs, rule),
   }));
-  const same = all.every(
-    ({ lines }) =>
-      lines.lower.slopes[0] === all[0]!.lines.lower.slopes[0] &&
-      lines.upper.slopes[0] === all[0]!.lines.upper.slopes[0],
-  );
-  return same ? all.slice(0, 1) : all;
+  // values that are equal are one object: what does not look at the rule answers once
+  const parts = ({ lower, upper }: LinearBounds) => [...lower.slopes, lower.offset, ...upper.slopes, upper.offset];
+  const first = (lines: LinearBounds) =>
+    all.findIndex((other) => parts(other.lines).every((part, i) => part === parts(lines)[i]));
+  return all.filter(({ lines }, k) => first(lines) === k);
 }
 
 /** Slope·x summed as the op sums, plus the offset; and the size of what is summed. */
