@@ -105,10 +105,13 @@ function linfBall(threat: Threat): Ball {
     linearMaximum: (x, g) => pointAt(x, domain, moved(x, signs(g), epsilon)),
     steepest: signs,
     project(point, x) {
-      const places = new Float64Array(x.length);
-      for (let i = 0; i < places.length; i++)
-        places[i] = x[i]! + Math.min(epsilon, Math.max(-epsilon, point[i]! - x[i]!));
-      return pointAt(x, domain, places);
+      const nearest = new Float32Array(x.length);
+      for (let i = 0; i < nearest.length; i++) {
+        const centre = x[i]!;
+        const inside = centre + Math.min(epsilon, Math.max(-epsilon, point[i]! - centre));
+        nearest[i] = roundTowards(clip(inside, domain), centre);
+      }
+      return nearest;
     },
     randomStart(x, rng) {
       const places = new Float64Array(x.length);

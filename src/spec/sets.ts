@@ -31,19 +31,22 @@ export function roundTowards(value: number, centre: number): number {
   float[0] = value;
   const near = float[0];
   const pattern = bits[0]!;
-  if (near === value) return near;
   double[0] = near - value;
   const moved = halves[SIGN_HALF]!;
+  const inexact = nonZero((moved << 1) | halves[1 - SIGN_HALF]!);
   double[0] = value - centre;
   const away = halves[SIGN_HALF]!;
-  // 1 where the nearest float32 is beyond the value
-  const beyond = ~(moved ^ away) >>> 31;
-  if (near === 0) return beyond ? step32(near, value > centre ? -1 : 1) : near;
+  // 1 where the nearest float32 is beyond the value: both differences have one sign
+  const beyond = (~(moved ^ away) >>> 31) & inexact;
+  if (beyond > nonZero(pattern << 1)) return step32(near, value > centre ? -1 : 1);
   // 0 where it is further from zero than its neighbour towards the centre, else −1
   const side = (away ^ pattern) >> 31;
   bits[0] = pattern - (beyond ^ side) + side;
   return float[0];
 }
+
+/** 1 for a word that has a bit set. */
+const nonZero = (word: number): number => (word | -word) >>> 31;
 
 /** The neighbouring float32 in a direction. */
 function step32(value: number, direction: 1 | -1): number {
