@@ -1,0 +1,90 @@
+/** @file The packed package in a project of its own: what a program does with it is what the command line does. */
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const NODE_MODULES = resolve("node_modules");
+const MODEL = resolve("zoo/mnist-cnna-ibp.onnx");
+
+/** Fifteen lines of a program that has nothing of this repository but the package. */
+const PROGRAM = `
+import { certify, countingProgress, examineFile, verifierOf } from "assay";
+
+const steps = [];
+const progress = countingProgress((step) => steps.push(step));
+await using digits = await examineFile(${JSON.stringify(MODEL)}, { data: "mnist", limit: 100, progress });
+const { file } = await certify(digits, {
+  epsilon: 0.1,
+  verifiers: [verifierOf("ibp"), verifierOf("crown")],
+});
+console.log(JSON.stringify({ file, steps: steps.length }));
+`;
+
+interface Results {
+  readonly results: readonly { readonly seconds: number }[];
+}
+
+/** Times differ from run to run. */
+const withoutTimes = ({ results, ...file }: Results) => ({
+  ...file,
+  results: results.map(({ seconds: _, ...result }) => result),
+});
+
+describe.skipIf(!process.env["CI"])("the packed package (with CI=1: it is built and packed)", () => {
+  let project: string;
+  const run = (...argv: readonly string[]): string =>
+    execFileSync(process.execPath, argv, {
+      cwd: project,
+      encoding: "utf8",
+      maxBuffer: 2 ** 26,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+
+  beforeAll(() => {
+    project = mkdtempSync(join(tmpdir(), "assay-project-"));
+    // built beside the sources, and not in their dist, which may be in use
+    const source = join(project, "source");
+    execFileSync("git", ["clone", "-q", resolve("."), source]);
+    symlinkSync(NODE_MODULES, join(source, "node_modules"));
+    execFileSync("npm", ["run", "build", "--silent"], { cwd: source });
+    const [packed] = JSON.parse(
+      execFileSync("npm", ["pack", "--json", "--silent"], { cwd: source, encoding: "utf8" }),
+    ) as { readonly filename: string }[];
+    const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      readonly dependencies: Readonly<Record<string, string>>;
+    };
+    // as npm lays them out; installing would ask a registry
+    mkdirSync(join(project, "node_modules/assay"), { recursive: true });
+    execFileSync("tar", [
+      "xzf",
+      join(source, packed!.filename),
+      "--strip-components=1",
+      "-C",
+      join(project, "node_modules/assay"),
+    ]);
+    for (const name of Object.keys(dependencies)) {
+      mkdirSync(join(project, "node_modules", name, ".."), { recursive: true });
+      symlinkSync(join(NODE_MODULES, name), join(project, "node_modules", name));
+    }
+    writeFileSync(join(project, "package.json"), '{ "type": "module" }\n');
+    writeFileSync(join(project, "program.mjs"), PROGRAM);
+  }, 240_000);
+  afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+  test("certifies a hundred digits as the command line does, with alarm, re-check and progress", {
+    timeout: 120_000,
+  }, () => {
+    // `await using` wants a newer Node than runs here: written out, as compilers do
+    const plain = PROGRAM.replace("await using digits", "const digits") + "await digits[Symbol.asyncDispose]();\n";
+    writeFileSync(join(project, "program.mjs"), plain);
+    const { file, steps } = JSON.parse(run("program.mjs")) as { readonly file: Results; readonly steps: number };
+    const stated = ["--data", "mnist", "--limit", "100", "--epsilon", "0.1", "--method", "ibp", "--method", "crown"];
+    const own = JSON.parse(run("node_modules/assay/bin/assay.js", "certify", MODEL, ...stated, "--json")) as Results;
+    expect(file.results).toHaveLength(100);
+    expect(withoutTimes(file)).toEqual(withoutTimes(own));
+    expect(steps).toBeGreaterThan(4);
+  });
+});
