@@ -65,6 +65,7 @@ export interface AttackRecord {
 }
 
 export interface BoundRecord {
+  /** No row is left open: a proof in float32 arithmetic; over the reals it is only `bounded`, and who reads this says so. */
   readonly verified: boolean;
   /** The smallest lower bound of a margin. */
   readonly lower: number;

@@ -6,7 +6,9 @@ import { sliceSet } from "./sets.ts";
 import type { InputRows, LinearSpec, Queries, SpecRows } from "./types.ts";
 
 /** Queries from … to − 1. */
-export function sliceQueries({ count, sets, spec, linearInputs }: Queries, from: number, to: number): Queries {
+export function sliceQueries(queries: Queries, from: number, to: number): Queries {
+  const { count, sets, spec, linearInputs } = queries;
+  if (from === 0 && to === count) return queries;
   return {
     count: to - from,
     sets: new Map([...sets].map(([name, set]) => [name, sliceSet(set, count, from, to)])),

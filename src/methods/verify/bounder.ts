@@ -69,7 +69,9 @@ function wholeOf(net: Boundable, runtime: Parameters<MakeBounder>[1], options: P
   const compiled = new Map<number, Promise<Stage | Shortfall>>();
   return {
     of(rows: number): Promise<Stage | Shortfall> {
-      const stage = compiled.get(rows) ?? compileWhole(net, runtime, options, rows);
+      const known = compiled.get(rows);
+      if (known) return known;
+      const stage = compileWhole(net, runtime, options, rows);
       compiled.set(rows, stage);
       stage.catch(() => compiled.delete(rows));
       return stage;
