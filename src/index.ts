@@ -43,6 +43,7 @@ export {
   type LocalExamination,
   type LocalOptions,
 } from "./local/open.ts";
+export { attackOf } from "./methods/attack/index.ts";
 export {
   type Attack,
   type AttackBatch,
@@ -76,7 +77,7 @@ export {
   type Material,
   type Need,
 } from "./methods/backdoor/types.ts";
-export { attackOf, type MethodEntry, methods, verifierOf } from "./methods/index.ts";
+export { type MethodEntry, methods } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
 export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
 export { type FileInterface, type Original, originalOf, runOriginal } from "./methods/original.ts";
@@ -98,6 +99,7 @@ export type { Member, Population, Scan } from "./methods/population/types.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
 export { type Samples, samplesOf } from "./methods/train/samples.ts";
 export { runTraining, type TrainDependencies, type TrainEvent, type TrainResult } from "./methods/train/train.ts";
+export { verifierOf } from "./methods/verify/index.ts";
 export type { PreparedVerifier, Verifier, VerifyOptions } from "./methods/verify/types.ts";
 export { evaluateGraph } from "./ops/evaluate.ts";
 export { builder, check, ops } from "./ops/index.ts";

@@ -243,7 +243,6 @@ describe("what is not there", () => {
         id,
         needs,
         version: 1,
-        family: "backdoor",
         title: id,
         summary: id,
         source: id,

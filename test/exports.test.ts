@@ -18,9 +18,9 @@ import {
 } from "../src/formats/onnx/proto.ts";
 import { topological } from "../src/graph/traverse.ts";
 import { recheck } from "../src/methods/attack/witness.ts";
-import { verifierOf } from "../src/methods/index.ts";
 import { networkOf } from "../src/methods/network.ts";
 import { type Original, originalOf, runOriginal } from "../src/methods/original.ts";
+import { verifierOf } from "../src/methods/verify/index.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
 import { classification } from "../src/spec/classification.ts";

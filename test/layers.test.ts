@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { methods } from "../src/methods/index.ts";
 
 const root = fileURLToPath(new URL("../src", import.meta.url));
 
@@ -85,4 +86,52 @@ test("only the runtime imports ONNX Runtime", () => {
   expect(
     list(imports.filter(({ file, name }) => name.startsWith("onnxruntime") && layerOf(file) !== "runtime")),
   ).toEqual([]);
+});
+
+/** Where a word stands for something else than the method of that name, or a method is named for a stated reason. */
+const mayName: Readonly<Record<string, readonly string[]>> = {
+  // what Adam keeps of squares, and a way to draw first weights
+  "methods/train/optimisers.ts": ["square"],
+  "methods/train/initialise.ts": ["ibp"],
+  // logits as they are, not scaled by the temperature
+  "methods/backdoor/titration/titrate.ts": ["plain"],
+  "report/sections/tampering/scan.ts": ["plain"],
+  // what a recipe trains by that states no method
+  "methods/train/config.ts": ["plain"],
+  // an example in a comment
+  "cli/suggest.ts": ["crown"],
+  // detectors that pick inputs, judged by what they pick
+  "cli/bench-jobs.ts": ["strip", "spectral-signatures", "activation-clustering"],
+};
+
+const isOwn = (file: string, id: string): boolean => file.endsWith(`/${id}.ts`) || file.includes(`/${id}/`);
+
+test("no method is named outside its own file or folder", () => {
+  const ids = [...new Set(methods.map(({ method }) => method.id))];
+  const found = files.flatMap((file) => {
+    const text = readFileSync(`${root}/${file}`, "utf8");
+    return ids.filter((id) => text.includes(`"${id}"`) && !isOwn(file, id)).map((id) => `${file}: ${id}`);
+  });
+  expect(found.toSorted()).toEqual(
+    Object.entries(mayName)
+      .flatMap(([file, named]) => named.map((id) => `${file}: ${id}`))
+      .toSorted(),
+  );
+});
+
+test("a method's file or folder is called as the method is", () => {
+  const homes = (folder: string, id: string) =>
+    ["", "methods/"].flatMap((inner) => [
+      `methods/${folder}/${inner}${id}.ts`,
+      `methods/${folder}/${inner}${id}/index.ts`,
+    ]);
+  const lost = methods.filter(
+    ({ family, method }) => !homes(family.id, method.id).some((home) => files.includes(home)),
+  );
+  expect(lost.map(({ method }) => method.id)).toEqual([]);
+});
+
+test("nothing asks which family a method is of", () => {
+  const asks = (file: string) => /family(\.id)? [!=]== "/.test(readFileSync(`${root}/${file}`, "utf8"));
+  expect(files.filter(asks)).toEqual([]);
 });

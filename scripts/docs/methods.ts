@@ -5,14 +5,13 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { useOf } from "../../src/cli/method-names.ts";
-import { FAMILIES, type MethodEntry, methods } from "../../src/methods/index.ts";
+import type { AnyFamily } from "../../src/methods/family.ts";
+import { families, type MethodEntry, methods } from "../../src/methods/index.ts";
+import type { MethodDescription } from "../../src/methods/method.ts";
 
 export const END = "<!-- written by hand from here -->";
 
 const HEADINGS = ["What it computes", "Formula", "What it guarantees", "Cost", "When to use it", "Limits"];
-
-const pathOf = ({ method }: MethodEntry): string => `docs/methods/${method.id}.md`;
 
 /** What stands below the head: as it is, or the headings to be filled. */
 export function bodyOf(path: string, headings = HEADINGS): string {
@@ -23,20 +22,10 @@ export function bodyOf(path: string, headings = HEADINGS): string {
 
 export const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-/** What is said of a family's methods alone. */
-const ownRows = ({ family, method }: MethodEntry): string =>
-  family === "backdoor"
-    ? `| needs | ${NEEDS[method.needs]} |\n| blind to | ${cell(method.blindTo)} |`
-    : `| norms | ${method.norms.join(", ")} |`;
+const pathOf = ({ pages }: AnyFamily, { id }: MethodDescription): string => `${pages}/${id}.md`;
 
-const NEEDS = {
-  nothing: "the model alone; `--data` tells more where the method can use it",
-  inputs: "held-out inputs: `--data`",
-  "training data": "the training data under suspicion: `--training`",
-} as const;
-
-function methodPage(entry: MethodEntry): string {
-  const { family, method } = entry;
+function methodPage({ family, method }: MethodEntry): string {
+  const rows = family.rows?.(method) ?? family.facts(method).map(([name, text]) => [name.toLowerCase(), text] as const);
   return `<!-- Down to the mark: made from src/methods by \`npm run docs\`. -->
 
 # ${method.title}
@@ -46,43 +35,45 @@ ${method.summary}
 | | |
 |---|---|
 | name | \`${method.id}\`, version ${method.version} |
-| family | ${family}: ${FAMILIES[family]} |
-${ownRows(entry)}
+| family | ${family.id}: ${family.about} |
+${rows.map(([name, text]) => `| ${name} | ${cell(text)} |`).join("\n")}
 | source | ${method.source} |
-| use | \`${useOf(entry)}\` |
+| use | \`${family.use(method)}\` |
 
-${END}${bodyOf(pathOf(entry))}`;
+${END}${bodyOf(`docs/${pathOf(family, method)}`)}`;
 }
 
-function listPage(): string {
-  const families = (Object.keys(FAMILIES) as MethodEntry["family"][]).map((family) => {
-    const rows = methods
-      .filter((entry) => entry.family === family)
-      .map((entry) => {
-        const { id, title, summary } = entry.method;
-        const scope = entry.family === "backdoor" ? entry.method.needs : entry.method.norms.join(", ");
-        return `| [\`${id}\`](methods/${id}.md) | ${title} | ${scope} | ${summary} |`;
-      });
-    const about = FAMILIES[family];
-    return `## ${family}
+function familySection(family: AnyFamily): string {
+  const { id, about, methods: own, scope } = family;
+  const rows = own.map(
+    (method) =>
+      `| [\`${method.id}\`](${pathOf(family, method)}) | ${method.title} | ${scope.of(method)} | ${method.summary} |`,
+  );
+  return `## ${id}
 
 ${about[0]!.toUpperCase()}${about.slice(1)}.
 
-| name | method | ${family === "backdoor" ? "needs" : "norms"} | |
+| name | method | ${scope.name} | |
 |---|---|---|---|
 ${rows.join("\n")}
 `;
-  });
-  return `# The methods
+}
+
+const listPage = (): string => `# The methods
 
 Generated from the table in \`src/methods/index.ts\` by \`npm run docs\`; do not edit. Which one when:
 [how-to-choose.md](how-to-choose.md).
 
-${families.join("\n")}`;
-}
+${families.map(familySection).join("\n")}`;
 
-/** The pages by their paths. */
+const FOLDER = "methods";
+
+/** The pages by their paths: of families that have no pages of another kind. */
 export const methodPages: Readonly<Record<string, () => string>> = {
   "docs/methods.md": listPage,
-  ...Object.fromEntries(methods.map((entry) => [pathOf(entry), () => methodPage(entry)])),
+  ...Object.fromEntries(
+    methods
+      .filter(({ family }) => family.pages === FOLDER)
+      .map((entry) => [`docs/${pathOf(entry.family, entry.method)}`, () => methodPage(entry)]),
+  ),
 };

@@ -1,13 +1,12 @@
 import { renderCli } from "./cli.ts";
 import { methodPages } from "./methods.ts";
 import { opsPage } from "./ops.ts";
-import { trainingPages, trainingSection } from "./training.ts";
+import { trainingPages } from "./training.ts";
 
 /** Every generated page by its path. */
 export const pages: Readonly<Record<string, () => string>> = {
   "docs/ops.md": opsPage,
   "docs/cli.md": renderCli,
   ...methodPages,
-  "docs/methods.md": () => `${methodPages["docs/methods.md"]!()}\n${trainingSection()}`,
   ...trainingPages,
 };

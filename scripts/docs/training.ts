@@ -1,4 +1,4 @@
-/** @file The head of each training method's page, from the table in src/methods/train/index.ts, and their list. */
+/** @file The head of each training method's page, from the table in src/methods/train/index.ts. */
 
 import { z } from "zod";
 import { trainingMethods } from "../../src/methods/train/index.ts";
@@ -45,16 +45,6 @@ ${summary}
 ${options}
 ${END}${bodyOf(pathOf(method), HEADINGS)}`;
 }
-
-/** A section of the list of methods. */
-export const trainingSection = (): string => `## train
-
-Training methods make networks, by recipes: [training.md](training.md). What they promise is measured afterwards, by the others.
-
-| name | method | |
-|---|---|---|
-${trainingMethods.map(({ id, title, summary }) => `| [\`${id}\`](training/${id}.md) | ${title} | ${summary} |`).join("\n")}
-`;
 
 export const trainingPages: Readonly<Record<string, () => string>> = Object.fromEntries(
   trainingMethods.map((method) => [pathOf(method), () => page(method)]),

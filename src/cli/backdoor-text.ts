@@ -1,6 +1,7 @@
 /** @file What a search for backdoors found, in words. */
 
 import { FALSE_ALARMS } from "../methods/backdoor/decision.ts";
+import { detectorFor } from "../methods/backdoor/index.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { numberText, secondsText } from "../report/format.ts";
 import { relationText } from "../stats/p-text.ts";
@@ -71,7 +72,7 @@ const targetName = ({
 
 function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
   const { verdict, data, reference } = file;
-  const cleansed = run.some(({ id }) => id === "neural-cleanse");
+  const cleansed = run.some(({ role }) => role === "trigger");
   const blind = run.map(({ id, blindTo }) => `${id} to ${blindTo}`).join("; ");
   const more = [
     ...(data === null ? ["Give held-out inputs with --data: detectors see more with them."] : []),
@@ -85,7 +86,9 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
     const wanted = verdict.target === null ? "" : ` for ${targetName(file)}`;
     return [
       "Do not use the model until this is explained.",
-      ...(cleansed ? [] : [`Run --detector neural-cleanse: it shows the smallest trigger${wanted} that it finds.`]),
+      ...(cleansed
+        ? []
+        : [`Run --detector ${detectorFor("trigger").id}: it shows the smallest trigger${wanted} that it finds.`]),
       ...(file.training === null
         ? ["If you have the training data, search it with --training; remove what is found and train again."]
         : ["Look at the training inputs that the detectors name, if any; remove the poison and train again."]),

@@ -26,4 +26,14 @@ export const settingsOf = ({ version, settings }: MethodDescription, stated: Set
 /** A method about a ball around an input. */
 export interface BallMethod extends MethodDescription {
   readonly norms: readonly Norm[];
+  /** What its family runs where none is named: one of each. */
+  readonly standard?: true;
 }
+
+/** What a family of such methods says of each. */
+export const normFacts = {
+  pages: "methods",
+  scope: { name: "norms", of: ({ norms }: BallMethod): string => norms.join(" ") },
+  facts: ({ norms }: BallMethod) => [["Norms", norms.join(", ")]] as const,
+  plain: ({ norms }: BallMethod) => ({ norms }),
+};

@@ -1,8 +1,8 @@
 /** @file Proofs for the inputs that a model gets right, held against points of the sets and an attack. */
 
+import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
 import { type AttackRecord, unansweredReason } from "../methods/examine.ts";
-import { attackOf } from "../methods/index.ts";
 import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
@@ -128,7 +128,7 @@ async function tryToBreak(
   seconds: Map<number, number>,
   witnesses: Witnesses,
 ): Promise<[position: number, record: AttackRecord][]> {
-  const method = attackOf("pgd");
+  const method = standardAttack;
   const task = { job: jobs.attack, what: "looking for witnesses", method, inputs: pick(chunk, correct) };
   const answers = await engine
     .run({ ...task, settings: { threat, seed, ...QUICK_ATTACK } }, witnesses.receive(method.id))
@@ -154,7 +154,7 @@ function contradictionsOf(
   return [...attacked].flatMap(([position, record]) => {
     const proof = proofs.get(position);
     if (!proof?.verified || record.witness === undefined) return [];
-    const found = { method: "pgd", epsilon, record: { ...record, witness: record.witness } };
+    const found = { method: standardAttack.id, epsilon, record: { ...record, witness: record.witness } };
     return [{ position, proof: { method: proof.method, epsilon, lower: proof.lower }, found }];
   });
 }

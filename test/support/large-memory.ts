@@ -5,8 +5,8 @@
 
 import { float32Tensor } from "../../src/graph/tensor.ts";
 import { pgd } from "../../src/methods/attack/pgd.ts";
-import { verifierOf } from "../../src/methods/index.ts";
 import { networkOf } from "../../src/methods/network.ts";
+import { verifierOf } from "../../src/methods/verify/index.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
 import { classification } from "../../src/spec/classification.ts";
 import type { Threat } from "../../src/spec/types.ts";

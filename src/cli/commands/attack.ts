@@ -1,5 +1,6 @@
 import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
+import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { attack as attackStudy } from "../../studies/attack.ts";
 import type { ResultFile } from "../../studies/results.ts";
@@ -14,12 +15,10 @@ import { ATTACK_OPTIONS, type Io } from "../verbs.ts";
 
 type AttackVerbOptions = Options<(typeof ATTACK_OPTIONS)[number]>;
 
-const DEFAULT_METHOD = "pgd";
-
 export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AttackVerbOptions = readOptions(ATTACK_OPTIONS, raw);
   const { norm = "linf", steps, restarts, loss, target } = options;
-  const attacks = chooseMethods("attack", options.method ?? [DEFAULT_METHOD], norm);
+  const attacks = chooseMethods(attackFamily, options.method ?? [standardAttack.id], norm);
   const epsilon = requiredEpsilon(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io);

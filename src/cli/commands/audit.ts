@@ -6,6 +6,7 @@ import { drawerOf } from "../../local/open.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
+import { verifyFamily } from "../../methods/verify/index.ts";
 import type { reportOf as ReportOf } from "../../report/audit/report-of.ts";
 import type { AuditReport } from "../../report/schema.ts";
 import { audit as auditStudy } from "../../studies/audit/audit.ts";
@@ -30,7 +31,7 @@ const EXIT_OF = {
 export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AuditOptions = readOptions(AUDIT_OPTIONS, raw);
   const norm = options.norm ?? "linf";
-  const verifiers = options.method && chooseMethods("verify", options.method, norm);
+  const verifiers = options.method && chooseMethods(verifyFamily, options.method, norm);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
   const reference = options.reference === undefined ? undefined : readReference(options.reference);

@@ -8,11 +8,10 @@ import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
 import { geometryOf } from "../../methods/audit/picture.ts";
 import { type Decision, decide } from "../../methods/backdoor/decision.ts";
-import { detectors } from "../../methods/backdoor/index.ts";
+import { backdoorFamily, standardDetectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
-import type { Detector } from "../../methods/backdoor/types.ts";
 import { assumeInputs } from "../../studies/assumed-inputs.ts";
-import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../../studies/backdoor/case.ts";
+import { modelFacts, type ScanCase, scanNotes } from "../../studies/backdoor/case.ts";
 import { type Evidence, examineWith } from "../../studies/backdoor/detectors.ts";
 import { compareWith, type Reference } from "../../studies/backdoor/reference.ts";
 import { backdoorFile } from "../../studies/backdoor/results.ts";
@@ -29,12 +28,11 @@ import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
 
 type BackdoorOptions = Options<(typeof BACKDOOR_OPTIONS)[number]>;
 
-/** What runs besides where there is training data. */
-const SEARCHING: readonly string[] = ["strip", "spectral-signatures", "activation-clustering"];
-
 export async function backdoor(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: BackdoorOptions = readOptions(BACKDOOR_OPTIONS, raw);
-  const chosen = options.detector ? chooseDetectors(options.detector) : standardDetectors(options);
+  const chosen = options.detector
+    ? chooseDetectors(backdoorFamily, options.detector)
+    : standardDetectors(options.training !== undefined);
   if (options.images !== undefined && options.images < LEAST_IMAGES) {
     throw usage(`--images ${options.images}: detectors need at least ${LEAST_IMAGES}`);
   }
@@ -64,9 +62,6 @@ export async function backdoor(path: string, raw: Readonly<Record<string, unknow
   await deliver(file, options, summaryLines(file, chosen), io);
   return exitCode(decision);
 }
-
-const standardDetectors = ({ training }: BackdoorOptions): Detector[] =>
-  detectors.filter(({ id }) => STANDARD.includes(id) || (training !== undefined && SEARCHING.includes(id)));
 
 /** Scores can be compared only where the model is scanned as the population was. */
 const withScanOf = (stated: Reference | undefined, options: BackdoorOptions): BackdoorOptions & { images: number } => {

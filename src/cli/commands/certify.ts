@@ -1,6 +1,7 @@
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
+import { standardVerifier, verifyFamily } from "../../methods/verify/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
 import { certify as certifyStudy } from "../../studies/certify.ts";
@@ -16,12 +17,10 @@ import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
 
 type CertifyOptions = Options<(typeof CERTIFY_OPTIONS)[number]>;
 
-const DEFAULT_METHOD = "crown";
-
 export async function certify(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: CertifyOptions = readOptions(CERTIFY_OPTIONS, raw);
   const { norm = "linf", arithmetic, attack } = options;
-  const verifiers = chooseMethods("verify", options.method ?? [DEFAULT_METHOD], norm);
+  const verifiers = chooseMethods(verifyFamily, options.method ?? [standardVerifier.id], norm);
   const epsilon = requiredEpsilon(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io);

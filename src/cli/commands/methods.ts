@@ -1,6 +1,7 @@
-import { FAMILIES, type MethodEntry, methods as table } from "../../methods/index.ts";
+import type { AnyFamily } from "../../methods/family.ts";
+import { families, type MethodEntry, methods as table } from "../../methods/index.ts";
 import { readOptions } from "../config.ts";
-import { findMethod, useOf } from "../method-names.ts";
+import { findMethod } from "../method-names.ts";
 import { type Io, METHODS_OPTIONS } from "../verbs.ts";
 
 export async function methods(_: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
@@ -13,51 +14,31 @@ export async function methods(_: string, raw: Readonly<Record<string, unknown>>,
 
 function plain({ family, method }: MethodEntry) {
   const { id, version, title, summary, source } = method;
-  if (family === "backdoor") {
-    const { needs, blindTo } = method;
-    return { id, family, title, summary, source, needs, blindTo, version };
-  }
-  return { id, family, title, summary, source, norms: method.norms, version };
+  return { id, family: family.id, title, summary, source, ...family.plain(method), version };
 }
 
-/** Norms of attacks and verifiers; of detectors what they need besides the model. */
-const scopeOf = ({ family, method }: MethodEntry): string =>
-  family === "backdoor" ? method.needs : method.norms.join(" ");
+const overview = (): string => `${families.map(familyText).join("\n\n")}\n`;
 
-function overview(): string {
-  const families = Object.entries(FAMILIES).map(([family, about]) => {
-    const entries = table.filter((entry) => entry.family === family);
-    const widest = (texts: readonly string[], least: number) =>
-      Math.max(least, ...texts.map((text) => text.length + 2));
-    const [names, scopes] = [
-      widest(
-        entries.map(({ method }) => method.id),
-        12,
-      ),
-      widest(entries.map(scopeOf), 13),
-    ];
-    const rows = entries.map(
-      (entry) => `  ${entry.method.id.padEnd(names)}${scopeOf(entry).padEnd(scopes)}${entry.method.summary}`,
-    );
-    return `${about[0]!.toUpperCase()}${about.slice(1)}.\n${rows.join("\n")}`;
-  });
-  return `${families.join("\n\n")}\n`;
+function familyText({ about, methods: own, scope }: AnyFamily): string {
+  const widest = (texts: readonly string[], least: number) => Math.max(least, ...texts.map((text) => text.length + 2));
+  const ids = own.map(({ id }) => id);
+  const [names, scopes] = [widest(ids, 12), widest(own.map(scope.of), 13)];
+  const rows = own.map((method) => `  ${method.id.padEnd(names)}${scope.of(method).padEnd(scopes)}${method.summary}`);
+  return `${about[0]!.toUpperCase()}${about.slice(1)}.\n${rows.join("\n")}`;
 }
 
-function explanation(entry: MethodEntry): string {
-  const { family, method } = entry;
-  const scope =
-    family === "backdoor"
-      ? [`Needs   ${method.needs}`, `Blind   to ${method.blindTo}`]
-      : [`Norms   ${method.norms.join(", ")}`];
+function explanation({ family, method }: MethodEntry): string {
+  const facts = [
+    ...family.facts(method),
+    ["Source", method.source],
+    ["Use", family.use(method)],
+    ["Note", `${family.about}.`],
+  ] as const;
   return [
     `${method.title} (${method.id}, version ${method.version})`,
     method.summary,
     "",
-    ...scope,
-    `Source  ${method.source}`,
-    `Use     ${useOf(entry)}`,
-    `Note    ${FAMILIES[family]}.`,
+    ...facts.map(([name, text]) => `${name.padEnd(8)}${text}`),
     "",
   ].join("\n");
 }

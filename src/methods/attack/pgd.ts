@@ -27,6 +27,7 @@ export const pgd: Attack = {
   summary: "Many small gradient steps inside the set, with restarts: the standard strong attack.",
   source: "Madry et al. 2018, arXiv:1706.06083",
   norms: ["linf", "l2", "l1"],
+  standard: true,
   settings: { ...PGD_DEFAULTS, relativeStep: `${REACH} / steps` },
   async prepare(network, runtime, options) {
     const { threat, seed, memoryBudget, signal } = options;

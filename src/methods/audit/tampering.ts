@@ -2,7 +2,8 @@
 
 import { proportionLower } from "../../stats/proportion.ts";
 import { type Decision, FALSE_ALARMS } from "../backdoor/decision.ts";
-import type { CaseFacts, Detection, Detector } from "../backdoor/types.ts";
+import { detectorFor } from "../backdoor/index.ts";
+import type { CaseFacts, Detection, Detector, Role } from "../backdoor/types.ts";
 import type { Population } from "../population/types.ts";
 import type { NoisyInputs, TriggerLook } from "./closer-look.ts";
 import { patchSize } from "./patch-screen.ts";
@@ -59,18 +60,18 @@ export interface Sign {
   readonly label: number;
 }
 
-const detectionBy = (examined: readonly Examination[], id: string): Detection | undefined =>
-  examined.find(({ detector }) => detector.id === id)?.detection;
+const detectionBy = (examined: readonly Examination[], role: Role): Detection | undefined =>
+  examined.find(({ detector }) => detector.id === detectorFor(role).id)?.detection;
 
 /** By the margins of the model's classes. */
-export const marginsOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "mm-bd");
+export const marginsOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "margins");
 
 /** By the answers to noise. */
-export const noiseOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "titration");
+export const noiseOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "noise");
 
 /** Of the margins against clean models; `null` where they were not compared. */
 export const marginPValue = ({ perDetector }: Pick<Decision, "perDetector">): number | null =>
-  perDetector["mm-bd"] ?? null;
+  perDetector[detectorFor("margins").id] ?? null;
 
 /**
  * Signs that can be had without a closer look. Noise counts against a reference only: without one nothing is known of

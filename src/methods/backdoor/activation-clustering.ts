@@ -125,7 +125,7 @@ function conclude(records: readonly Split[]): Detection {
 export const activationClustering = defineDetector<Part, Split>({
   id: "activation-clustering",
   version: 1,
-  family: "backdoor",
+  standard: "with training data",
   title: "Activation clustering",
   summary:
     "Splits each label's training images in two by their features; a small cluster apart from the rest is poison.",

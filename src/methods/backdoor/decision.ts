@@ -10,6 +10,7 @@ import { pText } from "../../stats/p-text.ts";
 import { oneSidedP } from "../population/p-values.ts";
 import { cleanScans } from "../population/reference.ts";
 import type { Population } from "../population/types.ts";
+import { detectorFor } from "./index.ts";
 import { digestOf, readDigest } from "./titration/digest.ts";
 import { commonModes, type JudgedLean, judgeLean, oneStandsOut } from "./titration/lean.ts";
 import type { TitrationCurve } from "./titration/types.ts";
@@ -17,8 +18,6 @@ import type { Detection, Detector } from "./types.ts";
 
 /** The rate of false alarms that is aimed at. */
 export const FALSE_ALARMS = 0.05;
-
-const TITRATION = "titration";
 
 export interface Reading {
   readonly detector: Pick<Detector, "id" | "version">;
@@ -49,13 +48,13 @@ export interface Case {
 }
 
 export function decide({ detections, reference }: Case): Decision {
-  const titration = detections.find(({ detector }) => detector.id === TITRATION);
+  const titration = detections.find(({ detector }) => detector.id === detectorFor("noise").id);
   const lean = (reference && titration && leanAgainst(titration, reference)) ?? null;
   const perDetector: Record<string, number | null> = {};
   for (const { detector, detection } of detections)
     perDetector[detector.id] = reference ? againstClean(detector, detection, reference) : null;
   if (!lean) return { ...heuristic(detections, reference), pValue: null, threshold: null, perDetector, lean };
-  perDetector[TITRATION] = lean.pValue;
+  perDetector[detectorFor("noise").id] = lean.pValue;
   return { ...statistical(lean), perDetector, lean };
 }
 
@@ -109,7 +108,7 @@ function heuristic(
   reference: Population | undefined,
 ): Pick<Decision, "flagged" | "target" | "kind" | "reason"> {
   const of = (id: string) => detections.find(({ detector }) => detector.id === id)?.detection;
-  const [mmbd, titration] = [of("mm-bd"), of(TITRATION)];
+  const [mmbd, titration] = [of(detectorFor("margins").id), of(detectorFor("noise").id)];
   if (mmbd?.flagged === undefined || mmbd.flagged === null) {
     const lacking = reference ? "No titration that the reference can be compared with" : "No reference population";
     const reason = `${lacking}, and no detector with a rule of its own that holds for every model.`;

@@ -128,7 +128,7 @@ function conclude([record]: readonly LastLayerRecord[], { classes }: CaseFacts):
 export const lastLayerOutlier = defineDetector<PlainRecord, LastLayerRecord>({
   id: "last-layer",
   version: 1,
-  family: "backdoor",
+  standard: "always",
   title: "Last-layer outlier",
   summary: "Compares the classes' weights in the last layer: a class unlike the others may be a target. Instant.",
   source: "the idea of DFBScanner, arXiv:2605.18907",

@@ -264,7 +264,8 @@ function conclude(records: readonly MarginRecord[], facts: CaseFacts): Detection
 export const mmBd = defineDetector<MarginPart, MarginRecord>({
   id: "mm-bd",
   version: 1,
-  family: "backdoor",
+  standard: "always",
+  role: "margins",
   title: "MM-BD (maximum margins)",
   summary: "Raises each class's margin over all inputs; a class that can be raised far above the others is a target.",
   source: "Wang et al. 2024, IEEE S&P, arXiv:2205.06900",

@@ -209,7 +209,7 @@ function reasonFor(records: readonly CleanseRecord[], { middle, index, smallest,
 export const neuralCleanse = defineDetector<CleansePart, CleanseRecord>({
   id: "neural-cleanse",
   version: 2,
-  family: "backdoor",
+  role: "trigger",
   title: "Neural Cleanse",
   summary:
     "Searches the smallest trigger for every class; one far smaller than the others is a backdoor's. Slow, shows the trigger.",

@@ -81,7 +81,7 @@ function conclude(records: readonly Signature[]): Detection {
 export const spectralSignatures = defineDetector<Part, Signature>({
   id: "spectral-signatures",
   version: 1,
-  family: "backdoor",
+  standard: "with training data",
   title: "Spectral signatures",
   summary:
     "Looks for training images that stand out along the main direction of their label's features; names them, and the label.",

@@ -238,7 +238,7 @@ function modeOf(values: readonly number[]): number {
 export const strip = defineDetector<StripPart, StripRecord>({
   id: "strip",
   version: 1,
-  family: "backdoor",
+  standard: "with training data",
   title: "STRIP",
   summary: "Lays other inputs over each input: where the answer stays the same, the input carries a trigger.",
   source: "Gao et al. 2019, ACSAC, arXiv:1902.06531",

@@ -58,8 +58,14 @@ export interface Detection {
   readonly evidence: PlainRecord;
 }
 
+/** A part in the verdict or in what is shown of it: answers to noise, margins of classes, the smallest trigger of a class. */
+export type Role = "noise" | "margins" | "trigger";
+
 export interface Detector extends MethodDescription {
-  readonly family: "backdoor";
+  /** Whether it runs where no detector is named: seconds, not minutes. Absent: only where it is named. */
+  readonly standard?: "always" | "with training data";
+  /** Each is played by one detector. */
+  readonly role?: Role;
   readonly needs: Need;
   /** What it cannot see, in a few words. */
   readonly blindTo: string;

@@ -141,7 +141,6 @@ function conclude(records: readonly UniversalRecord[], facts: CaseFacts): Detect
 export const universalPerturbation = defineDetector<UniversalPart, UniversalRecord>({
   id: "universal-perturbation",
   version: 1,
-  family: "backdoor",
   title: "Universal perturbation size",
   summary:
     "Searches the smallest change that sends most inputs to each class; a class far easier to reach is a target.",

@@ -1,6 +1,7 @@
 /** @file The table of training methods: recipes, their options and the docs are made from it. */
 
 import { z } from "zod";
+import { defineFamily } from "../family.ts";
 import { ibp } from "./methods/ibp.ts";
 import { pgd } from "./methods/pgd.ts";
 import { plain } from "./methods/plain.ts";
@@ -26,3 +27,16 @@ export const trainingMethodOf = (id: MethodChoice["kind"]): TrainingMethod =>
 
 export const objectiveOf = ({ kind, ...options }: MethodChoice): Objective =>
   trainingMethodOf(kind).objective(options as never);
+
+export const trainFamily = defineFamily<TrainingMethod>({
+  id: "train",
+  verb: "train",
+  noun: "training method",
+  about: "training methods make networks, by recipes: what they promise is measured afterwards, by the others",
+  methods: trainingMethods as unknown as readonly TrainingMethod[],
+  use: () => "assay train RECIPE",
+  pages: "training",
+  scope: { name: "options", of: ({ options }) => Object.keys(options.shape).join(", ") || "none" },
+  facts: ({ options }) => [["Options", Object.keys(options.shape).join(", ") || "none"]],
+  plain: ({ options }) => ({ options: Object.keys(options.shape) }),
+});

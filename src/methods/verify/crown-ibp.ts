@@ -14,4 +14,6 @@ export const crownIbp = fromBounder(crownIbpBounder, {
     "Interval boxes inside, one backward pass of linear bounds for the answer. Nearly as fast as IBP, often tighter.",
   source: "Zhang et al. 2020, arXiv:1906.06316",
   norms: ["linf", "l2", "l1"],
+  cheap: true,
+  inAudits: true,
 });

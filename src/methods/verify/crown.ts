@@ -14,4 +14,6 @@ export const crown = fromBounder(crownBounder, {
     "Backward linear bounds for every layer. The standard choice for networks that were not trained for certification.",
   source: "Zhang et al. 2018, arXiv:1811.00866",
   norms: ["linf", "l2", "l1"],
+  standard: true,
+  inAudits: true,
 });

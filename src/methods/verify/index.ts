@@ -1,6 +1,8 @@
 /** @file The verifiers. A verifier exists when it is listed here. */
 
 import { UnsupportedReading } from "../../transforms/unsupported.ts";
+import { byId, defineFamily } from "../family.ts";
+import { normFacts } from "../method.ts";
 import { crown } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
 import { fastLin } from "./fast-lin.ts";
@@ -21,3 +23,23 @@ const inFloat32 = (verifier: Verifier): Verifier => ({
 });
 
 export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown].map(inFloat32);
+
+export const verifyFamily = defineFamily<Verifier>({
+  id: "verify",
+  verb: "certify",
+  noun: "method",
+  about:
+    "verifiers prove that no input in the set is got wrong: what they prove is certain, what they cannot prove is unknown",
+  methods: verifiers,
+  use: ({ id }) => `assay certify MODEL --data DATA --epsilon 0.1 --method ${id}`,
+  ...normFacts,
+});
+
+/** @throws Error for a name that is not listed; user input is checked before */
+export const verifierOf = (id: string): Verifier => byId(verifyFamily, id);
+
+/** What runs where no verifier is named. */
+export const standardVerifier: Verifier = verifiers.find(({ standard }) => standard)!;
+
+/** What an audit tries, each on what those before it left open. */
+export const auditVerifiers: readonly Verifier[] = verifiers.filter(({ inAudits }) => inAudits);

@@ -27,6 +27,10 @@ export interface PreparedVerifier extends AsyncDisposable {
 }
 
 export interface Verifier extends BallMethod {
+  /** It takes little time for what it proves: audits run it before their searches, the others after. */
+  readonly cheap?: true;
+  /** Audits try it where no verifier is named. */
+  readonly inAudits?: true;
   /**
    * @throws UnsupportedReading naming the node that the method cannot bound
    */

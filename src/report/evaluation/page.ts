@@ -1,6 +1,7 @@
 /** @file The page of an evaluation: how it was made, what was found, and what it does not say. */
 
 import { CLAIMS, type Claim, type Row, type Verdict } from "../../methods/backdoor/evaluation/types.ts";
+import { detectorFor } from "../../methods/backdoor/index.ts";
 import { percent } from "../format.ts";
 import { claimsSection } from "./claims.ts";
 import { controlsSection } from "./controls.ts";
@@ -59,7 +60,7 @@ function inShort(file: EvaluationFile, scores: Figure | null): string {
   const { rows, subject, timeRatios, verdicts } = file.evaluation;
   const row = rows.find((candidate) => isOverall(candidate) && candidate.detector === subject);
   if (!row) return "";
-  const ratio = timeRatios.find(({ rival }) => rival === "neural-cleanse");
+  const ratio = timeRatios.find(({ rival }) => rival === detectorFor("trigger").id);
   const lines = [
     ...(Object.keys(CLAIMS) as Claim[]).map((claim) => claimLine(claim, verdicts)),
     ...(ratio

@@ -2,10 +2,11 @@
 
 import { isBlueFirst } from "../../data/pictures.ts";
 import { usage } from "../../graph/fault.ts";
+import { standardAttack } from "../../methods/attack/index.ts";
 import type { Attack } from "../../methods/attack/types.ts";
 import type { RobustnessPlan } from "../../methods/audit/measure.ts";
 import { type Geometry, geometryOf } from "../../methods/audit/picture.ts";
-import { attackOf, verifierOf } from "../../methods/index.ts";
+import { auditVerifiers } from "../../methods/verify/index.ts";
 import type { Verifier } from "../../methods/verify/types.ts";
 import type { Arithmetic, Norm } from "../../spec/types.ts";
 import type { Examination } from "../examination.ts";
@@ -16,7 +17,6 @@ import { type Measured, measureAudit } from "./steps.ts";
 
 export const DEFAULT_RESTARTS = 2;
 /** Proofs by the fast method, then the tight ones on what is left. */
-const DEFAULT_VERIFIERS = ["ibp", "crown-ibp", "crown"];
 /** Seconds on two cores. */
 const DEFAULT_BUDGET = 180;
 
@@ -84,9 +84,9 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
   const robustness: RobustnessPlan = {
     epsilons: [...new Set(epsilons)],
     ...threatOf(inputs, norm, epsilons[0]!),
-    attack: request.attack ?? attackOf("pgd"),
+    attack: request.attack ?? standardAttack,
     budget: { restarts: request.restarts ?? DEFAULT_RESTARTS, ...(steps && { steps }) },
-    verifiers: request.verifiers ?? DEFAULT_VERIFIERS.map(verifierOf),
+    verifiers: request.verifiers ?? auditVerifiers,
     arithmetic,
   };
   const seconds = () => place.now() / 1000;

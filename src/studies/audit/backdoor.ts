@@ -12,11 +12,11 @@ import {
   suspectedClass,
 } from "../../methods/audit/tampering.ts";
 import { decide } from "../../methods/backdoor/decision.ts";
-import { detectors } from "../../methods/backdoor/index.ts";
+import { standardDetectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
 import type { Chunk } from "../../methods/examine.ts";
-import { modelFacts, type ScanCase, STANDARD, scanNotes } from "../backdoor/case.ts";
+import { modelFacts, type ScanCase, scanNotes } from "../backdoor/case.ts";
 import { examineWith } from "../backdoor/detectors.ts";
 import { compareWith, type Reference } from "../backdoor/reference.ts";
 import type { Limits } from "../engine.ts";
@@ -24,7 +24,7 @@ import { type Examination, predict } from "../examination.ts";
 import type { Inputs } from "../inputs.ts";
 import { lookAt } from "./look.ts";
 
-const CHOSEN = detectors.filter(({ id }) => STANDARD.includes(id));
+const CHOSEN = standardDetectors();
 
 /** How inputs are drawn for the detectors: for scores to be comparable, as the reference's members saw them. */
 export interface Draw {

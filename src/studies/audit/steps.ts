@@ -31,9 +31,6 @@ import { standingOut } from "./patches.ts";
 /** Fewer right answers say nothing about patches. */
 const LEAST_FOR_PATCHES = 20;
 
-/** Verifiers that take little time for what they prove. */
-const CHEAP: readonly string[] = ["ibp", "crown-ibp"];
-
 export interface AuditPlan {
   readonly robustness: RobustnessPlan;
   readonly geometry: Geometry | undefined;
@@ -76,7 +73,7 @@ export async function measureAudit(session: Examination, plan: AuditPlan, signal
     }
   }
   const prove = async (cheap: boolean, share: number) => {
-    for (const verifier of plan.robustness.verifiers.filter(({ id }) => CHEAP.includes(id) === cheap)) {
+    for (const verifier of plan.robustness.verifiers.filter((verifier) => (verifier.cheap ?? false) === cheap)) {
       await step(`proving with ${verifier.title}`, () => proveRadii(examiner, course, verifier, budget.until(share)));
     }
   };

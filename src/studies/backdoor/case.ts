@@ -10,9 +10,6 @@ import type { OpenModel } from "../examination.ts";
 import type { Compared } from "./reference.ts";
 import type { BackdoorFile } from "./results.ts";
 
-/** What runs where nothing is asked for: seconds, not minutes. */
-export const STANDARD: readonly string[] = ["titration", "mm-bd", "clp", "last-layer"];
-
 /** The model with whatever inputs there are. */
 export interface ScanCase {
   readonly session: Pick<OpenModel, "network" | "seed">;

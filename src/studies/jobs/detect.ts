@@ -1,7 +1,7 @@
 /** @file One part of a detector's work, and closer looks at one class. */
 
 import { type Dose, noisyInputs, triggerLook } from "../../methods/audit/closer-look.ts";
-import { detectorOf } from "../../methods/backdoor/index.ts";
+import { detectorFor, detectorOf } from "../../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../../methods/backdoor/material.ts";
 import type { CaseFacts, Material } from "../../methods/backdoor/types.ts";
 import type { Rng } from "../../random/rng.ts";
@@ -43,7 +43,7 @@ export async function lookJob(input: ModelInput<LookSettings>, host: JobContext)
   const { facts, seed, look } = input.settings;
   const noise = look.kind === "noise";
   // the numbers of the detector whose work is looked at
-  const random = detectorRandom(seed, noise ? "titration" : "neural-cleanse");
+  const random = detectorRandom(seed, detectorFor(noise ? "noise" : "trigger").id);
   const material = await materialFor(input, host, facts, random);
   return timed(
     host,

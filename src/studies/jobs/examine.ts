@@ -1,8 +1,9 @@
 /** @file Inputs answered, attacked and bounded: what the jobs of one model and a chunk of inputs compute. */
 
+import { attackOf } from "../../methods/attack/index.ts";
 import type { AttackLoss, PreparedAttack } from "../../methods/attack/types.ts";
 import { attackChunk, boundChunk, type Chunk, predictChunk, type Subject } from "../../methods/examine.ts";
-import { attackOf, verifierOf } from "../../methods/index.ts";
+import { verifierOf } from "../../methods/verify/index.ts";
 import type { PreparedVerifier } from "../../methods/verify/types.ts";
 import type { JobContext } from "../../runtime/jobs.ts";
 import type { Runtime } from "../../runtime/session.ts";

@@ -4,6 +4,7 @@ import { rng } from "../../../random/rng.ts";
 import type { Interval } from "../../../stats/roc.ts";
 import { type PairedStratum, stratifiedDifference } from "../../../stats/stratified-auc.ts";
 import type { Member, Population } from "../../population/types.ts";
+import { detectorFor } from "../index.ts";
 import { groupedBy, isClean, rowOf, settingOf, spreadOf } from "./rows.ts";
 import type { BackdoorEvaluation, Examined, Outcome, Row, Scope, Summary, TimeRatio, Verdict } from "./types.ts";
 import { judgeSensitivity, judgeSpeed, judgeTarget } from "./verdicts.ts";
@@ -59,8 +60,8 @@ const uncalibrated = ({ scans }: Member): Record<string, Outcome> =>
 export function evaluateDetectors(
   models: readonly Examined[],
   {
-    subject = "titration",
-    rival = "neural-cleanse",
+    subject = detectorFor("noise").id,
+    rival = detectorFor("trigger").id,
     confidence = 0.95,
     level = 0.05,
     seed = 0,

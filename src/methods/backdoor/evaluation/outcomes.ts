@@ -3,12 +3,13 @@
 import { oneSidedP } from "../../population/p-values.ts";
 import { cleanScans } from "../../population/reference.ts";
 import type { Member, Population, Scan } from "../../population/types.ts";
+import { detectorFor } from "../index.ts";
 import { readDigest } from "../titration/digest.ts";
 import { judgeLean, type LeanCase, oneStandsOut } from "../titration/lean.ts";
 import type { Outcome } from "./types.ts";
 import { variantOutcomes } from "./variants.ts";
 
-export const TITRATION = "titration";
+export const TITRATION = detectorFor("noise").id;
 
 /** By detector, of one member. */
 export type Outcomes = Readonly<Record<string, Outcome>>;

@@ -71,7 +71,8 @@ const percent = (share: number | null): string =>
 export const titration = defineDetector<PlainRecord, TitrationRecord>({
   id: "titration",
   version: 4,
-  family: "backdoor",
+  standard: "always",
+  role: "noise",
   title: "Titration curves",
   summary:
     "Adds noise of rising intensity to inputs and counts sure, wrong answers: seconds, and no training data needed.",

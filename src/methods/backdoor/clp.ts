@@ -164,10 +164,10 @@ function conclude([record]: readonly ChannelRecord[]): Detection {
 }
 
 /** @source Zheng et al. 2022, ECCV, arXiv:2208.03111 */
-export const channelLipschitz = defineDetector<PlainRecord, ChannelRecord>({
+export const clp = defineDetector<PlainRecord, ChannelRecord>({
   id: "clp",
   version: 1,
-  family: "backdoor",
+  standard: "always",
   title: "Channel Lipschitz constants (CLP)",
   summary: "Looks in the weights for units that amplify far more than the others of their layer. Instant.",
   source: "Zheng et al. 2022, ECCV, arXiv:2208.03111",

@@ -6,11 +6,10 @@ import type { Builder, Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { networkOf } from "../network.ts";
-import { channelLipschitz, largestSingularValue, layerScores, layersOf } from "./channel-lipschitz.ts";
+import { clp, largestSingularValue, layerScores, layersOf } from "./clp.ts";
 import { detect, type Material } from "./types.ts";
 
-const examine = (graph: Graph) =>
-  detect(channelLipschitz, { network: networkOf(graph, "test"), classes: 0 } as unknown as Material);
+const examine = (graph: Graph) => detect(clp, { network: networkOf(graph, "test"), classes: 0 } as unknown as Material);
 
 /** By repeated multiplication with A and Aᵀ: not how the code does it. */
 function powerIteration(a: readonly (readonly number[])[]): number {

@@ -1,0 +1,46 @@
+/** @file What a family of methods is: a verb, what its methods answer, and what tables and pages say of each of them. */
+
+import type { MethodDescription } from "./method.ts";
+
+/** A fact of a method with its name. */
+export type Fact = readonly [name: string, text: string];
+
+/** @typeParam M forgotten by the table of families: a family is asked about its own methods only */
+export interface Family<M extends MethodDescription = never> {
+  /** Names the family in results and pages. */
+  readonly id: string;
+  /** What runs its methods on the command line. */
+  readonly verb: string;
+  /** What one of its methods is called. */
+  readonly noun: string;
+  /** What its methods answer, for people; without a full stop. */
+  readonly about: string;
+  readonly methods: readonly M[];
+  /** The command line that runs a method. */
+  readonly use: (method: M) => string;
+  /** Folder of its methods' pages below docs/. */
+  readonly pages: string;
+  /** What a table of its methods says of each beside name, title and summary. */
+  readonly scope: { readonly name: string; readonly of: (method: M) => string };
+  /** What `assay methods --explain` says of a method alone. */
+  readonly facts: (method: M) => readonly Fact[];
+  /** What the head of its page says of it alone; the same facts where it is absent. */
+  readonly rows?: (method: M) => readonly Fact[];
+  /** The same as plain data. */
+  readonly plain: (method: M) => Readonly<Record<string, unknown>>;
+}
+
+/** A family whose methods' type the table forgets. */
+export type AnyFamily = Family<MethodDescription>;
+
+export const defineFamily = <M extends MethodDescription>(family: Family<M>): Family<M> => family;
+
+/** A method of a list by its id. @throws Error for a name that is not listed; user input is checked before */
+export function byId<M extends MethodDescription>(
+  { noun, methods }: Pick<Family<M>, "noun" | "methods">,
+  id: string,
+): M {
+  const found = methods.find((method) => method.id === id);
+  if (!found) throw new Error(`no ${noun} "${id}"`);
+  return found;
+}
