@@ -144,6 +144,7 @@ export { type Proportion, proportion } from "./stats/proportion.ts";
 export { type AlarmEvidence, SoundnessAlarm } from "./studies/alarm.ts";
 export { type Attacked, type AttackRequest, attack } from "./studies/attack.ts";
 export { type Audited, type AuditRequest, audit } from "./studies/audit/audit.ts";
+export type { BoxFacts, GivenBox, SetTerms } from "./studies/boxes.ts";
 export { type Certified, type CertifyRequest, certify } from "./studies/certify.ts";
 export { type Examination, type ExamineOptions, examine } from "./studies/examination.ts";
 export { type Inputs, type InputTerms, inputsFor } from "./studies/inputs.ts";

@@ -250,6 +250,11 @@ export const OPTIONS = {
     help: "columns that do not change, such as categories: names, or places from 1, separated by commas",
     schema: columns,
   }),
+  box: define({
+    flag: "--box <file>",
+    help: "in place of --epsilon and --norm, the set of each input end by end, in the data's own units: an NPZ with lower and upper (each [n, input], or one for all), or for tables a CSV of two rows",
+    schema: path,
+  }),
   norm: define({
     flag: "--norm <norm>",
     help: "how change is measured: linf, l2 or l1",

@@ -25,6 +25,7 @@ export function threatText({
   unit,
   range,
 }: Pick<ResultFile, "norm" | "epsilon" | "unit" | "range">): string {
+  if (norm === null || epsilon === null) return `sets ${unit}`;
   return `${norm} ${epsilonText(epsilon)} (${unit}${range ? `; data ${range[0]} … ${range[1]}` : ""})`;
 }
 

@@ -1,6 +1,7 @@
 /** @file From options to a model and inputs that are ready for a study. */
 
 import type { StatedContract } from "../data/contract.ts";
+import type { StatedUnit } from "../data/units.ts";
 import { usage } from "../graph/fault.ts";
 import type { InputOptions } from "../local/inputs.ts";
 import { checkModelFile } from "../local/model-file.ts";
@@ -86,7 +87,11 @@ export async function openSession(
   path: string,
   options: SessionOptions,
   io: Io,
-  own: { readonly check?: (inputs: Inputs) => void; readonly judgesOneClass?: boolean } = {},
+  own: {
+    readonly unit?: StatedUnit;
+    readonly check?: (inputs: Inputs) => void | Promise<void>;
+    readonly judgesOneClass?: boolean;
+  } = {},
 ): Promise<Session> {
   checkModelFile(path);
   const { data, limit, sample, output, input, bind } = options;

@@ -10,9 +10,11 @@ export interface StatedUnit {
   readonly featureEpsilon?: readonly number[] | undefined;
   /** Columns that do not change: names, or places counted from 1. */
   readonly fixed?: readonly string[] | undefined;
+  /** The file in which each set is given end by end: there is no epsilon. */
+  readonly box?: string | undefined;
 }
 
-export type UnitKind = "pixels" | "range" | "spread" | "raw" | "feature";
+export type UnitKind = "pixels" | "range" | "spread" | "raw" | "feature" | "given";
 
 export interface Unit {
   readonly kind: UnitKind;
@@ -28,6 +30,8 @@ export interface Unit {
 
 /** @throws ContractError where what is stated does not fit, or spread cannot be measured */
 export function unitOf(dataset: Dataset, { range }: Pick<Contract, "range">, stated: StatedUnit): Unit {
+  if (stated.box !== undefined)
+    return { kind: "given", text: `given by ${stated.box}`, factor: undefined, fixed: [], notes: [] };
   const fixed = placesOf(dataset, stated.fixed ?? []);
   const ends = endsOf(dataset.range);
   if (range !== undefined && ends !== undefined) {

@@ -72,7 +72,7 @@ export type ExamineFileOptions = LocalOptions &
   Omit<InputOptions, "seed" | "stated"> &
   Partial<Pick<InputOptions, "stated">> & {
     /** May refuse inputs before anything is computed. */
-    readonly check?: ((inputs: Inputs) => void) | undefined;
+    readonly check?: ((inputs: Inputs) => void | Promise<void>) | undefined;
   };
 
 /**
@@ -86,7 +86,7 @@ export async function examineFile(path: string, options: ExamineFileOptions): Pr
   const loading = { ...options, seed, stated };
   const model = await readModel(path, options, loading);
   const inputs = await loadInputs(model, loading);
-  check?.(inputs);
+  await check?.(inputs);
   return here(model, options, (own) => examine(model, inputs, own));
 }
 

@@ -6,14 +6,14 @@
 import type { Tensor } from "../graph/types.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
 import { classification, marginOf, predictedOf } from "../spec/classification.ts";
-import type { Threat } from "../spec/types.ts";
+import type { Box, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
 import { verdictOf } from "../spec/verdict.ts";
 import type { PreparedAttack } from "./attack/types.ts";
 import { recheck } from "./attack/witness.ts";
 import type { Network } from "./network.ts";
 import { type Original, runOriginal } from "./original.ts";
-import { type Sampled, sampleSets } from "./points.ts";
+import { boxAt, type Sampled, sampleSets } from "./points.ts";
 import type { Agreement } from "./reading/agreement.ts";
 import type { PreparedVerifier } from "./verify/types.ts";
 
@@ -26,6 +26,8 @@ export interface Chunk {
   readonly indices: Int32Array;
   /** [n]: the classes a targeted attack is to reach. */
   readonly targets?: Int32Array;
+  /** The set of each input where it is a box of its own, as the images lie: float32 ends, the input inside. */
+  readonly box?: Box;
 }
 
 /** A model as methods see it, and the file as it is. */
@@ -154,6 +156,7 @@ export async function attackChunk(
       centre: images.subarray(i * size, (i + 1) * size),
       label: labels[i]!,
       target: targets?.[i],
+      box: boxAt(chunk, i),
     })),
   );
   return attempts.map(({ success, margin, queries, flat }, i) => {
@@ -182,9 +185,9 @@ export async function boundChunk(
   threat: Threat,
   chunk: Chunk,
 ): Promise<Plainly<BoundRecord>[]> {
-  const { images, labels } = chunk;
+  const { images, labels, box } = chunk;
   const sampled = await sampleSets(subject, threat, chunk);
-  const batch = { images: imagesTensor(subject, images, labels.length), labels };
+  const batch = { images: imagesTensor(subject, images, labels.length), labels, ...(box && { box }) };
   const queries = classification(subject.network, batch, threat);
   const bounds = await verifier.bounds(queries);
   return Array.from(labels, (_, i) => {

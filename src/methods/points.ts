@@ -1,8 +1,9 @@
 /** @file A few points of a set, chosen without the network: what every set is tried on before anything is said of it. */
 
 import type { PlainRecord } from "../runtime/jobs.ts";
-import { ballOf } from "../spec/ball.ts";
-import type { Threat } from "../spec/types.ts";
+import { ballOf, boxBall } from "../spec/ball.ts";
+import { pickBox } from "../spec/sets.ts";
+import type { Box, Threat } from "../spec/types.ts";
 import { streamOf } from "./attack/search.ts";
 import { recheck } from "./attack/witness.ts";
 import type { AttackRecord, Chunk, Subject } from "./examine.ts";
@@ -19,13 +20,15 @@ export const POINTS = { id: "points", title: "Points drawn in the set" } as cons
  * inside it; each exactly in the set.
  *
  * @param modelHash and @param index key the random numbers, as for attacks
+ * @param box the set, where it is a box and not the threat's
  */
 export function pointsOf(
   threat: Threat,
   centre: Float32Array,
   { seed, modelHash, index }: { readonly seed: number; readonly modelHash: string; readonly index: number },
+  box?: Box,
 ): Float32Array[] {
-  const ball = ballOf(threat);
+  const ball = box ? boxBall(box) : ballOf(threat);
   const random = streamOf(seed, modelHash, POINTS.id, index, 0);
   const corners = Array.from({ length: CORNERS }, (_, k) => {
     const direction =
@@ -33,6 +36,11 @@ export function pointsOf(
     return ball.linearMaximum(centre, direction);
   });
   return [...corners, ...Array.from({ length: INSIDE }, () => ball.randomStart(centre, random))];
+}
+
+/** The box of input i of a chunk. */
+export function boxAt({ box, labels }: Pick<Chunk, "box" | "labels">, i: number): Box | undefined {
+  return box && pickBox(box, box.lower.length / labels.length, [i]);
 }
 
 /** A point of the set, drawn without the network, that the model file gets wrong. */
@@ -48,13 +56,15 @@ export type Sampled = AttackRecord & PlainRecord & { readonly witness: Float32Ar
 export async function sampleSets(
   { network, original, agreement }: Subject,
   threat: Threat,
-  { images, labels, indices, targets }: Chunk,
+  chunk: Chunk,
 ): Promise<(Sampled | null)[]> {
+  const { images, labels, indices, targets } = chunk;
   const size = images.length / Math.max(1, labels.length);
   const claims = Array.from(labels, (label, i) => {
     const centre = images.slice(i * size, (i + 1) * size);
     const key = { seed: 0, modelHash: network.hash, index: indices[i]! };
-    return pointsOf(threat, centre, key).map((point) => ({ point, centre, label, target: targets?.[i] }));
+    const box = boxAt(chunk, i);
+    return pointsOf(threat, centre, key, box).map((point) => ({ point, centre, label, target: targets?.[i], box }));
   });
   const all = claims.flat();
   const points = new Float32Array(all.length * size);

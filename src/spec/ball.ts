@@ -7,7 +7,7 @@
 
 import type { Rng } from "../random/rng.ts";
 import { isInside, roundDown, roundTowards, roundUp } from "./sets.ts";
-import type { FloatArray, InputSet, Threat } from "./types.ts";
+import type { Box, FloatArray, InputSet, Threat } from "./types.ts";
 
 type Point = Float32Array;
 
@@ -33,6 +33,53 @@ export function stepUphill(ball: Ball, centre: Point, point: Point, gradient: Fl
 export function ballOf(threat: Threat): Ball {
   const ball = freeBall(threat);
   return threat.fixed?.length ? holding(ball, threat.fixed) : ball;
+}
+
+/** The sets of a batch: the threat's around every input, or the input's own box. */
+export function ballsOf(
+  threat: Threat,
+  batch: { readonly labels: ArrayLike<number>; readonly box?: Box },
+): (i: number) => Ball {
+  const { box, labels } = batch;
+  if (!box) {
+    const ball = ballOf(threat);
+    return () => ball;
+  }
+  const size = box.lower.length / labels.length;
+  const part = (ends: Box["lower"], i: number) => ends.subarray(i * size, (i + 1) * size);
+  const balls = Array.from(labels, (_, i) => boxBall({ lower: part(box.lower, i), upper: part(box.upper, i) }));
+  return (i) => balls[i]!;
+}
+
+/**
+ * A box as a ball of linf whose unit of length is half its longest edge: the most that a unit step moves an element is half the
+ * element's own edge. Its centres must lie in it.
+ */
+export function boxBall({ lower, upper }: Box): Ball {
+  let epsilon = 0;
+  for (let i = 0; i < lower.length; i++) epsilon = Math.max(epsilon, (upper[i]! - lower[i]!) / 2);
+  const share = Float64Array.from(lower, (low, i) => (epsilon > 0 ? (upper[i]! - low) / 2 / epsilon : 0));
+  const project = (places: Float64Array, x: Point): Point => {
+    const point = new Float32Array(x.length);
+    for (let i = 0; i < point.length; i++)
+      point[i] = roundTowards(Math.min(upper[i]!, Math.max(lower[i]!, places[i]!)), x[i]!);
+    return point;
+  };
+  return {
+    threat: { norm: "linf", epsilon, domain: undefined },
+    linearMaximum: (x, g) =>
+      project(
+        mapped(x, (at, i) => (g[i]! > 0 ? upper[i]! : g[i]! < 0 ? lower[i]! : at)),
+        x,
+      ),
+    steepest: (g) => signs(g).map((sign, i) => sign * share[i]!),
+    project,
+    randomStart: (x, rng) =>
+      project(
+        mapped(x, (_, i) => lower[i]! + rng.uniform() * (upper[i]! - lower[i]!)),
+        x,
+      ),
+  };
 }
 
 /** The ball within the plane in which some values stay as they are. */

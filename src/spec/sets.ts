@@ -110,6 +110,16 @@ const partOfBox = ({ lower, upper }: Box, from: number, to: number): Box => ({
   upper: upper.subarray(from, to),
 });
 
+/** The boxes at these positions, each of `size` elements. */
+export function pickBox({ lower, upper }: Box, size: number, positions: readonly number[]): Box {
+  const chosen = (ends: FloatArray): FloatArray => {
+    const out = new (ends instanceof Float64Array ? Float64Array : Float32Array)(positions.length * size);
+    for (const [to, from] of positions.entries()) out.set(ends.subarray(from * size, (from + 1) * size), to * size);
+    return out;
+  };
+  return { lower: chosen(lower), upper: chosen(upper) };
+}
+
 /** Inputs from … to − 1 of a set of `count`. */
 export function sliceSet(set: InputSet, count: number, from: number, to: number): InputSet {
   const per = (set.kind === "box" ? set.lower : set.centre).length / Math.max(1, count);
@@ -160,7 +170,8 @@ export function distanceIn(set: InputSet, count: number, i: number, { point, pla
 /** Does a point lie in input i of a set of `count`? What is no number lies nowhere. */
 export function isInside(set: InputSet, count: number, i: number, at: Located): boolean {
   const { point, place = point } = at;
-  if (set.kind === "box") return inBox(set, count, i, place);
+  // the ends of a box are float32 as the point is
+  if (set.kind === "box") return inBox(set, count, i, point);
   const { epsilon, domain, fixed = [] } = set;
   const centre = at.centre ?? centreOf(set, count, i);
   return (

@@ -41,6 +41,12 @@ function evidenceOf(
       index: chunk.indices[position]!,
       label: chunk.labels[position]!,
       input: floats(chunk.images.subarray(position * size, (position + 1) * size)),
+      ...(chunk.box && {
+        box: {
+          lower: floats(chunk.box.lower.subarray(position * size, (position + 1) * size) as Float32Array),
+          upper: floats(chunk.box.upper.subarray(position * size, (position + 1) * size) as Float32Array),
+        },
+      }),
       proof,
       attack: {
         method,

@@ -4,18 +4,14 @@ import { outputOf } from "../data/classes.ts";
 import { usage } from "../graph/fault.ts";
 import type { Attack, AttackLoss } from "../methods/attack/types.ts";
 import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/examine.ts";
-import type { Norm } from "../spec/types.ts";
+import { type SetTerms, withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
-import { threatOf } from "./inputs.ts";
 import * as jobs from "./jobs/kinds.ts";
 import { finite, type InputResult, type ResultFile, remarksOf, resultFile } from "./results.ts";
 import { extentOf, inlineWitnesses, type MakeWitnesses, type Witnesses } from "./witnesses.ts";
 
-export interface AttackRequest {
-  readonly norm?: Norm;
-  /** As for `certify`. */
-  readonly epsilon: number;
+export interface AttackRequest extends SetTerms {
   /** In the order in which they are tried on what still stands. */
   readonly attacks: readonly Attack[];
   readonly steps?: number | undefined;
@@ -35,11 +31,11 @@ export interface Attacked {
 
 /** @throws NotApplicable, UserError: a target that is no class, an interruption */
 export async function attack(
-  examination: Examination,
-  { norm = "linf", epsilon, attacks, target: label, witnesses: make, ...climb }: AttackRequest,
+  opened: Examination,
+  { norm, epsilon, box: given, attacks, target: label, witnesses: make, ...climb }: AttackRequest,
 ): Promise<Attacked> {
-  const { chunk, correct, network, engine, seed, inputs } = examination;
-  const threat = threatOf(inputs, norm, epsilon);
+  const { examination, threat, box } = await withSets(opened, { norm, epsilon, box: given });
+  const { chunk, correct, network, engine, seed } = examination;
   const target = label === undefined ? undefined : targetOf(examination, label);
   const witnesses = make?.(extentOf(chunk, network, correct.length), () => false) ?? inlineWitnesses;
   const best = new Map<number, Answer<AttackRecord>>();
@@ -66,7 +62,7 @@ export async function attack(
   return {
     file: resultFile(
       examination,
-      { methods: attacks, threat, arithmetic: null, targeted: target !== undefined },
+      { methods: attacks, threat, box, arithmetic: null, targeted: target !== undefined },
       results,
     ),
     attacked: [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : [])),

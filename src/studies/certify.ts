@@ -4,12 +4,12 @@ import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
 import { type AttackRecord, unansweredReason } from "../methods/examine.ts";
 import type { Verifier } from "../methods/verify/types.ts";
-import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
+import type { Arithmetic, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
 import { raiseAlarm } from "./alarm.ts";
+import { type SetTerms, withSets } from "./boxes.ts";
 import { NotApplicable, pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
-import { threatOf } from "./inputs.ts";
 import type { BoundSettings } from "./jobs/examine.ts";
 import * as jobs from "./jobs/kinds.ts";
 import { finite, type InputResult, type ResultFile, remarksOf, resultFile } from "./results.ts";
@@ -18,10 +18,7 @@ import { extentOf, inlineWitnesses, type MakeWitnesses, type Witnesses } from ".
 /** The attack against what is proved: quick, for its task is to tell broken from unknown. */
 const QUICK_ATTACK = { steps: 20, restarts: 1 } as const;
 
-export interface CertifyRequest {
-  readonly norm?: Norm;
-  /** In the unit of the inputs (`Examination.inputs.unit`): for pictures a share of the range from black to white. */
-  readonly epsilon: number;
+export interface CertifyRequest extends SetTerms {
   /** In the order in which they are tried on what is still unproved. */
   readonly verifiers: readonly Verifier[];
   /** `float32`, the default, encloses the network as it runs; `real` proves nothing of it, and is for comparison. */
@@ -51,10 +48,10 @@ interface Proof {
  *   it is interrupted
  */
 export async function certify(
-  examination: Examination,
-  { norm = "linf", epsilon, verifiers, arithmetic = "float32", attack = true, witnesses: make }: CertifyRequest,
+  opened: Examination,
+  { verifiers, arithmetic = "float32", attack = true, witnesses: make, ...sets }: CertifyRequest,
 ): Promise<Certified> {
-  const threat = threatOf(examination.inputs, norm, epsilon);
+  const { examination, threat, box } = await withSets(opened, sets);
   const { proofs, sampled, seconds, reasons } = await prove(examination, verifiers, { threat, arithmetic });
   const { chunk, correct, network } = examination;
   const proved = new Set([...proofs].flatMap(([i, { verified }]) => (verified ? [chunk.indices[i]!] : [])));
@@ -66,10 +63,10 @@ export async function certify(
   const attacked = new Map([...searched, ...[...sampled].filter(([i]) => !broken.has(i))]);
   const conflicts = contradictionsOf(proofs, attacked, threat);
   const real = arithmetic === "real";
-  if (conflicts.length > 0 && !real) raiseAlarm(examination, norm, conflicts);
+  if (conflicts.length > 0 && !real) raiseAlarm(examination, threat.norm, conflicts);
   const results = inputResults(examination, { proofs, attacked, seconds, reasons, witnesses, real });
   return {
-    file: resultFile(examination, { methods: verifiers, threat, arithmetic }, results),
+    file: resultFile(examination, { methods: verifiers, threat, box, arithmetic }, results),
     attacked: searched.map(([, record]) => record),
     roundingDecides: conflicts.length,
     witnesses,

@@ -10,6 +10,7 @@ import type { Answer, Chunk, Unanswered } from "../methods/examine.ts";
 import { bytesOf, type Digest, hashText } from "../runtime/hash.ts";
 import type { KeyedJob, Outcome, Place, Plain, TimeWindow } from "../runtime/jobs.ts";
 import { runJobs } from "../runtime/run-jobs.ts";
+import { pickBox } from "../spec/sets.ts";
 import type { ModelInput } from "./jobs/examine.ts";
 import type { ModelJob } from "./jobs/kinds.ts";
 import type { SubjectSpec } from "./jobs/subject.ts";
@@ -343,12 +344,18 @@ function split(inputs: Chunk, size: number): Chunk[] {
 }
 
 /** The inputs at these positions. */
-export function pick({ images, labels, indices, targets }: Chunk, positions: readonly number[]): Chunk {
+export function pick({ images, labels, indices, targets, box }: Chunk, positions: readonly number[]): Chunk {
   const size = labels.length === 0 ? 0 : images.length / labels.length;
   const chosen = new Float32Array(positions.length * size);
   for (const [to, from] of positions.entries()) chosen.set(images.subarray(from * size, (from + 1) * size), to * size);
   const at = (values: Int32Array) => Int32Array.from(positions, (i) => values[i]!);
-  return { images: chosen, labels: at(labels), indices: at(indices), ...(targets && { targets: at(targets) }) };
+  return {
+    images: chosen,
+    labels: at(labels),
+    indices: at(indices),
+    ...(targets && { targets: at(targets) }),
+    ...(box && { box: pickBox(box, size, positions) }),
+  };
 }
 
 /** Several jobs may have the same inputs: each is hashed once. */
@@ -357,9 +364,10 @@ function hasherOf(digest: Digest): (chunk: Chunk) => string {
   return (chunk) => {
     const found = known.get(chunk);
     if (found !== undefined) return found;
-    const { images, labels, indices, targets } = chunk;
+    const { images, labels, indices, targets, box } = chunk;
     const parts = [images, labels, indices, ...(targets ? [targets] : [])];
-    const hash = hashText(parts.map((array) => digest(bytesOf(array))).join(), digest);
+    const ends = box ? ["box", ...[box.lower, box.upper].map((array) => digest(bytesOf(array)))] : [];
+    const hash = hashText([...parts.map((array) => digest(bytesOf(array))), ...ends].join(), digest);
     known.set(chunk, hash);
     return hash;
   };

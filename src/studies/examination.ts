@@ -119,7 +119,7 @@ const UNCONFIRMED = { confirmation: undefined, notices: [] } as const;
 /** The scale of the inputs and the unit of epsilon, before any number; then what was concluded while reading. */
 function sayInputs({ dataset, contract, unit }: Inputs, { say }: Progress): void {
   const { value, basis } = contract.items.find(({ item }) => item === "range")!;
-  say(`Range: ${value} (${basis}); epsilon in ${unit.text}.`);
+  say(`Range: ${value} (${basis}); ${unit.kind === "given" ? "sets" : "epsilon in"} ${unit.text}.`);
   for (const note of dataset.notes) say(note);
 }
 

@@ -78,20 +78,12 @@ export async function inputsFor(model: ReadModel, dataset: Dataset, options: Inp
   const contract = keyed ? withClassOrder(stands, keyed.order) : stands;
   // Methods work on pixels of 0 to 1, whatever the model takes: stretching and normalising move into the network.
   const { contract: terms } = contract;
-  const channels = dataset.shape[0] ?? 1;
   const pixels = terms.range !== undefined;
-  const plain: Contract = {
-    ...terms,
-    ...(pixels && { range: [0, 1] }),
-    mean: Array<number>(channels).fill(0),
-    std: Array<number>(channels).fill(1),
-  };
-  const prepared = prepare(dataset, plain);
+  const prepared = prepare(dataset, plainly(terms, dataset));
   const unit = options.like?.unit ?? unitOf(dataset, terms, options.unit ?? {});
   const order = placesInNetwork(dataset.shape, terms);
   const factor = unit.factor && Float32Array.from(order, (from) => unit.factor![from]!);
-  const size = order.length;
-  const plainly = normalisationOf(terms, dataset.shape, input.shape.length);
+  const normalisation = normalisationOf(terms, dataset.shape, input.shape.length);
   return {
     dataset: { ...dataset, notes: [...dataset.notes, ...unit.notes, ...boundText(model.choice.bound ?? {})] },
     contract,
@@ -105,13 +97,37 @@ export async function inputsFor(model: ReadModel, dataset: Dataset, options: Inp
       names: keyed?.names ?? names,
     }),
     chunk: {
-      images: factor ? prepared.images.map((value, i) => value * factor[i % size]!) : prepared.images,
+      images: inUnits(prepared.images, factor),
       labels: prepared.labels ?? new Int32Array(dataset.indices.length).fill(-1),
       indices: dataset.indices,
     },
     domain: pixels ? [0, 1] : undefined,
-    normalisation: factor ? rescaled(plainly, factor, terms.shape) : plainly,
+    normalisation: factor ? rescaled(normalisation, factor, terms.shape) : normalisation,
   };
+}
+
+/** Without what moves into the network. */
+function plainly(terms: Contract, { shape }: Pick<Dataset, "shape">): Contract {
+  const channels = shape[0] ?? 1;
+  return {
+    ...terms,
+    ...(terms.range && { range: [0, 1] }),
+    mean: Array<number>(channels).fill(0),
+    std: Array<number>(channels).fill(1),
+  };
+}
+
+const inUnits = (values: Float32Array, factor: Float32Array | undefined): Float32Array =>
+  factor ? values.map((value, i) => value * factor[i % factor.length]!) : values;
+
+/** Other values of the data, one a value of each input, as the inputs of the chunk are. @param values [n, …dataset.shape] */
+export async function inNetwork(
+  { dataset, contract: { contract }, factor }: Inputs,
+  values: Float32Array,
+): Promise<Float32Array> {
+  const { prepare } = await import("../data/contract.ts");
+  const { labels: _, ...samples } = dataset;
+  return inUnits(prepare({ ...samples, images: values }, plainly(contract, dataset)).images, factor);
 }
 
 /** The class order that the model file itself gives. */

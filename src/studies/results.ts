@@ -6,6 +6,7 @@ import type { Bound } from "../formats/onnx/bind.ts";
 import type { AttackRecord } from "../methods/examine.ts";
 import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
+import type { BoxFacts } from "./boxes.ts";
 import type { Examination } from "./examination.ts";
 import { floats } from "./floats.ts";
 import { type Inputs, inDataUnits } from "./inputs.ts";
@@ -63,10 +64,12 @@ export interface ResultFile {
   /** `bound`: the values that its other inputs were given. */
   readonly model: { readonly path: string; readonly sha256: string; readonly bound?: Bound };
   readonly method: string;
-  readonly norm: Norm;
-  readonly epsilon: number;
-  /** What one unit of epsilon is. */
+  /** Norm and epsilon are null where the sets were given as boxes. */
+  readonly norm: Norm | null;
+  readonly epsilon: number | null;
+  /** What one unit of epsilon is, or which file gave the sets. */
   readonly unit: string;
+  readonly box?: BoxFacts;
   /** What black and white are in the data; null for values without a range. */
   readonly range: readonly [black: number, white: number] | null;
   /** How each output is called; empty where outputs, labels and names are the same. */
@@ -100,13 +103,14 @@ export function resultFile(
   run: {
     readonly methods: readonly { readonly id: string }[];
     readonly threat: Threat;
+    readonly box: BoxFacts | undefined;
     /** Of proofs; `null` where none were tried. */
     readonly arithmetic: Arithmetic | null;
     readonly targeted?: boolean;
   },
   results: readonly InputResult[],
 ): ResultFile {
-  const { threat } = run;
+  const { threat, box } = run;
   const count = (verdict: VerdictName) => results.filter((result) => result.verdict === verdict).length;
   const reasons: Record<string, number> = {};
   for (const { reason } of results) if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
@@ -115,9 +119,10 @@ export function resultFile(
     version: place.version,
     model: { path: model.path, sha256: model.sha256, ...(model.choice.bound && { bound: model.choice.bound }) },
     method: run.methods.map(({ id }) => id).join("+"),
-    norm: threat.norm,
-    epsilon: threat.epsilon,
-    unit: inputs.unit.text,
+    norm: box ? null : threat.norm,
+    epsilon: box ? null : threat.epsilon,
+    unit: box ? `given by ${box.name}` : inputs.unit.text,
+    ...(box && { box }),
     range: endsOf(inputs.dataset.range) ?? null,
     classes: namesToShow(inputs.naming),
     notices: notices.map(({ sentence }) => sentence),

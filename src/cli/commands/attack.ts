@@ -6,7 +6,7 @@ import { attack as attackStudy } from "../../studies/attack.ts";
 import type { ResultFile } from "../../studies/results.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, deliver, gateCode } from "../deliver.ts";
-import { requiredEpsilon } from "../epsilon.ts";
+import { checkBox, setTerms } from "../epsilon.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { cleanLine, rateText, threatText, unknownLine } from "../result-text.ts";
@@ -17,14 +17,13 @@ type AttackVerbOptions = Options<(typeof ATTACK_OPTIONS)[number]>;
 
 export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AttackVerbOptions = readOptions(ATTACK_OPTIONS, raw);
-  const { norm = "linf", steps, restarts, loss, target } = options;
-  const attacks = chooseMethods(attackFamily, options.method ?? [standardAttack.id], norm);
-  const epsilon = requiredEpsilon(options);
+  const { steps, restarts, loss, target } = options;
+  const attacks = chooseMethods(attackFamily, options.method ?? [standardAttack.id], options.norm ?? "linf");
+  const sets = setTerms(options);
   if (options.out !== undefined) checkOutputFile(options.out);
-  await using session = await openSession(path, options, io);
+  await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, witnesses } = await attackStudy(session, {
-    norm,
-    epsilon,
+    ...sets,
     attacks,
     steps,
     restarts,

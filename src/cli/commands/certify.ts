@@ -8,7 +8,7 @@ import { certify as certifyStudy } from "../../studies/certify.ts";
 import type { ResultFile } from "../../studies/results.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, deliver, gateCode } from "../deliver.ts";
-import { requiredEpsilon } from "../epsilon.ts";
+import { checkBox, setTerms } from "../epsilon.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { cleanLine, rateText, threatText } from "../result-text.ts";
@@ -19,15 +19,14 @@ type CertifyOptions = Options<(typeof CERTIFY_OPTIONS)[number]>;
 
 export async function certify(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: CertifyOptions = readOptions(CERTIFY_OPTIONS, raw);
-  const { norm = "linf", arithmetic, attack } = options;
-  const verifiers = chooseMethods(verifyFamily, options.method ?? [standardVerifier.id], norm);
-  const epsilon = requiredEpsilon(options);
+  const { arithmetic, attack } = options;
+  const verifiers = chooseMethods(verifyFamily, options.method ?? [standardVerifier.id], options.norm ?? "linf");
+  const sets = setTerms(options);
   if (options.out !== undefined) checkOutputFile(options.out);
-  await using session = await openSession(path, options, io);
+  await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, roundingDecides, witnesses } = await savingAlarms(() =>
     certifyStudy(session, {
-      norm,
-      epsilon,
+      ...sets,
       verifiers,
       arithmetic,
       attack,

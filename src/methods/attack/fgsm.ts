@@ -1,4 +1,4 @@
-import { ballOf } from "../../spec/ball.ts";
+import { ballsOf } from "../../spec/ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { startSearch, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";
@@ -19,15 +19,17 @@ export const fgsm: Attack = {
   norms: ["linf", "l2", "l1"],
   async prepare(network, runtime, options) {
     const { threat, loss = "cross-entropy", memoryBudget } = options;
-    const ball = ballOf(threat);
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
       async attack(batch) {
         if (!lossGradient) return squares(batch);
+        const balls = ballsOf(threat, batch);
         const search = startSearch(lossGradient, batch, network.classes);
         const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
-        await search.visit(new Map(here.map(({ i, centre, direction }) => [i, ball.linearMaximum(centre, direction)])));
+        await search.visit(
+          new Map(here.map(({ i, centre, direction }) => [i, balls(i).linearMaximum(centre, direction)])),
+        );
         return withoutSlopes(batch, search.attempts, squares);
       },
       [Symbol.asyncDispose]: async () => {},

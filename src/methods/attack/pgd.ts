@@ -1,5 +1,4 @@
-import type { Ball } from "../../spec/ball.ts";
-import { ballOf, stepUphill } from "../../spec/ball.ts";
+import { type Ball, ballsOf, stepUphill } from "../../spec/ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { type Here, type Search, startSearch, streamOf, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";
@@ -32,29 +31,29 @@ export const pgd: Attack = {
   async prepare(network, runtime, options) {
     const { threat, seed, memoryBudget, signal } = options;
     const { steps = PGD_DEFAULTS.steps, restarts = PGD_DEFAULTS.restarts, loss = PGD_DEFAULTS.loss } = options;
-    const ball = ballOf(threat);
-    const stepSize = threat.epsilon * (options.relativeStep ?? REACH / steps);
+    const relativeStep = options.relativeStep ?? REACH / steps;
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
       async attack(batch) {
         if (!lossGradient) return squares(batch);
+        const balls = ballsOf(threat, batch);
         const search = startSearch(lossGradient, batch, network.classes);
         for (let restart = 0; restart < restarts; restart++) {
           const random = (i: number) =>
-            ball.randomStart(search.centre(i), streamOf(seed, network.hash, ID, batch.indices[i]!, restart));
+            balls(i).randomStart(search.centre(i), streamOf(seed, network.hash, ID, batch.indices[i]!, restart));
           let here =
             restart === 0
-              ? await fromCentre(search, ball)
+              ? await fromCentre(search, balls)
               : await search.visit(new Map(search.open().map((i) => [i, random(i)])));
           for (let step = 0; step < steps && here.length > 0; step++) {
             signal?.throwIfAborted();
             here = await search.visit(
               new Map(
-                here.map(({ i, centre, point, direction }) => [
-                  i,
-                  stepUphill(ball, centre, point, direction, stepSize),
-                ]),
+                here.map(({ i, centre, point, direction }) => {
+                  const ball = balls(i);
+                  return [i, stepUphill(ball, centre, point, direction, ball.threat.epsilon * relativeStep)];
+                }),
               ),
             );
           }
@@ -67,7 +66,7 @@ export const pgd: Attack = {
 };
 
 /** The input itself, then FGSM's point. */
-async function fromCentre(search: Search, ball: Ball): Promise<readonly Here[]> {
+async function fromCentre(search: Search, balls: (i: number) => Ball): Promise<readonly Here[]> {
   const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
-  return search.visit(new Map(here.map(({ i, centre, direction }) => [i, ball.linearMaximum(centre, direction)])));
+  return search.visit(new Map(here.map(({ i, centre, direction }) => [i, balls(i).linearMaximum(centre, direction)])));
 }

@@ -3,6 +3,7 @@
 import type { Rng } from "../../random/rng.ts";
 import { rng } from "../../random/rng.ts";
 import { marginOf } from "../../spec/classification.ts";
+import { pickBox } from "../../spec/sets.ts";
 import type { Evaluation, LossGradient, Scores } from "./loss-gradient.ts";
 import type { AttackBatch, Attempt } from "./types.ts";
 
@@ -122,6 +123,7 @@ export async function withoutSlopes(
     labels: at(batch.labels),
     indices: at(batch.indices),
     ...(batch.targets && { targets: at(batch.targets) }),
+    ...(batch.box && { box: pickBox(batch.box, size, flat) }),
   });
   return attempts.map((attempt, i) => {
     const other = found[flat.indexOf(i)];

@@ -1,6 +1,6 @@
 import type { Rng } from "../../random/rng.ts";
 import type { Runtime } from "../../runtime/session.ts";
-import { type Ball, ballOf } from "../../spec/ball.ts";
+import { type Ball, ballsOf } from "../../spec/ball.ts";
 import type { Network } from "../network.ts";
 import { compileScores, type Scores } from "./loss-gradient.ts";
 import { type Search, startSearch, streamOf } from "./search.ts";
@@ -61,17 +61,17 @@ async function searchSquares(
   batch: AttackBatch,
   { threat, seed, steps = SQUARE_STEPS, restarts = 1, signal }: AttackOptions,
 ): Promise<readonly Attempt[]> {
-  const ball = ballOf(threat);
+  const balls = ballsOf(threat, batch);
   const search = startSearch(scores, batch, network.classes);
   const sample = network.input.shape.slice(1) as readonly number[];
   for (let restart = 0; restart < restarts; restart++) {
     const streams = Array.from(batch.labels, (_, i) => streamOf(seed, network.hash, ID, batch.indices[i]!, restart));
     for (let k = 0; k < CORNERS + INSIDE + 1; k++)
-      await search.visit(new Map(search.open().map((i) => [i, startOf(k, search, i, ball, streams[i]!)])));
+      await search.visit(new Map(search.open().map((i) => [i, startOf(k, search, i, balls(i), streams[i]!)])));
     for (let step = 0; step < steps && search.open().length > 0; step++) {
       signal?.throwIfAborted();
       const share = FIRST_SHARE / 2 ** HALVINGS.filter((after) => step >= after * steps).length;
-      const moved = (i: number) => moveSquare(search, i, ball, sample, share, streams[i]!);
+      const moved = (i: number) => moveSquare(search, i, balls(i), sample, share, streams[i]!);
       await search.visit(new Map(search.open().map((i) => [i, moved(i)])));
     }
   }

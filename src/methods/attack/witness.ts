@@ -1,7 +1,7 @@
 /** @file Claims of attacks on classifiers, checked on the model file: each is a query of its own. */
 
 import { type Batch, classification, notANumber, predictedOf, targetSpec } from "../../spec/classification.ts";
-import type { Threat } from "../../spec/types.ts";
+import type { Box, Threat } from "../../spec/types.ts";
 import { checkWitnesses, judge, type WitnessCheck } from "../../spec/witness.ts";
 import { type Original, type Representable, representable, runOriginal } from "../original.ts";
 
@@ -12,6 +12,8 @@ export interface Claim {
   readonly label: number;
   /** The class that was to be reached, if any. */
   readonly target?: number | undefined;
+  /** The set, where it is a box and not the threat's. */
+  readonly box?: Box | undefined;
 }
 
 export interface Recheck {
@@ -78,9 +80,15 @@ function batchOf(claims: readonly Claim[], shape: readonly number[]): Batch {
   const size = claims[0]!.centre.length;
   const data = new Float32Array(claims.length * size);
   for (const [i, { centre }] of claims.entries()) data.set(centre, i * size);
+  const ends = (end: keyof Box) => {
+    const all = new Float32Array(data.length);
+    for (const [i, { box }] of claims.entries()) all.set(box![end], i * size);
+    return all;
+  };
   return {
     images: { dtype: "float", shape: [claims.length, ...shape], data },
     labels: Int32Array.from(claims, ({ label }) => label),
+    ...(claims[0]!.box && { box: { lower: ends("lower"), upper: ends("upper") } }),
   };
 }
 

@@ -31,8 +31,14 @@ const subject = z.object({
 }) satisfies z.ZodType<SubjectSpec>;
 
 const chunk: z.ZodType<Chunk> = z
-  .looseObject({ images: floats, labels: ints, indices: ints, targets: ints.optional() })
-  .transform(({ targets, ...rest }) => ({ ...rest, ...(targets && { targets }) }));
+  .looseObject({
+    images: floats,
+    labels: ints,
+    indices: ints,
+    targets: ints.optional(),
+    box: z.object({ lower: floats, upper: floats }).optional(),
+  })
+  .transform(({ targets, box, ...rest }) => ({ ...rest, ...(targets && { targets }), ...(box && { box }) }));
 
 const threat: z.ZodType<Threat> = z
   .looseObject({
