@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readPopulation } from "../src/methods/population/reference.ts";
-import type { EvaluationFile } from "../src/report/evaluation/types.ts";
+import type { EvaluationFile } from "../src/studies/evaluation/types.ts";
 import { assay, type Ended, ended, spawnAssay } from "./support/cli.ts";
 
 const REFERENCE = {

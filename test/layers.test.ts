@@ -99,7 +99,7 @@ const mayName: Readonly<Record<string, readonly string[]>> = {
   // what a recipe trains by that states no method
   "methods/train/config.ts": ["plain"],
   // an example in a comment
-  "cli/suggest.ts": ["crown"],
+  "graph/suggest.ts": ["crown"],
   // detectors that pick inputs, judged by what they pick
   "cli/bench-jobs.ts": ["strip", "spectral-signatures", "activation-clustering"],
 };
@@ -157,4 +157,30 @@ test("the folders of the methods import each other as declared, and nothing decl
     found[from] = [...new Set([...(found[from] ?? []), to])].toSorted();
   }
   expect(found).toEqual(methodEdges);
+});
+
+/** Folders whose files never import each other in a circle, not even for types. */
+const WITHOUT_CIRCLES = ["ops", "transforms", "formats", "data", "runtime", "studies", "local"];
+
+/** The first circle that is reached from each file of the folder, as a path. */
+function circlesIn(folder: string): string[] {
+  const own = files.filter((file) => file.startsWith(`${folder}/`));
+  const edges = new Map(
+    own.map((file) => [file, imports.flatMap((one) => (one.file === file ? (one.target ?? []) : []))]),
+  );
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.push([...path.slice(at), file].join(" → "));
+    if (at >= 0 || done.has(file) || !edges.has(file)) return;
+    for (const next of edges.get(file)!) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of own) visit(file, []);
+  return found;
+}
+
+test.for(WITHOUT_CIRCLES)("no files of %s import each other in a circle", (folder) => {
+  expect(circlesIn(folder)).toEqual([]);
 });

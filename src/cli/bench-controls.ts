@@ -6,7 +6,7 @@ import { detectorOutcomes, TITRATION } from "../methods/backdoor/evaluation/outc
 import { weightScales } from "../methods/population/facts.ts";
 import { matchPopulation } from "../methods/population/reference.ts";
 import type { Population } from "../methods/population/types.ts";
-import type { ControlRow } from "../report/evaluation/types.ts";
+import type { ControlRow } from "../studies/evaluation/types.ts";
 import { type BenchConfig, type BenchControl, trainDifferences } from "./bench-config.ts";
 import { valueText } from "./bench-facts.ts";
 import type { TaskRun } from "./bench-run.ts";

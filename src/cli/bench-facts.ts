@@ -6,9 +6,9 @@ import { groupedBy, spreadOf } from "../methods/backdoor/evaluation/rows.ts";
 import type { Rate } from "../methods/backdoor/evaluation/types.ts";
 import { poisonSchema } from "../methods/poison/config.ts";
 import type { Member } from "../methods/population/types.ts";
-import type { EvaluatedTask, GroupFacts, SeedRange } from "../report/evaluation/types.ts";
 import { canonicalJson } from "../runtime/hash.ts";
 import { proportion } from "../stats/proportion.ts";
+import type { EvaluatedTask, GroupFacts, SeedRange } from "../studies/evaluation/types.ts";
 import { type BenchConfig, recipeSeeds, referenceSeeds } from "./bench-config.ts";
 import type { TaskRun } from "./bench-run.ts";
 

@@ -5,7 +5,7 @@ import { areaDots, areasChart } from "../report/evaluation/areas.ts";
 import { curvesChart } from "../report/evaluation/curves.ts";
 import { evaluationPage } from "../report/evaluation/page.ts";
 import { controlDots, scoreDots, scoresChart } from "../report/evaluation/scores.ts";
-import type { EvaluationFile } from "../report/evaluation/types.ts";
+import type { EvaluationFile } from "../studies/evaluation/types.ts";
 import { curvesByFamily, type TaskRun } from "./bench-run.ts";
 
 /** The page, and its plots in a folder of its name. */

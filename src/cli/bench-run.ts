@@ -11,7 +11,7 @@ import { JOINT_CLIPPED } from "../methods/backdoor/evaluation/variants.ts";
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { readDigest, type TitrationDigest } from "../methods/backdoor/titration/digest.ts";
 import type { Member, Population } from "../methods/population/types.ts";
-import type { CurvePanel, EvaluationFile } from "../report/evaluation/types.ts";
+import type { CurvePanel, EvaluationFile } from "../studies/evaluation/types.ts";
 import type { BenchConfig, BenchTask } from "./bench-config.ts";
 import { type ControlRun, controlRow, trainedOtherwise } from "./bench-controls.ts";
 import { taskFacts } from "./bench-facts.ts";

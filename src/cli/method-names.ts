@@ -1,12 +1,12 @@
 /** @file From names on the command line to methods of the tables. */
 
 import { usage } from "../graph/fault.ts";
+import { didYouMean } from "../graph/suggest.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import type { Family } from "../methods/family.ts";
 import { type MethodEntry, methods } from "../methods/index.ts";
 import type { BallMethod, MethodDescription } from "../methods/method.ts";
 import type { Norm } from "../spec/types.ts";
-import { didYouMean } from "./suggest.ts";
 
 /** @throws UserError (usage) for a name that is not listed */
 export function findMethod(name: string): MethodEntry {

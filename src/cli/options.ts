@@ -8,10 +8,10 @@ import { z } from "zod";
 import type { StatedContract } from "../data/contract.ts";
 import type { StatedUnit } from "../data/units.ts";
 import { usage } from "../graph/fault.ts";
+import { didYouMean } from "../graph/suggest.ts";
 import type { ReadingOptions } from "../local/inputs.ts";
 import { systemReason } from "../local/system.ts";
 import type { Norm } from "../spec/types.ts";
-import { didYouMean } from "./suggest.ts";
 
 export interface OptionSpec<T = unknown> {
   /** As commander takes it: `--epsilon <radius>`. */

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { usage } from "../graph/fault.ts";
+import { didYouMean } from "../graph/suggest.ts";
 import { checkOutputFolder, writeWhole } from "../local/output.ts";
 import { readJson } from "../local/read-json.ts";
 import { VERSION } from "../local/version.ts";
@@ -24,7 +25,6 @@ import { nodeDigest } from "../runtime/node-digest.ts";
 import { median } from "../stats/summary.ts";
 import type { KeptRun } from "./kept-run.ts";
 import type { MemberInput, MemberRecord, MemberScanInput, ModelFile, ScanRecord } from "./population-jobs.ts";
-import { didYouMean } from "./suggest.ts";
 
 export const POPULATION_FILE = "population.json";
 const MODELS = "models";

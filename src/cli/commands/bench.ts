@@ -1,8 +1,9 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { usage } from "../../graph/fault.ts";
+import { didYouMean } from "../../graph/suggest.ts";
 import { checkOutputFile, checkOutputFolder, writeWhole } from "../../local/output.ts";
-import type { EvaluationFile } from "../../report/evaluation/types.ts";
+import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
 import { type ControlRun, runControl } from "../bench-controls.ts";
 import { writePage } from "../bench-page.ts";
@@ -12,7 +13,6 @@ import { EXIT } from "../errors.ts";
 import { createKeptRun } from "../kept-run.ts";
 import { findDetectors } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
-import { didYouMean } from "../suggest.ts";
 import { BENCH_OPTIONS, type Io } from "../verbs.ts";
 
 /** What can be evaluated. */

@@ -3,9 +3,9 @@
 import { CLAIMS, type Claim, type Row, type Verdict } from "../../methods/backdoor/evaluation/types.ts";
 import { JOINT_CLIPPED, JOINT_UNCLIPPED } from "../../methods/backdoor/evaluation/variants.ts";
 import { AS_ACCURATE, FASTER, judgeSensitivity, judgeTarget } from "../../methods/backdoor/evaluation/verdicts.ts";
+import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { areaText, NOTHING, rateText, table } from "./markdown.ts";
 import { familiesOf, isFamily, isOverall } from "./rows.ts";
-import type { EvaluationFile } from "./types.ts";
 
 const ALL = "all together";
 const COMBINED = "combined";

@@ -1,10 +1,10 @@
 /** @file What else moves the score: clean models trained otherwise than the reference. */
 
+import type { ControlRow, EvaluatedTask, EvaluationFile } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { countText, NOTHING, rateCell, spreadText, table } from "./markdown.ts";
 import type { Figure } from "./page.ts";
 import { isSetting } from "./rows.ts";
-import type { ControlRow, EvaluatedTask, EvaluationFile } from "./types.ts";
 
 export function controlsSection(file: EvaluationFile, figure: Figure | null): string {
   const { controls, tasks, evaluation } = file;

@@ -2,9 +2,9 @@
 
 import type { PlotOptions } from "@observablehq/plot";
 import { quantiles } from "../../stats/summary.ts";
+import type { CurvePanel } from "../../studies/evaluation/types.ts";
 import { type ChartKit, colour, drawChart } from "../charts/chart.ts";
 import { standaloneSvg } from "./standalone.ts";
-import type { CurvePanel } from "./types.ts";
 
 const BAND = [0.05, 0.5, 0.95] as const;
 const ROW_HEIGHT = 150;

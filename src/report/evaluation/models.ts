@@ -1,9 +1,9 @@
 /** @file The models of an evaluation: how they were made, and how well they learnt. */
 
+import type { EvaluatedTask, EvaluationFile, GroupFacts, SeedRange } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { NOTHING, table } from "./markdown.ts";
 import { unique } from "./rows.ts";
-import type { EvaluatedTask, EvaluationFile, GroupFacts, SeedRange } from "./types.ts";
 
 const seedText = ([first, last]: SeedRange): string => `${first}–${last}`;
 const taskText = ({ dataset, architecture }: EvaluatedTask): string => `${dataset}, ${architecture}`;

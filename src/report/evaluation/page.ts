@@ -2,6 +2,7 @@
 
 import { CLAIMS, type Claim, type Row, type Verdict } from "../../methods/backdoor/evaluation/types.ts";
 import { detectorFor } from "../../methods/backdoor/index.ts";
+import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { claimsSection } from "./claims.ts";
 import { controlsSection } from "./controls.ts";
@@ -19,7 +20,6 @@ import {
 import { modelsSection } from "./models.ts";
 import { rivalsSection } from "./rivals.ts";
 import { familiesOf, isFamily, isGroup, isOverall, isSetting, matrix, settingOf, unique } from "./rows.ts";
-import type { EvaluationFile } from "./types.ts";
 import { verdictSection } from "./verdict.ts";
 
 export interface Figure {

@@ -12,9 +12,9 @@ import {
   rivalsOf,
 } from "../../methods/backdoor/evaluation/rivals.ts";
 import { detectors } from "../../methods/backdoor/index.ts";
+import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { areaText, countText, NOTHING, rateCell, table } from "./markdown.ts";
-import type { EvaluationFile } from "./types.ts";
 
 export function rivalsSection({ evaluation: { rows, subject, level }, inputs }: EvaluationFile): string {
   const rivals = rivalsOf(rows, inputs, subject).filter(({ families }) => families.length > 0);

@@ -1,8 +1,8 @@
 /** @file Which rows of an evaluation a table shows. */
 
 import type { Row } from "../../methods/backdoor/evaluation/types.ts";
+import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { NOTHING, table } from "./markdown.ts";
-import type { EvaluationFile } from "./types.ts";
 
 /** Everything of one detector. */
 export const isOverall = (row: Row): boolean =>

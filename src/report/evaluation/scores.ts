@@ -2,9 +2,9 @@
 
 import type { PlotOptions } from "@observablehq/plot";
 import type { Examined } from "../../methods/backdoor/evaluation/types.ts";
+import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { type ChartKit, colour, drawChart } from "../charts/chart.ts";
 import { standaloneSvg } from "./standalone.ts";
-import type { EvaluationFile } from "./types.ts";
 
 export interface ScoreDot {
   readonly task: string;

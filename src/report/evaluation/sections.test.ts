@@ -3,11 +3,11 @@ import { controlCounts } from "../../methods/backdoor/evaluation/controls.ts";
 import { evaluateDetectors } from "../../methods/backdoor/evaluation/evaluate.ts";
 import type { Examined } from "../../methods/backdoor/evaluation/types.ts";
 import { proportion } from "../../stats/proportion.ts";
+import type { ControlRow, EvaluatedTask, EvaluationFile } from "../../studies/evaluation/types.ts";
 import { controlsSection } from "./controls.ts";
 import { modelsSection } from "./models.ts";
 import { rivalsSection, sentence } from "./rivals.ts";
 import { controlDots, scoreDots } from "./scores.ts";
-import type { ControlRow, EvaluatedTask, EvaluationFile } from "./types.ts";
 import { verdictSection } from "./verdict.ts";
 
 const LEVEL = 0.05;

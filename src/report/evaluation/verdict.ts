@@ -2,9 +2,9 @@
 
 import type { Summary } from "../../methods/backdoor/evaluation/types.ts";
 import { type Aim, aimOfArea, aimOfFalseAlarms, LEAST_AREA } from "../../methods/backdoor/evaluation/verdicts.ts";
+import type { ControlRow, EvaluatedTask, EvaluationFile } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { areaText, rateCell, rateText, table } from "./markdown.ts";
-import type { ControlRow, EvaluatedTask, EvaluationFile } from "./types.ts";
 
 const SINGLE = "without backdoors that have no single target";
 

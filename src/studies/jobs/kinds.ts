@@ -5,7 +5,7 @@ import type { AttackRecord, BoundRecord, Prediction } from "../../methods/examin
 import { defineJob, type JobKind } from "../../runtime/jobs.ts";
 import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
-import type { FitPatchSettings, ScanSettings } from "./patches.ts";
+import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
 
 /** A kind of job about one model and a chunk of inputs. */
 export type ModelJob<Settings, R> = JobKind<ModelInput<Settings>, R>;
@@ -30,10 +30,6 @@ export const bound = defineJob<ModelInput<BoundSettings>, BoundRecord>({
   load: async () => (await import("./examine.ts")).boundJob,
   parsers: async () => (await import("./schemas.ts")).bound,
 });
-
-export interface ScanRecord {
-  readonly hits: Int32Array;
-}
 
 /** One a candidate. */
 export const scan = defineJob<ModelInput<ScanSettings>, ScanRecord>({

@@ -13,6 +13,10 @@ export interface ScanSettings {
   readonly candidates: readonly Candidate[];
 }
 
+export interface ScanRecord {
+  readonly hits: Int32Array;
+}
+
 export interface FitPatchSettings extends FitSettings {
   readonly geometry: Geometry;
   readonly seed: number;

@@ -7,8 +7,7 @@ import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
 import type { Threat } from "../../spec/types.ts";
 import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
-import type { ScanRecord } from "./kinds.ts";
-import type { FitPatchSettings, ScanSettings } from "./patches.ts";
+import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
 import type { SubjectSpec } from "./subject.ts";
 
 const floats = z.instanceof(Float32Array);
