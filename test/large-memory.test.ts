@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { builtOf } from "./support/built.ts";
+import { LONG, PATIENT } from "./support/patience.ts";
 
 const MB = 2 ** 20;
 
@@ -34,17 +35,10 @@ async function reportOf(network: string, method: string): Promise<Report> {
 
 const TIME_OUT = 240_000;
 
-/** The large ones take a minute together: in continuous integration (CI=1), or by ASSAY_LARGE=1. */
-const LARGE = process.env["CI"] !== undefined || process.env["ASSAY_LARGE"] !== undefined;
 const networks = Object.keys(LIMITS) as (keyof typeof LIMITS)[];
 
-test.skipIf(LARGE).each(networks.filter((network) => network !== "resNet18"))(
-  "%s (skipped: it takes long; CI=1 or ASSAY_LARGE=1 runs it)",
-  () => {},
-);
-
-test.each(networks.filter((network) => LARGE || network === "resNet18"))(
-  "PGD, IBP and CROWN-IBP on one picture through %s end within their memory",
+test.skipIf(!PATIENT).each(networks)(
+  `PGD, IBP and CROWN-IBP on one picture through %s end within their memory (${LONG})`,
   async (network) => {
     const attacked = await reportOf(network, "pgd");
     expect(attacked.attempts).toBe(16);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { builtOf } from "./support/built.ts";
+import { LONG, PATIENT } from "./support/patience.ts";
 
 const MIB = 2 ** 20;
 const SMALL = 16 * MIB;
@@ -30,7 +31,7 @@ async function crownOf(budget: number): Promise<Report> {
   return JSON.parse(stdout) as Report;
 }
 
-describe("CROWN on CNNc", () => {
+describe.skipIf(!PATIENT)(`CROWN on CNNc (${LONG})`, () => {
   test("stays near its budget, and finds the same margins in small chunks of rows as in large ones", async () => {
     const [small, large] = await Promise.all([crownOf(SMALL), crownOf(LARGE)]);
     const scale = Math.max(...large.margins.map(Math.abs));

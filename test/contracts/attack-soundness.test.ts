@@ -16,8 +16,9 @@ import { createRuntime } from "../../src/runtime/node.ts";
 import { classification } from "../../src/spec/classification.ts";
 import type { Norm, Threat } from "../../src/spec/types.ts";
 import { convNet, denseNet } from "../support/nets.ts";
+import { PATIENT } from "../support/patience.ts";
 
-const NETS = 200;
+const NETS = PATIENT ? 200 : 80;
 const INPUTS = 4;
 
 const runtime = createRuntime();
@@ -68,6 +69,6 @@ test(`on ${NETS} random networks no bound is above what PGD attains`, { timeout:
     }
   }
   // the check means something only where both sides have something to say
-  expect(verified).toBeGreaterThan(50);
-  expect(falsified).toBeGreaterThan(50);
+  expect(verified).toBeGreaterThan(NETS / 4);
+  expect(falsified).toBeGreaterThan(NETS / 4);
 });

@@ -18,13 +18,14 @@ import { ballOf } from "../../src/spec/ball.ts";
 import { classification } from "../../src/spec/classification.ts";
 import type { Norm, Threat } from "../../src/spec/types.ts";
 import { verdictOf } from "../../src/spec/verdict.ts";
+import { PATIENT } from "./patience.ts";
 import { type RandomFile, randomFile } from "./random-files.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
 
-/** All of them in continuous integration; a fifth where a person waits. */
-const COUNT = Number(process.env["ASSAY_FUZZ"] ?? (process.env["CI"] === undefined ? 20 : 100));
+/** All of them in continuous integration; a tenth where a person waits. */
+const COUNT = Number(process.env["ASSAY_FUZZ"] ?? (PATIENT ? 100 : 10));
 const POINTS = 1000;
 const RADII: Readonly<Record<Norm, readonly number[]>> = { linf: [0.01, 0.1], l2: [0.05, 0.4], l1: [0.1, 1] };
 
