@@ -1,7 +1,7 @@
 /**
  * @file Random classifiers as files: the graph computes what the file computes, and what a verifier claims of a set holds
  * for a thousand points of it run through the file as it is. `ASSAY_FUZZ=N` tries N networks instead of a
- * hundred (twenty outside continuous integration).
+ * hundred (ten outside continuous integration).
  * In two test files, so that both cores work on them.
  */
 
