@@ -14,6 +14,7 @@ import { originalOf, runOriginal } from "../src/methods/original.ts";
 import { builder } from "../src/ops/index.ts";
 import { rng } from "../src/random/rng.ts";
 import { cpuRuntime } from "../src/runtime/node.ts";
+import { withSets } from "../src/studies/boxes.ts";
 import { assay } from "./support/cli.ts";
 
 let folder: string;
@@ -121,6 +122,10 @@ describe("a box in place of a ball", () => {
     writeFileSync(at("bare.npz"), writeNpz({ lower: { dtype: "f4", shape: [2], data: new Float32Array(2) } }));
     expect((await run("certify", "--box", "bare.npz")).stderr).toMatch(/bare\.npz.*"lower" and "upper"/);
   });
+});
+
+test.each([Number.NaN, -1, Number.POSITIVE_INFINITY])("an epsilon of %s is refused, not answered", async (epsilon) => {
+  await expect(withSets({} as never, { epsilon })).rejects.toThrow(/finite number from 0 on/);
 });
 
 test("boxes of pictures lie as their data does: channels last, in whole numbers", async () => {

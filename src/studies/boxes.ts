@@ -56,7 +56,7 @@ export interface SetTerms {
 
 /**
  * The inputs with their sets. For boxes the threat is a ball that contains them all: what took it for the set would claim less.
- * @throws UserError as `boxesFor`; usage where not exactly one of epsilon and box is given
+ * @throws UserError as `boxesFor`; usage where not exactly one of epsilon and box is given, and for an epsilon that is no radius
  */
 export async function withSets<E extends Pick<Examination, "inputs" | "chunk">>(
   examination: E,
@@ -65,6 +65,8 @@ export async function withSets<E extends Pick<Examination, "inputs" | "chunk">>(
   const { inputs, chunk } = examination;
   if ((given === undefined) === (epsilon === undefined) || (given && norm))
     throw usage("the set is given by epsilon and a norm, or by a box alone");
+  if (epsilon !== undefined && !(epsilon >= 0 && Number.isFinite(epsilon)))
+    throw usage(`epsilon is a finite number from 0 on, got ${epsilon}`);
   if (!given) return { examination, threat: threatOf(inputs, norm ?? "linf", epsilon!), box: undefined };
   const box = await boxesFor(inputs, given);
   let reach = 0;
