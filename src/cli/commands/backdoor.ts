@@ -1,4 +1,3 @@
-import { isBlueFirst } from "../../data/pictures.ts";
 import { unsupportedInput, usage } from "../../graph/fault.ts";
 import { loadInputs } from "../../local/inputs.ts";
 import { readModel } from "../../local/model-file.ts";
@@ -6,12 +5,11 @@ import { openLocalModel } from "../../local/open.ts";
 import { checkOutputFile } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
-import { geometryOf } from "../../methods/audit/picture.ts";
 import { type Decision, decide } from "../../methods/backdoor/decision.ts";
 import { backdoorFamily, standardDetectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import { assumeInputs } from "../../studies/assumed-inputs.ts";
-import { modelFacts, type ScanCase, scanNotes } from "../../studies/backdoor/case.ts";
+import { caseOf, modelFacts, type ScanCase, scanNotes } from "../../studies/backdoor/case.ts";
 import { type Evidence, examineWith } from "../../studies/backdoor/detectors.ts";
 import { compareWith, type Reference } from "../../studies/backdoor/reference.ts";
 import { backdoorFile } from "../../studies/backdoor/results.ts";
@@ -88,22 +86,12 @@ function openCase(path: string, options: BackdoorOptions & { images: number }, i
 
 async function openWithInputs(path: string, options: BackdoorOptions & { images: number }, io: Io): Promise<Case> {
   const session = await openSession(path, { ...options, sample: options.images }, io, { check: checkInputs });
-  const { network, chunk, labelled } = session;
-  const { contract, dataset, domain } = session.inputs;
-  const { shape: inputShape, layout } = contract.contract;
+  const { inputs: like, labelled } = session;
   return {
+    ...caseOf(session),
     session,
-    like: session.inputs,
-    facts: {
-      classes: network.classes,
-      inputShape,
-      geometry: domain && geometryOf(dataset.shape, layout, isBlueFirst(dataset)),
-      domain,
-    },
-    shape: dataset.shape,
-    inputs: chunk,
-    data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },
-    notes: labelled ? [] : [`${dataset.name} has no labels: the model's own answers stand for them.`],
+    like,
+    notes: labelled ? [] : [`${like.dataset.name} has no labels: the model's own answers stand for them.`],
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

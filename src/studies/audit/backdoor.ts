@@ -1,8 +1,6 @@
 /** @file The audit's search for a backdoor: as `assay backdoor` makes it, then a closer look at the class under suspicion. */
 
-import { isBlueFirst } from "../../data/pictures.ts";
 import { tellingDose } from "../../methods/audit/closer-look.ts";
-import { geometryOf } from "../../methods/audit/picture.ts";
 import {
   type BackdoorResult,
   type DetectorsResult,
@@ -16,7 +14,7 @@ import { standardDetectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
 import type { Chunk } from "../../methods/examine.ts";
-import { modelFacts, type ScanCase, scanNotes } from "../backdoor/case.ts";
+import { caseOf, modelFacts, scanNotes } from "../backdoor/case.ts";
 import { examineWith } from "../backdoor/detectors.ts";
 import { compareWith, type Reference } from "../backdoor/reference.ts";
 import type { Limits } from "../engine.ts";
@@ -116,23 +114,6 @@ async function drawInputs(session: Examination, plan: SearchPlan, draw: Draw): P
   if (session.labelled) return { chunk, seed: draw.seed };
   const answers = await predict(session.engine, chunk);
   return { chunk: { ...chunk, labels: Int32Array.from(answers, ({ predicted }) => predicted) }, seed: draw.seed };
-}
-
-function caseOf({ network, inputs, labelled }: Examination, { chunk, seed }: Drawn): ScanCase {
-  const { dataset, contract, domain } = inputs;
-  const { shape: inputShape, layout } = contract.contract;
-  return {
-    session: { network, seed },
-    facts: {
-      classes: network.classes,
-      inputShape,
-      geometry: domain && geometryOf(dataset.shape, layout, isBlueFirst(dataset)),
-      domain,
-    },
-    shape: dataset.shape,
-    inputs: chunk,
-    data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },
-  };
 }
 
 function curvesOf({ examined }: DetectorsResult): readonly TitrationCurve[] {

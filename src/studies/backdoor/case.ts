@@ -1,12 +1,14 @@
 /** @file A model with the inputs that detectors see, and what must be known of both to compare their scores. */
 
+import { isBlueFirst } from "../../data/pictures.ts";
+import { geometryOf } from "../../methods/audit/picture.ts";
 import { batchOf } from "../../methods/backdoor/material.ts";
 import type { CaseFacts, Detector } from "../../methods/backdoor/types.ts";
 import type { Chunk } from "../../methods/examine.ts";
 import { architectureHash, dataFacts, weightScales } from "../../methods/population/facts.ts";
 import { cleanScans, type ModelFacts } from "../../methods/population/reference.ts";
 import type { Digest } from "../../runtime/hash.ts";
-import type { OpenModel } from "../examination.ts";
+import type { Examination, OpenModel } from "../examination.ts";
 import type { Compared } from "./reference.ts";
 import type { BackdoorFile } from "./results.ts";
 
@@ -18,6 +20,23 @@ export interface ScanCase {
   readonly shape: readonly number[];
   readonly inputs: Chunk | undefined;
   readonly data: BackdoorFile["data"];
+}
+
+/** What detectors see of an examination. @param chunk of its inputs, by default those that it has */
+export function caseOf(
+  { network, inputs, labelled, ...examined }: Pick<Examination, "network" | "inputs" | "labelled" | "chunk" | "seed">,
+  { chunk, seed }: Pick<Examination, "chunk" | "seed"> = examined,
+): ScanCase {
+  const { dataset, contract, domain } = inputs;
+  const { shape: inputShape, layout } = contract.contract;
+  const geometry = domain && geometryOf(dataset.shape, layout, isBlueFirst(dataset));
+  return {
+    session: { network, seed },
+    facts: { classes: network.classes, inputShape, geometry, domain },
+    shape: dataset.shape,
+    inputs: chunk,
+    data: { name: dataset.name, images: chunk.labels.length, labels: labelled ? "data" : "model" },
+  };
 }
 
 export const modelFacts = ({ session, facts, shape, inputs, data }: ScanCase, digest: Digest): ModelFacts => {
