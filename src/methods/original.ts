@@ -219,9 +219,6 @@ function fileValues(original: Original, pixels: Float32Array): Float32Array {
   return grid ? values.map(grid.nearest) : values;
 }
 
-/** Does the file take fewer values than there are float32 numbers? */
-export const isCoarse = ({ file }: Original): boolean => GRIDS[file.element] !== undefined;
-
 /** A point that the file can be given as it is, and where it lies. */
 export interface Representable {
   readonly point: Float32Array;

@@ -20,7 +20,6 @@ type All<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer
 const FAMILY_SHAPES = Object.assign({}, ...FAMILIES.map(({ SHAPE }) => SHAPE)) as All<Shape>;
 
 const sectionId = z.enum(["model", "data", ...FAMILIES.flatMap(({ SECTION_IDS }) => SECTION_IDS), "runs", "limits"]);
-export type SectionId = z.infer<typeof sectionId>;
 
 const finding = record({
   id: text,

@@ -10,9 +10,6 @@ export function normalDistribution(z: number): number {
   return z < -TAIL_FROM ? upperTail(-z) : 0.5 + centre(z);
 }
 
-/** P(|Z| ≥ |z|). @throws RangeError for NaN */
-export const normalTwoSided = (z: number): number => Math.min(1, 2 * normalDistribution(-Math.abs(z)));
-
 /** φ(z) (z + z³/3 + z⁵/(3·5) + …). @source Marsaglia 2004, "Evaluating the normal distribution" */
 function centre(z: number): number {
   let [sum, term] = [z, z];

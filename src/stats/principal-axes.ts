@@ -16,9 +16,6 @@ export function centred({ rows, columns, values }: Matrix): Matrix {
   return { rows, columns, values: values.map((v, i) => v - mean[i % columns]!) };
 }
 
-/** Σ of squares of all numbers: of a centred matrix, the sum of all squared singular values. */
-export const totalSquares = ({ values }: Matrix): number => values.reduce((sum, v) => sum + v * v, 0);
-
 export interface Axes {
   /** [count, columns]: orthonormal right singular vectors, by falling singular value; the largest entry is positive. */
   readonly directions: Matrix;

@@ -1,5 +1,4 @@
 import { betaQuantile } from "./beta.ts";
-import { normalQuantile } from "./normal.ts";
 
 /** A rate that was counted, with its interval: what every printed rate is made of. */
 export interface Proportion {
@@ -43,30 +42,6 @@ export function proportionLower(successes: number, trials: number, confidence = 
 export function proportionUpper(successes: number, trials: number, confidence = 0.95): number {
   check(successes, trials, confidence);
   return upperAt(successes, trials, 1 - confidence);
-}
-
-/**
- * Wilson's score interval: shorter than the exact one, right on average over the rates, not for each. For pictures, not
- * for claims.
- *
- * @source Wilson 1927
- */
-export function wilson(successes: number, trials: number, confidence = 0.95): Proportion {
-  check(successes, trials, confidence);
-  if (trials === 0) return { estimate: Number.NaN, lower: 0, upper: 1, successes, trials, confidence };
-  const z = normalQuantile(1 - (1 - confidence) / 2);
-  const estimate = successes / trials;
-  const scale = 1 + (z * z) / trials;
-  const centre = (estimate + (z * z) / (2 * trials)) / scale;
-  const half = (z / scale) * Math.sqrt((estimate * (1 - estimate)) / trials + (z / (2 * trials)) ** 2);
-  return {
-    estimate,
-    lower: successes === 0 ? 0 : Math.max(0, centre - half),
-    upper: successes === trials ? 1 : Math.min(1, centre + half),
-    successes,
-    trials,
-    confidence,
-  };
 }
 
 const lowerAt = (successes: number, trials: number, tail: number): number =>

@@ -142,15 +142,3 @@ function percentiles(
   const [lower, upper] = quantiles(values, [tail, 1 - tail]);
   return { estimate, lower: lower!, upper: upper!, confidence };
 }
-
-/**
- * The score above which at most the given share of reference scores lies: flag what is strictly higher.
- * @returns the smallest such reference score; +∞ for no references
- */
-export function thresholdAt(references: Numbers, falseAlarms: number): number {
-  const falling = Float64Array.from(references).sort().reverse();
-  if (falling.length === 0) return Number.POSITIVE_INFINITY;
-  if (Number.isNaN(falling[0])) throw new RangeError("reference scores that are NaN give no threshold.");
-  const allowed = Math.min(falling.length - 1, Math.floor(falseAlarms * falling.length + 1e-9));
-  return falling[allowed]!;
-}

@@ -2,7 +2,7 @@ import stdlibBetaQuantile from "@stdlib/stats-base-dists-beta-quantile";
 import { describe, expect, test } from "vitest";
 import { betaDistribution, betaQuantile } from "./beta.ts";
 import { normalQuantile } from "./normal.ts";
-import { proportion, proportionLower, proportionUpper, wilson } from "./proportion.ts";
+import { proportion, proportionLower, proportionUpper } from "./proportion.ts";
 import { mean, median, quantiles, std } from "./summary.ts";
 
 describe("normalQuantile", () => {
@@ -136,19 +136,6 @@ describe("proportion (Clopper–Pearson)", () => {
       expect(() => proportion(k, n)).toThrow(/0 ≤ successes ≤ trials/);
     }
     expect(() => proportion(1, 2, 1)).toThrow(/confidence/);
-  });
-});
-
-describe("wilson", () => {
-  // Newcombe 1998 (Statistics in Medicine 17), table I, method 3, as printed there.
-  test.for([
-    [81, 263, 0.2553, 0.3662],
-    [15, 148, 0.0624, 0.1605],
-    [0, 20, 0, 0.1611],
-    [1, 29, 0.0061, 0.1718],
-  ] as const)("of %i in %i agrees with Newcombe's table", ([k, n, lower, upper]) => {
-    expect(wilson(k, n).lower).toBeCloseTo(lower, 4);
-    expect(wilson(k, n).upper).toBeCloseTo(upper, 4);
   });
 });
 

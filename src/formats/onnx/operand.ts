@@ -35,8 +35,6 @@ export function asDims(operand: Operand): Dims | undefined {
 /** Shape tensors are short; what is longer is data and stays in the graph. */
 const MAX_DIMS = 4096;
 
-export const isSmallDims = (operand: Operand): boolean => (asDims(operand)?.entries.length ?? Infinity) <= MAX_DIMS;
-
 /**
  * Applies an op that moves elements to integers known at import: it moves their numbers instead.
  * Plain tensors among the operands, such as indices, are given to the op as they are.

@@ -134,6 +134,3 @@ export function allSigns(result: BackdoorResult, patched?: number): Sign[] {
   if (!known && isSmallTrigger(trigger, facts.geometry)) signs.push({ kind: "patch", label: trigger.label });
   return signs;
 }
-
-/** Signs that name the class, each kind once. */
-export const signsFor = (signs: readonly Sign[], label: number): Sign[] => signs.filter((sign) => sign.label === label);

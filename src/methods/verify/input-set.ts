@@ -4,7 +4,7 @@ import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
 import type { Builder, Dim, InputValue, Tensor } from "../../graph/types.ts";
 import type { Float } from "../../runtime/session.ts";
 import { boxOfSet, distances, roundDown, roundUp } from "../../spec/sets.ts";
-import type { BallSet, Box, InputSet, Norm, Queries } from "../../spec/types.ts";
+import type { BallSet, Box, Norm, Queries } from "../../spec/types.ts";
 import type { Domain, Domains } from "../../transforms/relax/index.ts";
 
 /** Graph inputs that describe a set for each sample, and the domains of the network's inputs that they make. */
@@ -84,8 +84,5 @@ function ball32({ norm, centre, epsilon }: BallSet, count: number): { centre: Fl
   // the distance is itself added up in doubles
   return { centre: near, radius: roundUp(epsilon + moved * (1 + 2 ** -20)) };
 }
-
-/** Does an input set need the graph inputs of a ball? */
-export const isBall = (set: InputSet): boolean => set.kind === "ball" && set.norm !== "linf";
 
 export const SPEC = "spec";

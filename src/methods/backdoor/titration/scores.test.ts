@@ -53,12 +53,6 @@ test("one value an intensity, by hand", () => {
   expect(scores.confident(titrated, 0.95)).toEqual([1, 0.8]);
   expect(scores.modalShare(titrated)).toEqual([0.5, 0.5]);
   expect(scores.ledToOne(titrated)).toEqual([0, 0.3]);
-  expect(scores.wrongModal(titrated)).toEqual([null, { class: 2, share: 1 }]);
-  expect(scores.jointByClass(titrated)).toEqual([
-    [0, 0, 0],
-    [2 / 5, 1 / 3, 0],
-  ]);
-  expect(scores.jointByClass({ ...titrated, labels: [5, 5, 0] })[1]).toEqual([2 / 5, 1 / 5, null]);
 });
 
 test("entropy is 1 when all answers are equally frequent and 0 when there is one", () => {
@@ -66,17 +60,6 @@ test("entropy is 1 when all answers are equally frequent and 0 when there is one
   expect(scores.entropy(twelve([4, 4, 4]))[0]).toBeCloseTo(1, 14);
   expect(scores.entropy(twelve([0, 12, 0]))[0]).toBe(0);
   expect(scores.entropy(twelve([6, 6, 0]))[0]).toBeCloseTo(Math.LN2 / Math.log(3), 14);
-});
-
-test("features of the histogram, by hand", () => {
-  const [plain, led] = scores.histogramFeatures(curve([tally(0), LED]));
-  expect(plain).toMatchObject({ f1Drop: 0, deviation: 0, divergence: 0 });
-  // F1: 2·2/(5+2), 2·2/(3+3), 2·2/(2+5)
-  expect(led!.f1Drop).toBeCloseTo(1 - (4 / 7 + 4 / 6 + 4 / 7) / 3, 14);
-  expect(led!.deviation).toBeCloseTo((0.3 + 0 + 0.3) / 3, 14);
-  const thirds = [2, 3, 5].map((count) => (count / 10 - 1 / 3) ** 2);
-  expect(led!.spread).toBeCloseTo(Math.sqrt(thirds.reduce((sum, square) => sum + square) / 3), 14);
-  expect(led!.divergence).toBeCloseTo((2.5 * Math.log(2.5 / 5.5) + 5.5 * Math.log(5.5 / 2.5)) / 11.5, 14);
 });
 
 test("the area is the mean over 0.4 to 3; what an early stop left out counts as 0", () => {

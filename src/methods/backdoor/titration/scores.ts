@@ -1,7 +1,7 @@
 /** @file From counts to numbers: the scores of a titration curve, one value an intensity, and what summarises them. */
 
 import type { PlainRecord } from "../../../runtime/jobs.ts";
-import { GAMMAS, inPrimaryRange, type Tally, type TitrationCurve } from "./types.ts";
+import { GAMMAS, inPrimaryRange, type TitrationCurve } from "./types.ts";
 
 export type Gamma = (typeof GAMMAS)[number];
 export const PRIMARY_GAMMA = GAMMAS[2];
@@ -48,51 +48,9 @@ export function modalOf(counts: readonly number[]): Modal | null {
   return { class: first, share: largest / sum(counts) };
 }
 
-/** Among answers that are wrong and surer than the last gamma. */
-export const wrongModal = (curve: TitrationCurve): (Modal | null)[] =>
-  curve.points.map(({ wrongAnswers }) => modalOf(wrongAnswers));
-
 /** Of all inputs: answers that are wrong, surer than the last gamma, and of the one class that has most of them. */
 export const ledToOne = (curve: TitrationCurve): number[] =>
   curve.points.map(({ wrongAnswers }) => Math.max(...wrongAnswers) / curve.inputs);
-
-/** [points][K]: wrong and surer than the last gamma, of the inputs of each reference label; `null` for absent labels. */
-export const jointByClass = (curve: TitrationCurve): (number | null)[][] =>
-  curve.points.map(({ wrongLabels }) =>
-    wrongLabels.map((count, k) => (curve.labels[k] === 0 ? null : count / curve.labels[k]!)),
-  );
-
-/** How the histogram of answers h differs from that of the reference labels y. */
-export interface HistogramFeatures {
-  /** Macro-averaged F1 at the first intensity less that at this one; over the labels that occur. */
-  readonly f1Drop: number;
-  /** Mean of |h − y| over classes. */
-  readonly deviation: number;
-  /** Standard deviation of h over classes (divisor K). */
-  readonly spread: number;
-  /** KL(h ‖ y) in nats, half an input added to every count so that it is finite. */
-  readonly divergence: number;
-}
-
-/** @source features of the authors' detector for the TrojAI competition, December 2020 */
-export function histogramFeatures(curve: TitrationCurve): HistogramFeatures[] {
-  const { labels, inputs, points } = curve;
-  const classes = labels.length;
-  const smooth = (count: number): number => (count + 0.5) / (inputs + classes / 2);
-  const f1 = points.map((point) => macroF1(point, labels));
-  return points.map(({ answers }, i) => ({
-    f1Drop: f1[0]! - f1[i]!,
-    deviation: sum(answers.map((count, k) => Math.abs(count - labels[k]!) / inputs)) / classes,
-    spread: Math.sqrt(sum(answers.map((count) => (count / inputs - 1 / classes) ** 2)) / classes),
-    divergence: sum(answers.map((count, k) => smooth(count) * Math.log(smooth(count) / smooth(labels[k]!)))),
-  }));
-}
-
-/** F1 of a class is 2·right / (labelled + answered). */
-function macroF1({ right, answers }: Tally, labels: readonly number[]): number {
-  const scores = labels.flatMap((count, k) => (count === 0 ? [] : [(2 * right[k]!) / (count + answers[k]!)]));
-  return sum(scores) / scores.length;
-}
 
 /**
  * Unweighted mean over the intensities of the primary range; intensities that an early stop left out count as 0.
