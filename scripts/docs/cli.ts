@@ -1,7 +1,8 @@
 /** @file The page of the command line, from the tables of verbs and options. */
 
 import { OPTIONS, type OptionKey } from "../../src/cli/options.ts";
-import { VERBS, type Verb } from "../../src/cli/verbs.ts";
+import type { Verb } from "../../src/cli/verb.ts";
+import { VERBS } from "../../src/cli/verbs.ts";
 
 const HEAD = `# The command line
 

@@ -7,7 +7,7 @@ import { systemReason } from "../local/system.ts";
 import type { AttackRecord } from "../methods/examine.ts";
 import { plural } from "../report/format.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
-import type { Io } from "./verbs.ts";
+import type { Io } from "./io.ts";
 
 /** What attacks met on the way, in words. */
 export function attackRemarks(records: readonly AttackRecord[]): string[] {

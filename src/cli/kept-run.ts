@@ -7,8 +7,8 @@ import { secondsText } from "../report/format.ts";
 import type { KeyedJob, Outcome } from "../runtime/jobs.ts";
 import { INTERRUPTED } from "../studies/engine.ts";
 import type { Progress } from "../studies/progress.ts";
+import type { Io } from "./io.ts";
 import type { Options } from "./options.ts";
-import type { Io } from "./verbs.ts";
 
 export interface EachOptions<I, R> {
   /** Whether a stored record still holds; by default it does. */

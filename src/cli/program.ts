@@ -5,8 +5,10 @@ import { UserError, usage } from "../graph/fault.ts";
 import { TOOL, VERSION } from "../local/version.ts";
 import { resumeMainThread } from "../runtime/node-guard.ts";
 import { EXIT, explain } from "./errors.ts";
+import type { Io } from "./io.ts";
 import { OPTIONS, type OptionKey, optionKey } from "./options.ts";
-import { type Io, VERBS, type Verb } from "./verbs.ts";
+import type { Verb } from "./verb.ts";
+import { VERBS } from "./verbs.ts";
 
 const ABOUT = "Examine a neural network before you rely on it: attack it, prove it robust, and decide.";
 

@@ -7,9 +7,9 @@ import type { InputOptions } from "../local/inputs.ts";
 import { checkModelFile } from "../local/model-file.ts";
 import { examineFile, type LocalExamination, type LocalOptions, STORE } from "../local/open.ts";
 import type { Inputs } from "../studies/inputs.ts";
+import type { Io } from "./io.ts";
 import { type Options, readingOptions, statedContract, statedUnit } from "./options.ts";
 import { createProgress } from "./progress.ts";
-import type { Io } from "./verbs.ts";
 
 export type SessionOptions = Options<
   | "output"

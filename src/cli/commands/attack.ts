@@ -7,16 +7,17 @@ import type { ResultFile } from "../../studies/results.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, deliver, gateCode } from "../deliver.ts";
 import { checkBox, setTerms } from "../epsilon.ts";
+import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { cleanLine, rateText, threatText, unknownLine } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
-import { ATTACK_OPTIONS, type Io } from "../verbs.ts";
+import { attackVerb } from "../verbs/attack.ts";
 
-type AttackVerbOptions = Options<(typeof ATTACK_OPTIONS)[number]>;
+type AttackVerbOptions = Options<(typeof attackVerb.options)[number]>;
 
 export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const options: AttackVerbOptions = readOptions(ATTACK_OPTIONS, raw);
+  const options: AttackVerbOptions = readOptions(attackVerb.options, raw);
   const { steps, restarts, loss, target } = options;
   const attacks = chooseMethods(attackFamily, options.method ?? [standardAttack.id], options.norm ?? "linf");
   const sets = setTerms(options);

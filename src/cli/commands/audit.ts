@@ -12,12 +12,13 @@ import type { AuditReport } from "../../report/schema.ts";
 import { audit as auditStudy } from "../../studies/audit/audit.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
+import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { openSession, type Session, statedInputs } from "../session.ts";
-import { AUDIT_OPTIONS, type Io } from "../verbs.ts";
+import { auditVerb } from "../verbs/audit.ts";
 
-type AuditOptions = Options<(typeof AUDIT_OPTIONS)[number]>;
+type AuditOptions = Options<(typeof auditVerb.options)[number]>;
 
 /** Inputs where neither --limit nor --sample says how many. */
 const DEFAULT_SAMPLE = 500;
@@ -29,7 +30,7 @@ const EXIT_OF = {
 } as const satisfies Record<AuditReport["decision"]["kind"], ExitCode>;
 
 export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const options: AuditOptions = readOptions(AUDIT_OPTIONS, raw);
+  const options: AuditOptions = readOptions(auditVerb.options, raw);
   const norm = options.norm ?? "linf";
   const verifiers = options.method && chooseMethods(verifyFamily, options.method, norm);
   const out = options.out ?? DEFAULT_OUT;

@@ -19,15 +19,16 @@ import { summaryLines } from "../backdoor-text.ts";
 import { readOptions } from "../config.ts";
 import { deliver } from "../deliver.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
+import type { Io } from "../io.ts";
 import { chooseDetectors } from "../method-names.ts";
 import { type Options, statedContract } from "../options.ts";
 import { openSession, runOptions, statedInputs } from "../session.ts";
-import { BACKDOOR_OPTIONS, type Io } from "../verbs.ts";
+import { backdoorVerb } from "../verbs/backdoor.ts";
 
-type BackdoorOptions = Options<(typeof BACKDOOR_OPTIONS)[number]>;
+type BackdoorOptions = Options<(typeof backdoorVerb.options)[number]>;
 
 export async function backdoor(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const options: BackdoorOptions = readOptions(BACKDOOR_OPTIONS, raw);
+  const options: BackdoorOptions = readOptions(backdoorVerb.options, raw);
   const chosen = options.detector
     ? chooseDetectors(backdoorFamily, options.detector)
     : standardDetectors(options.training !== undefined);

@@ -10,10 +10,11 @@ import { writePage } from "../bench-page.ts";
 import { evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
 import { readOptions } from "../config.ts";
 import { EXIT } from "../errors.ts";
+import type { Io } from "../io.ts";
 import { createKeptRun } from "../kept-run.ts";
 import { findDetectors } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
-import { BENCH_OPTIONS, type Io } from "../verbs.ts";
+import { benchVerb } from "../verbs/bench.ts";
 
 /** What can be evaluated. */
 const SUBJECTS = ["backdoor"] as const;
@@ -27,7 +28,7 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
       `there is no evaluation of "${subject}"; known are ${SUBJECTS.join(", ")}.${didYouMean(subject, SUBJECTS)}`,
     );
   }
-  const options = readOptions(BENCH_OPTIONS, raw);
+  const options = readOptions(benchVerb.options, raw);
   const path = io.second ?? DEFAULT_CONFIG;
   const config = readBenchConfig(path);
   const out = options.out ?? DEFAULT_OUT;

@@ -9,16 +9,17 @@ import type { ResultFile } from "../../studies/results.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, deliver, gateCode } from "../deliver.ts";
 import { checkBox, setTerms } from "../epsilon.ts";
+import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { cleanLine, rateText, threatText } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
-import { CERTIFY_OPTIONS, type Io } from "../verbs.ts";
+import { certifyVerb } from "../verbs/certify.ts";
 
-type CertifyOptions = Options<(typeof CERTIFY_OPTIONS)[number]>;
+type CertifyOptions = Options<(typeof certifyVerb.options)[number]>;
 
 export async function certify(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const options: CertifyOptions = readOptions(CERTIFY_OPTIONS, raw);
+  const options: CertifyOptions = readOptions(certifyVerb.options, raw);
   const { arithmetic, attack } = options;
   const verifiers = chooseMethods(verifyFamily, options.method ?? [standardVerifier.id], options.norm ?? "linf");
   const sets = setTerms(options);

@@ -7,7 +7,8 @@ import { checkOutputFile, writeWhole } from "../../local/output.ts";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";
 import type { LoadedModel } from "../../runtime/node-model.ts";
 import { readOptions } from "../config.ts";
-import { INSPECT_OPTIONS, type Io } from "../verbs.ts";
+import type { Io } from "../io.ts";
+import { inspectVerb } from "../verbs/inspect.ts";
 
 /** Where the data settles the sizes, nothing can be said of the nodes before. */
 async function sayOpen(
@@ -41,7 +42,7 @@ async function sayOpen(
 }
 
 export async function inspect(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const { json, out, ...options } = readOptions(INSPECT_OPTIONS, raw);
+  const { json, out, ...options } = readOptions(inspectVerb.options, raw);
   checkModelFile(path);
   if (out !== undefined) checkOutputFile(out);
   const { loadPorts } = await import("../../runtime/node-model.ts");

@@ -1,11 +1,12 @@
 import type { AnyFamily } from "../../methods/family.ts";
 import { families, type MethodEntry, methods as table } from "../../methods/index.ts";
 import { readOptions } from "../config.ts";
+import type { Io } from "../io.ts";
 import { findMethod } from "../method-names.ts";
-import { type Io, METHODS_OPTIONS } from "../verbs.ts";
+import { methodsVerb } from "../verbs/methods.ts";
 
 export async function methods(_: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const { explain, json } = readOptions(METHODS_OPTIONS, raw);
+  const { explain, json } = readOptions(methodsVerb.options, raw);
   const chosen = explain === undefined ? table : [findMethod(explain)];
   if (json) await io.print(`${JSON.stringify(chosen.map(plain))}\n`);
   else await io.print(explain === undefined ? overview() : explanation(chosen[0]!));

@@ -5,13 +5,14 @@ import type { Population } from "../../methods/population/types.ts";
 import { groupLines } from "../../methods/population/write.ts";
 import { readOptions } from "../config.ts";
 import { EXIT } from "../errors.ts";
+import type { Io } from "../io.ts";
 import { createKeptRun } from "../kept-run.ts";
 import { readRecipe, runPopulation } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
-import { type Io, POPULATION_OPTIONS } from "../verbs.ts";
+import { populationVerb } from "../verbs/population.ts";
 
 export async function population(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const options = readOptions(POPULATION_OPTIONS, raw);
+  const options = readOptions(populationVerb.options, raw);
   const recipe = parsePopulationRecipe(readRecipe(path));
   const out = options.out ?? basename(path).replace(/\.json$/, "");
   const progress = await createProgress(io.stderr, false);

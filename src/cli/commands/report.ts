@@ -4,10 +4,11 @@ import { unsupportedInput, usage } from "../../graph/fault.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { systemReason } from "../../local/system.ts";
 import { readOptions } from "../config.ts";
-import { type Io, REPORT_OPTIONS } from "../verbs.ts";
+import type { Io } from "../io.ts";
+import { reportVerb } from "../verbs/report.ts";
 
 export async function report(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const { out, json } = readOptions(REPORT_OPTIONS, raw);
+  const { out, json } = readOptions(reportVerb.options, raw);
   const file = existsSync(join(path, "report.json")) ? join(path, "report.json") : path;
   const folder = out ?? dirname(file);
   checkOutputFolder(folder);

@@ -14,10 +14,11 @@ import { nodeDigest } from "../../runtime/node-digest.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { readOptions } from "../config.ts";
 import { EXIT } from "../errors.ts";
-import { type Io, TRAIN_OPTIONS } from "../verbs.ts";
+import type { Io } from "../io.ts";
+import { trainVerb } from "../verbs/train.ts";
 
 type TrainOptions = ReturnType<typeof readTrainOptions>;
-const readTrainOptions = (raw: Readonly<Record<string, unknown>>) => readOptions(TRAIN_OPTIONS, raw);
+const readTrainOptions = (raw: Readonly<Record<string, unknown>>) => readOptions(trainVerb.options, raw);
 
 export async function train(recipe: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options = readTrainOptions(raw);

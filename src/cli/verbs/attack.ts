@@ -1,0 +1,30 @@
+import { describeVerb } from "../verb.ts";
+import { CONTRACT, DATA, MODEL, OUTPUT, READING, RUN, UNITS } from "./groups.ts";
+
+export const attackVerb = describeVerb({
+  name: "attack",
+  argument: "model",
+  argumentHelp: "ONNX file",
+  summary: "look for small changes of inputs that change the model's answer",
+  details:
+    "Every witness is run again through the model file and measured before it is reported. What is not found is unknown, not safe.",
+  options: [
+    ...MODEL,
+    ...DATA,
+    ...READING,
+    "epsilon",
+    ...UNITS,
+    "box",
+    "norm",
+    "method",
+    "restarts",
+    "steps",
+    "loss",
+    "target",
+    "gate",
+    ...RUN,
+    ...CONTRACT,
+    "witnesses",
+    ...OUTPUT,
+  ],
+});

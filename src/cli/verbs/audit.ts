@@ -1,0 +1,29 @@
+import { describeVerb } from "../verb.ts";
+import { CONTRACT, DATA, MODEL, OUTPUT, READING, RUN, UNITS } from "./groups.ts";
+
+export const auditVerb = describeVerb({
+  name: "audit",
+  argument: "model",
+  argumentHelp: "ONNX file",
+  summary: "examine a model and decide: ship, do not ship, or cannot tell",
+  details:
+    "Attacks the model at several radii, proves what can be proved, looks for planted triggers, and writes report/index.html and report/report.json.",
+  options: [
+    ...MODEL,
+    ...DATA,
+    ...READING,
+    "epsilons",
+    ...UNITS,
+    "norm",
+    "method",
+    "arithmetic",
+    "restarts",
+    "steps",
+    "reference",
+    "budget",
+    "gate",
+    ...RUN,
+    ...CONTRACT,
+    ...OUTPUT,
+  ],
+});

@@ -1,0 +1,11 @@
+import { describeVerb } from "../verb.ts";
+import { MODEL } from "./groups.ts";
+
+export const inspectVerb = describeVerb({
+  name: "inspect",
+  argument: "model",
+  argumentHelp: "ONNX file",
+  summary: "show a model's nodes and which examinations each of them allows",
+  details: "For each node: op, shape, parameters, and whether gradients, intervals and linear bounds pass through it.",
+  options: [...MODEL, "json", "out"],
+});
