@@ -17,7 +17,6 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { loadDataset } from "../src/data/files.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
-import { geometryOf } from "../src/methods/audit/picture.ts";
 import { detectorOf } from "../src/methods/backdoor/index.ts";
 import { detectorRandom } from "../src/methods/backdoor/material.ts";
 import {
@@ -30,6 +29,7 @@ import { titrate } from "../src/methods/backdoor/titration/titrate.ts";
 import { modeId, SIGMAS } from "../src/methods/backdoor/titration/types.ts";
 import { type Detection, detect, type Material } from "../src/methods/backdoor/types.ts";
 import { networkOf } from "../src/methods/network.ts";
+import { geometryOf } from "../src/methods/picture.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import { type Batch, sliceBatch } from "../src/spec/classification.ts";
 

@@ -17,7 +17,7 @@ export { type ExportOptions, exportOnnx } from "./formats/onnx/export.ts";
 export { type ImportOptions, importOnnx, type OnnxModel } from "./formats/onnx/import.ts";
 export { bindBatch } from "./graph/bind.ts";
 export { GraphError } from "./graph/check.ts";
-export { ShapeError } from "./graph/dims.ts";
+export { type Dim, type Shape, ShapeError } from "./graph/dims.ts";
 export { printGraph } from "./graph/print.ts";
 export type { OpAttrs, OpName } from "./graph/signatures.ts";
 export { float32Tensor, floatTensor, intTensor } from "./graph/tensor.ts";
@@ -25,13 +25,11 @@ export { makeGraph, outputOf } from "./graph/traverse.ts";
 export type {
   Builder,
   ConstantValue,
-  Dim,
   DType,
   Graph,
   InputValue,
   NodeValue,
   Output,
-  Shape,
   Tensor,
   Value,
 } from "./graph/types.ts";
@@ -53,7 +51,6 @@ export {
   type PreparedAttack,
 } from "./methods/attack/types.ts";
 export { type Claim, type Recheck, recheck } from "./methods/attack/witness.ts";
-export { type Geometry, geometryOf } from "./methods/audit/picture.ts";
 export { type Decision, decide, type Reading } from "./methods/backdoor/decision.ts";
 export { detectorOf, detectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
@@ -81,6 +78,7 @@ export { type MethodEntry, methods } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
 export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
 export { type FileInterface, type Original, originalOf, runOriginal } from "./methods/original.ts";
+export { type Geometry, geometryOf } from "./methods/picture.ts";
 export type { PoisonConfig } from "./methods/poison/config.ts";
 export { poisonKinds } from "./methods/poison/index.ts";
 export { attackSuccess, cleanAccuracy, type Planted, type Predict, predictorOf } from "./methods/poison/measure.ts";
@@ -96,8 +94,8 @@ export {
   readPopulation,
 } from "./methods/population/reference.ts";
 export type { Member, Population, Scan } from "./methods/population/types.ts";
+export { type Samples, samplesOf } from "./methods/samples.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
-export { type Samples, samplesOf } from "./methods/train/samples.ts";
 export { runTraining, type TrainDependencies, type TrainEvent, type TrainResult } from "./methods/train/train.ts";
 export { verifierOf } from "./methods/verify/index.ts";
 export type { PreparedVerifier, Verifier, VerifyOptions } from "./methods/verify/types.ts";

@@ -136,16 +136,16 @@ test("nothing asks which family a method is of", () => {
   expect(files.filter(asks)).toEqual([]);
 });
 
-/**
- * What each folder of src/methods may import besides the files that lie beside the folders. Two circles are left: pictures
- * (audit/picture.ts) serve detectors too, and a training run plants its poison itself.
- */
+/** What each folder of src/methods may import besides the files that lie beside the folders: earlier ones, so that there is no circle. */
 const methodEdges: Readonly<Record<string, readonly string[]>> = {
-  audit: ["attack", "backdoor", "population", "verify"],
-  backdoor: ["attack", "audit", "population", "train"],
-  poison: ["attack", "train"],
-  population: ["audit", "poison", "train"],
+  attack: [],
+  verify: [],
+  reading: [],
+  poison: ["attack"],
   train: ["poison"],
+  population: ["poison", "train"],
+  backdoor: ["attack", "population", "train"],
+  audit: ["attack", "backdoor", "population", "verify"],
 };
 
 test("the folders of the methods import each other as declared, and nothing declared is unused", () => {
@@ -153,14 +153,23 @@ test("the folders of the methods import each other as declared, and nothing decl
   const found: Record<string, string[]> = {};
   for (const { file, target } of imports) {
     const [from, to] = [folderOf(file), target === undefined ? undefined : folderOf(target)];
-    if (from === undefined || to === undefined || from === to) continue;
-    found[from] = [...new Set([...(found[from] ?? []), to])].toSorted();
+    if (from === undefined) continue;
+    found[from] ??= [];
+    if (to !== undefined && from !== to) found[from] = [...new Set([...found[from], to])].toSorted();
   }
   expect(found).toEqual(methodEdges);
 });
 
+test("the folders of the methods form no circle: each imports such as stand before it", () => {
+  const order = Object.keys(methodEdges);
+  const later = Object.entries(methodEdges).flatMap(([from, edges]) =>
+    edges.filter((to) => order.indexOf(to) >= order.indexOf(from)).map((to) => `${from} → ${to}`),
+  );
+  expect(later).toEqual([]);
+});
+
 /** Folders whose files never import each other in a circle, not even for types. */
-const WITHOUT_CIRCLES = ["ops", "transforms", "formats", "data", "runtime", "studies", "local"];
+const WITHOUT_CIRCLES = Object.keys(allowed).filter((folder) => !["report", "cli"].includes(folder));
 
 /** The first circle that is reached from each file of the folder, as a path. */
 function circlesIn(folder: string): string[] {

@@ -7,8 +7,8 @@ import { cpuType } from "../scripts/cpu-type.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { triggerOf } from "../src/methods/poison/poison.ts";
+import { type Samples, samplesOf } from "../src/methods/samples.ts";
 import { parseTrainConfig } from "../src/methods/train/config.ts";
-import { type Samples, samplesOf } from "../src/methods/train/samples.ts";
 import { runTraining } from "../src/methods/train/train.ts";
 import { compile, openModel } from "../src/runtime/node.ts";
 

@@ -6,8 +6,8 @@ import { detectorRandom } from "../methods/backdoor/material.ts";
 import { stripRates } from "../methods/backdoor/strip.ts";
 import { DetectorError, type Material } from "../methods/backdoor/types.ts";
 import { isVictim, triggerOf } from "../methods/poison/poison.ts";
+import { gather, type Samples } from "../methods/samples.ts";
 import type { TrainConfig } from "../methods/train/config.ts";
-import { gather, type Samples } from "../methods/train/samples.ts";
 import type { PlainRecord } from "../runtime/jobs.ts";
 import type { Batch } from "../spec/classification.ts";
 import {

@@ -4,7 +4,7 @@ import { UserError } from "../graph/fault.ts";
 import { jsonPieces } from "../local/json-pieces.ts";
 import { checkOutputFile, writeWhole } from "../local/output.ts";
 import { systemReason } from "../local/system.ts";
-import type { AttackRecord } from "../methods/examine.ts";
+import type { AttackRecord } from "../methods/records.ts";
 import { plural } from "../report/format.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import type { Io } from "./io.ts";

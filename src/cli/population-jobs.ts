@@ -3,15 +3,15 @@
 import { OnnxError } from "../formats/onnx/error.ts";
 import { faultOf } from "../graph/fault.ts";
 import { writeWhole } from "../local/output.ts";
-import { geometryOf } from "../methods/audit/picture.ts";
 import { detectorOf } from "../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../methods/backdoor/material.ts";
 import { type Detection, detect, type Material } from "../methods/backdoor/types.ts";
 import type { Network } from "../methods/network.ts";
+import { geometryOf } from "../methods/picture.ts";
 import { attackSuccess, cleanAccuracy, predictorOf } from "../methods/poison/measure.ts";
 import { poisonSamples, poisonStream } from "../methods/poison/poison.ts";
+import { type Samples, samplesOf } from "../methods/samples.ts";
 import type { TrainConfig } from "../methods/train/config.ts";
-import { type Samples, samplesOf } from "../methods/train/samples.ts";
 import { runTraining, type TrainResult } from "../methods/train/train.ts";
 import { rng } from "../random/rng.ts";
 import { bytesOf, hashText } from "../runtime/hash.ts";

@@ -87,7 +87,7 @@ interface Task {
 async function loadTask({ train, scan }: PopulationRecipe): Promise<Task> {
   const { parseTrainConfig } = await import("../methods/train/config.ts");
   const { hashSamples, scanInputs, testData, trainingData } = await import("./population-jobs.ts");
-  const { geometryOf } = await import("../methods/audit/picture.ts");
+  const { geometryOf } = await import("../methods/picture.ts");
   const { float32Tensor } = await import("../graph/tensor.ts");
   const config = parseTrainConfig(train);
   const test = config.validation ?? scan.data;

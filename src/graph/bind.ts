@@ -1,6 +1,6 @@
-import { bindDim, bindShape } from "./dims.ts";
+import { bindDim, bindShape, type Dim } from "./dims.ts";
 import { makeGraph, rewriteGraph } from "./traverse.ts";
-import type { Builder, Dim, Graph, NodeValue, Value } from "./types.ts";
+import type { Builder, Graph, NodeValue, Value } from "./types.ts";
 
 /**
  * The graph for a fixed batch size: no symbolic dimension is left.

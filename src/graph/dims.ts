@@ -1,4 +1,6 @@
-import type { Dim, Shape } from "./types.ts";
+/** A size: a number, the symbolic batch size N, or a multiple of it such as "9N". */
+export type Dim = number | "N" | `${number}N`;
+export type Shape = readonly Dim[];
 
 /** Thrown when shapes do not fit; `node` is filled in by the builder when it knows it. */
 export class ShapeError extends Error {

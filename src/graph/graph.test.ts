@@ -7,11 +7,11 @@ import { gradient } from "../transforms/gradient.ts";
 import { interval } from "../transforms/interval.ts";
 import { linearBounds } from "../transforms/relax/index.ts";
 import { bindBatch } from "./bind.ts";
-import { batchFactor, broadcastShapes, divideDims, elements, multiplyDims, ShapeError } from "./dims.ts";
+import { batchFactor, broadcastShapes, type Dim, divideDims, elements, multiplyDims, ShapeError } from "./dims.ts";
 import { printGraph } from "./print.ts";
 import { floatTensor } from "./tensor.ts";
 import { makeGraph, nodesOf, outputOf, pruneInputs, topological } from "./traverse.ts";
-import type { Dim, Graph, Value } from "./types.ts";
+import type { Graph, Value } from "./types.ts";
 
 const tiny = (): Graph => {
   const b = builder();

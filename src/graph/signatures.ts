@@ -5,7 +5,7 @@
  * auto_pad and defaults. `pads` lists all beginnings, then all ends.
  */
 
-import type { Dim } from "./types.ts";
+import type { Dim } from "./dims.ts";
 
 export type NoAttrs = Readonly<Record<never, never>>;
 

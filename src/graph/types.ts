@@ -5,14 +5,11 @@
  * Axis 0 of a model's input is the batch, a symbolic size written "N"; a dimension that grows with it is "9N".
  */
 
+import type { Shape } from "./dims.ts";
 import type { OpAttrs, OpName } from "./signatures.ts";
 
 /** `float` is float32 or float64, whichever the target computes in; `int` is int64 in ONNX. */
 export type DType = "float" | "int" | "bool";
-
-/** A size: a number, the symbolic batch size N, or a multiple of it such as "9N". */
-export type Dim = number | "N" | `${number}N`;
-export type Shape = readonly Dim[];
 
 /** A concrete array, row-major. int values lie within ±2³¹; bools are 0 or 1. */
 export interface Tensor {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readNpz } from "../formats/npz.ts";
-import type { Answer, AttackRecord, Chunk } from "../methods/examine.ts";
+import type { Answer, AttackRecord, Chunk } from "../methods/records.ts";
 import type { WitnessPlace } from "../studies/witnesses.ts";
 import { jsonPieces } from "./json-pieces.ts";
 import { writeWhole } from "./output.ts";

@@ -3,8 +3,8 @@
  * forms: [N, classes], with or without axes of size 1, or one number a sample for two classes.
  */
 
-import { ShapeError, sizeOf } from "../graph/dims.ts";
-import type { Builder, Dim, NodeValue, Shape, Value } from "../graph/types.ts";
+import { type Dim, type Shape, ShapeError, sizeOf } from "../graph/dims.ts";
+import type { Builder, NodeValue, Value } from "../graph/types.ts";
 import { reshape } from "../ops/rules.ts";
 import { keepsOrder } from "./removed.ts";
 

@@ -1,7 +1,8 @@
 /** @file What is known of a model before it runs: its nodes, and which readings each of them allows. */
 
+import type { Shape } from "../graph/dims.ts";
 import { dependents, makeGraph, topological } from "../graph/traverse.ts";
-import type { Graph, NodeValue, Shape, Value } from "../graph/types.ts";
+import type { Graph, NodeValue, Value } from "../graph/types.ts";
 import { builder, recordOf } from "../ops/index.ts";
 import { isUnsupported, type Rule } from "../ops/op.ts";
 import { reemit } from "../ops/rules.ts";

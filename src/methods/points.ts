@@ -1,12 +1,11 @@
 /** @file A few points of a set, chosen without the network: what every set is tried on before anything is said of it. */
 
-import type { PlainRecord } from "../runtime/jobs.ts";
 import { ballOf, boxBall } from "../spec/ball.ts";
 import { pickBox } from "../spec/sets.ts";
 import type { Box, Threat } from "../spec/types.ts";
 import { streamOf } from "./attack/search.ts";
 import { recheck } from "./attack/witness.ts";
-import type { AttackRecord, Chunk, Subject } from "./examine.ts";
+import type { Chunk, Sampled, Subject } from "./records.ts";
 
 /** Points of each kind around one input. */
 export const CORNERS = 4;
@@ -42,9 +41,6 @@ export function pointsOf(
 export function boxAt({ box, labels }: Pick<Chunk, "box" | "labels">, i: number): Box | undefined {
   return box && pickBox(box, box.lower.length / labels.length, [i]);
 }
-
-/** A point of the set, drawn without the network, that the model file gets wrong. */
-export type Sampled = AttackRecord & PlainRecord & { readonly witness: Float32Array };
 
 /**
  * A few points of every input's set, run through the model file as it is: first to see that file and reading agree there,

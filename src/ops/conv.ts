@@ -1,9 +1,9 @@
 /** @file Convolution and its transpose, over one or two spatial axes. A bias is an Add of its own. */
 
-import { bindDim, fixed, ShapeError, sizeOf } from "../graph/dims.ts";
+import { bindDim, type Dim, fixed, type Shape, ShapeError, sizeOf } from "../graph/dims.ts";
 import type { ConvAttrs } from "../graph/signatures.ts";
 import { allocate } from "../graph/tensor.ts";
-import type { Builder, Dim, Shape, Tensor, Value } from "../graph/types.ts";
+import type { Builder, Tensor, Value } from "../graph/types.ts";
 import { bilinearInterval } from "./linear.ts";
 import { defineOp, floatType } from "./op.ts";
 import { bilinear, reshape } from "./rules.ts";

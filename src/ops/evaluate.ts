@@ -1,7 +1,7 @@
-import { bindDim, bindShape } from "../graph/dims.ts";
+import { bindDim, bindShape, type Dim } from "../graph/dims.ts";
 import type { OpAttrs, OpName } from "../graph/signatures.ts";
 import { topological } from "../graph/traverse.ts";
-import type { Dim, Graph, Tensor, Value } from "../graph/types.ts";
+import type { Graph, Tensor, Value } from "../graph/types.ts";
 import { recordOf } from "./index.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** @file Matrix products and sums. */
 
-import { bindDim, bindShape, broadcastShapes, ShapeError, sizeOf } from "../graph/dims.ts";
+import { bindDim, bindShape, broadcastShapes, type Shape, ShapeError, sizeOf } from "../graph/dims.ts";
 import { allocate, broadcastStrides, forEachIndex, stridesOf } from "../graph/tensor.ts";
-import type { Builder, Shape, Tensor, Value } from "../graph/types.ts";
+import type { Builder, Tensor, Value } from "../graph/types.ts";
 import { defineOp, floatType, type Interval, isPoint } from "./op.ts";
 import {
   abs,

@@ -1,8 +1,19 @@
 /** @file Ops that move elements and change none: exact in every arithmetic. */
 
-import { bindDim, bindShape, broadcastShapes, elements, fixed, ShapeError, sameShape, sizeOf } from "../graph/dims.ts";
+import {
+  bindDim,
+  bindShape,
+  broadcastShapes,
+  type Dim,
+  elements,
+  fixed,
+  type Shape,
+  ShapeError,
+  sameShape,
+  sizeOf,
+} from "../graph/dims.ts";
 import { allocate, broadcastStrides, floatTensor, forEachIndex, stridesOf } from "../graph/tensor.ts";
-import type { Builder, Dim, Shape, Tensor, Value } from "../graph/types.ts";
+import type { Builder, Tensor, Value } from "../graph/types.ts";
 import { defineOp, type Interval, isConstant, isPoint } from "./op.ts";
 import { additive, alwaysLinear, broadcastTo, elementCount, increasing, neg, reshape, unbroadcast } from "./rules.ts";
 

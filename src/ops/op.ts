@@ -4,8 +4,9 @@
  * Rules are pure; those that build graphs write through a `Builder`, so that a gradient or a bound is again a graph.
  */
 
+import type { Shape } from "../graph/dims.ts";
 import type { OpAttrs, OpName } from "../graph/signatures.ts";
-import type { Builder, ConstantValue, DType, NodeValue, Shape, Tensor, Value, ValueType } from "../graph/types.ts";
+import type { Builder, ConstantValue, DType, NodeValue, Tensor, Value, ValueType } from "../graph/types.ts";
 
 export interface Unsupported {
   readonly unsupported: string;

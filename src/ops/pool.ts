@@ -1,9 +1,9 @@
 /** @file Windows and maxima over windows or axes. */
 
-import { bindShape, fixed, ShapeError, sizeOf } from "../graph/dims.ts";
+import { bindShape, type Dim, fixed, type Shape, ShapeError, sizeOf } from "../graph/dims.ts";
 import type { OpAttrs, PoolAttrs } from "../graph/signatures.ts";
 import { allocate, floatTensor, forEachIndex, stridesOf } from "../graph/tensor.ts";
-import type { Builder, Dim, Shape, Tensor, Value } from "../graph/types.ts";
+import type { Builder, Tensor, Value } from "../graph/types.ts";
 import { windowCount } from "./conv.ts";
 import { noCotangent } from "./elementwise.ts";
 import { defineOp, type Interval, unsupported } from "./op.ts";

@@ -1,9 +1,9 @@
 /** @file Rules that many ops share; an op mostly picks one. */
 
-import { bindDim, broadcastShapes, elements, sameShape } from "../graph/dims.ts";
+import { bindDim, broadcastShapes, elements, type Shape, sameShape } from "../graph/dims.ts";
 import type { OpAttrs, OpName } from "../graph/signatures.ts";
 import { allocate, broadcastStrides, forEachIndex } from "../graph/tensor.ts";
-import type { Builder, DType, NodeValue, Shape, Tensor, Value, ValueType } from "../graph/types.ts";
+import type { Builder, DType, NodeValue, Tensor, Value, ValueType } from "../graph/types.ts";
 import { type Interval, isPoint, type LinearBounds, type Linearity } from "./op.ts";
 
 // ---------------------------------------------------------------- shape and evaluation

@@ -1,9 +1,9 @@
 /** @file Softmax and its logarithm along one axis. */
 
-import { bindDim, fixed, ShapeError } from "../graph/dims.ts";
+import { bindDim, fixed, type Shape, ShapeError } from "../graph/dims.ts";
 import type { OpAttrs } from "../graph/signatures.ts";
 import { allocate, floatTensor } from "../graph/tensor.ts";
-import type { Builder, Shape, Tensor, Value, ValueType } from "../graph/types.ts";
+import type { Builder, Tensor, Value, ValueType } from "../graph/types.ts";
 import { constantRelax } from "./elementwise.ts";
 import { KERNEL } from "./kernel-errors.ts";
 import { defineOp, type Interval, isPoint, point } from "./op.ts";

@@ -2,8 +2,8 @@
  * @file How graphs are executed, whatever executes them. `node.ts` and the browser's runtime implement this.
  */
 
-import { batchFactor, sizeOf } from "../graph/dims.ts";
-import type { Dim, DType, Graph, Tensor } from "../graph/types.ts";
+import { batchFactor, type Dim, sizeOf } from "../graph/dims.ts";
+import type { DType, Graph, Tensor } from "../graph/types.ts";
 
 /** What `float` means on the target. */
 export type Float = "float32" | "float64";

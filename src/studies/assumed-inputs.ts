@@ -2,8 +2,8 @@
 
 import type { InferredContract, StatedContract } from "../data/contract.ts";
 import { unsupportedInput } from "../graph/fault.ts";
-import { type Geometry, geometryOf } from "../methods/audit/picture.ts";
 import { type Normalisation, networkOf } from "../methods/network.ts";
+import { type Geometry, geometryOf } from "../methods/picture.ts";
 import type { Threat } from "../spec/types.ts";
 import { normalisationOf } from "./inputs.ts";
 import type { ReadModel } from "./jobs/subject.ts";

@@ -3,7 +3,7 @@
 import { outputOf } from "../data/classes.ts";
 import { usage } from "../graph/fault.ts";
 import type { Attack, AttackLoss } from "../methods/attack/types.ts";
-import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/examine.ts";
+import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/records.ts";
 import { type SetTerms, withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";

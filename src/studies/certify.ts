@@ -2,7 +2,7 @@
 
 import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
-import { type AttackRecord, unansweredReason } from "../methods/examine.ts";
+import { type AttackRecord, unansweredReason } from "../methods/records.ts";
 import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";

@@ -6,7 +6,7 @@ import { denseNet } from "../../test/support/nets.ts";
 import { exportOnnx } from "../formats/onnx/export.ts";
 import { jobs, tableUrl } from "../local/jobs.ts";
 import { attackOf } from "../methods/attack/index.ts";
-import type { BoundRecord, Chunk } from "../methods/examine.ts";
+import type { BoundRecord, Chunk } from "../methods/records.ts";
 import { verifierOf } from "../methods/verify/index.ts";
 import { rng } from "../random/rng.ts";
 import { loadModel } from "../runtime/node-model.ts";

@@ -6,7 +6,7 @@
 
 import { printable } from "../formats/onnx/error.ts";
 import { UserError } from "../graph/fault.ts";
-import type { Answer, Chunk, Unanswered } from "../methods/examine.ts";
+import type { Answer, Chunk, Unanswered } from "../methods/records.ts";
 import { bytesOf, type Digest, hashText } from "../runtime/hash.ts";
 import type { KeyedJob, Outcome, Place, Plain, TimeWindow } from "../runtime/jobs.ts";
 import { runJobs } from "../runtime/run-jobs.ts";

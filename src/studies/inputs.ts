@@ -5,8 +5,8 @@ import type { Contract, InferredContract, StatedContract } from "../data/contrac
 import type { Dataset } from "../data/dataset.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
 import { boundText } from "../formats/onnx/bind.ts";
-import type { Chunk } from "../methods/examine.ts";
 import type { Normalisation } from "../methods/network.ts";
+import type { Chunk } from "../methods/records.ts";
 import type { Norm, Threat } from "../spec/types.ts";
 import type { ReadModel } from "./jobs/subject.ts";
 

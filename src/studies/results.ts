@@ -3,7 +3,7 @@
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
 import type { Bound } from "../formats/onnx/bind.ts";
-import type { AttackRecord } from "../methods/examine.ts";
+import type { AttackRecord } from "../methods/records.ts";
 import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
 import type { BoxFacts } from "./boxes.ts";

@@ -1,6 +1,6 @@
 /** @file Where the witnesses of a study go. */
 
-import type { Answer, AttackRecord, Chunk } from "../methods/examine.ts";
+import type { Answer, AttackRecord, Chunk } from "../methods/records.ts";
 import { floats } from "./floats.ts";
 
 /** Where a witness is: an array `images` of an NPZ file, and the row in it. */

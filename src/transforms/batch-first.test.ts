@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { shapeChain } from "../../test/support/shape-chains.ts";
+import type { Shape } from "../graph/dims.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { dependents, makeGraph, nodesOf } from "../graph/traverse.ts";
-import type { Graph, Shape, Value } from "../graph/types.ts";
+import type { Graph, Value } from "../graph/types.ts";
 import { evaluateGraph } from "../ops/evaluate.ts";
 import { builder } from "../ops/index.ts";
 import { rng } from "../random/rng.ts";

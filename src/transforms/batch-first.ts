@@ -8,10 +8,10 @@
  */
 
 import { bindBatch } from "../graph/bind.ts";
-import { bindDim, bindShape, ShapeError } from "../graph/dims.ts";
+import { bindDim, bindShape, type Dim, type Shape, ShapeError } from "../graph/dims.ts";
 import type { OpAttrs, OpName } from "../graph/signatures.ts";
 import { dependents, makeGraph, nodesOf, topological } from "../graph/traverse.ts";
-import type { Builder, Dim, Graph, NodeValue, Shape, Value } from "../graph/types.ts";
+import type { Builder, Graph, NodeValue, Value } from "../graph/types.ts";
 import { builder } from "../ops/index.ts";
 import { broadcastTo, reshape } from "../ops/rules.ts";
 import { UnsupportedReading } from "./unsupported.ts";

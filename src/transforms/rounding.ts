@@ -6,9 +6,9 @@
  * the bound, with a slack that pays for computing the error itself in float32.
  */
 
-import { bindDim } from "../graph/dims.ts";
+import { bindDim, type Shape } from "../graph/dims.ts";
 import type { OpName } from "../graph/signatures.ts";
-import type { Builder, NodeValue, Shape, Value } from "../graph/types.ts";
+import type { Builder, NodeValue, Value } from "../graph/types.ts";
 import { recordOf } from "../ops/index.ts";
 import { type Interval, isConstant, type Rounding } from "../ops/op.ts";
 import { abs, add, elementCount, magnitude, max, min, reemit, scale, sub } from "../ops/rules.ts";

@@ -3,10 +3,10 @@
  * Small, of fixed seeds; no op mixes samples.
  */
 
-import { batchFactor, bindShape, sameShape } from "../../src/graph/dims.ts";
+import { batchFactor, bindShape, type Dim, type Shape, sameShape } from "../../src/graph/dims.ts";
 import { floatTensor } from "../../src/graph/tensor.ts";
 import { makeGraph } from "../../src/graph/traverse.ts";
-import type { Builder, Dim, Graph, Shape, Value } from "../../src/graph/types.ts";
+import type { Builder, Graph, Value } from "../../src/graph/types.ts";
 import { builder } from "../../src/ops/index.ts";
 import { type Rng, rng } from "../../src/random/rng.ts";
 

@@ -6,8 +6,8 @@ import { checkOutputFile, writeWhole } from "../../local/output.ts";
 import { readJson } from "../../local/read-json.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
 import type { Network, Normalisation } from "../../methods/network.ts";
+import type { Samples } from "../../methods/samples.ts";
 import type { TrainConfig } from "../../methods/train/config.ts";
-import type { Samples } from "../../methods/train/samples.ts";
 import type { CheckpointStore, Progress, TrainEvent, TrainResult } from "../../methods/train/train.ts";
 import { percent, secondsText, shortRateText } from "../../report/format.ts";
 import { nodeDigest } from "../../runtime/node-digest.ts";
@@ -26,7 +26,7 @@ export async function train(recipe: string, raw: Readonly<Record<string, unknown
   const out = options.out ?? `${config.name ?? basename(recipe).replace(/\.json$/, "")}.onnx`;
   checkOutputFile(out);
   const { loadDataset } = await import("../../data/files.ts");
-  const { samplesOf } = await import("../../methods/train/samples.ts");
+  const { samplesOf } = await import("../../methods/samples.ts");
   const { runTraining } = await import("../../methods/train/train.ts");
   const { compile } = await import("../../runtime/node.ts");
   const data = samplesOf(await loadDataset(config.data, { split: "train" }));

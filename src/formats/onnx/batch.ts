@@ -3,8 +3,9 @@
  * every sample's result is what the file says for that sample alone.
  */
 
+import type { Dim, Shape } from "../../graph/dims.ts";
 import type { OpAttrs, OpName } from "../../graph/signatures.ts";
-import type { Dim, Shape, Value } from "../../graph/types.ts";
+import type { Value } from "../../graph/types.ts";
 
 type Mixes<K extends OpName> = (inputs: readonly Value[], attrs: OpAttrs[K], shape: Shape) => string | undefined;
 

@@ -1,8 +1,8 @@
 /** @file The builder that converters write through: it folds what is known at import and bounds what a file may ask. */
 
-import { bindDim, elements, isBatched, ShapeError } from "../../graph/dims.ts";
+import { bindDim, elements, isBatched, type Shape, ShapeError } from "../../graph/dims.ts";
 import type { OpAttrs, OpName } from "../../graph/signatures.ts";
-import type { Builder, ConstantValue, NodeValue, Shape, Tensor, Value } from "../../graph/types.ts";
+import type { Builder, ConstantValue, NodeValue, Tensor, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import { mixesBatch } from "./batch.ts";
 import { evaluateConstant, isFoldable } from "./fold.ts";

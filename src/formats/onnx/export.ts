@@ -1,8 +1,8 @@
 /** @file Writes a graph as a standard ONNX file. */
 
-import { batchFactor, isBatched, ShapeError } from "../../graph/dims.ts";
+import { batchFactor, isBatched, type Shape, ShapeError } from "../../graph/dims.ts";
 import { topological } from "../../graph/traverse.ts";
-import type { ConstantValue, DType, Graph, NodeValue, Shape, Tensor, Value } from "../../graph/types.ts";
+import type { ConstantValue, DType, Graph, NodeValue, Tensor, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import type { Lowering, OnnxAttr } from "../../ops/op.ts";
 import { OnnxError } from "./error.ts";

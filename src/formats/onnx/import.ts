@@ -1,8 +1,8 @@
 /** @file Reads an ONNX model into a graph of Assay's small op set. */
 
-import { isBatched } from "../../graph/dims.ts";
+import { type Dim, isBatched, type Shape } from "../../graph/dims.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Dim, Graph, InputValue, Shape, Tensor, Value } from "../../graph/types.ts";
+import type { Graph, InputValue, Tensor, Value } from "../../graph/types.ts";
 import { boundTensors } from "./bind.ts";
 import type { NodeSource } from "./body.ts";
 import { type Choice, chooseInput, chooseOutput, withSizes } from "./choose.ts";

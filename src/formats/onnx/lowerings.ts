@@ -1,8 +1,8 @@
 /** @file How each op is said in ONNX, where it is not the ONNX op of the same name with the same attributes. */
 
-import { batchFactor, divideDims, elements, multiplyDims, ShapeError } from "../../graph/dims.ts";
+import { batchFactor, type Dim, divideDims, elements, multiplyDims, type Shape, ShapeError } from "../../graph/dims.ts";
 import type { OpName, WindowAttrs } from "../../graph/signatures.ts";
-import type { Dim, NodeValue, Shape } from "../../graph/types.ts";
+import type { NodeValue } from "../../graph/types.ts";
 import type { OnnxAttr, OnnxEmitter } from "../../ops/op.ts";
 
 /** What a lowering may also ask of the exporter. */

@@ -1,7 +1,8 @@
 /** @file One node of the file, as converters see it: typed attributes, operands, and a way to emit ops. */
 
+import type { Dim, Shape } from "../../graph/dims.ts";
 import type { OpAttrs, OpName } from "../../graph/signatures.ts";
-import type { Dim, Shape, Tensor, Value } from "../../graph/types.ts";
+import type { Tensor, Value } from "../../graph/types.ts";
 import type { NodeSource } from "./body.ts";
 import type { Emitter } from "./emitter.ts";
 import { OnnxError, UnsupportedError } from "./error.ts";

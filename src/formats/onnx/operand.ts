@@ -3,10 +3,10 @@
  * hold the symbolic batch size. Shape arithmetic (Shape, Gather, Concat, Mul, …) happens on the latter and vanishes.
  */
 
-import { batchFactor, divideDims, multiplyDims, ShapeError } from "../../graph/dims.ts";
+import { batchFactor, type Dim, divideDims, multiplyDims, ShapeError } from "../../graph/dims.ts";
 import type { OpAttrs, OpName } from "../../graph/signatures.ts";
 import { intTensor } from "../../graph/tensor.ts";
-import type { Dim, Tensor, Value } from "../../graph/types.ts";
+import type { Tensor, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { OnnxError } from "./error.ts";
 

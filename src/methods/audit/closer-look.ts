@@ -14,7 +14,7 @@ import { drawNoise } from "../backdoor/titration/noise.ts";
 import { DEFAULT_INPUTS, firstImages } from "../backdoor/titration/titrate.ts";
 import { inPrimaryRange, type Mode, type TitrationCurve } from "../backdoor/titration/types.ts";
 import { DetectorError, type Material } from "../backdoor/types.ts";
-import { pixelIndex } from "./picture.ts";
+import { pixelIndex } from "../picture.ts";
 
 /** Noise of one kind and intensity, and the class that it is to lead to. */
 export interface Dose extends PlainRecord {

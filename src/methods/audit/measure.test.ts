@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { pgd } from "../attack/pgd.ts";
-import type { Answer, AttackRecord } from "../examine.ts";
+import type { Answer, AttackRecord } from "../records.ts";
 import { verifiers } from "../verify/index.ts";
 import { contradictions, measureRobustness, type RobustnessPlan, screenPatches } from "./measure.ts";
 import type { Examiner } from "./types.ts";

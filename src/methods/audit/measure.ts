@@ -4,12 +4,12 @@ import { faultOf } from "../../graph/fault.ts";
 import type { Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack } from "../attack/types.ts";
-import { type Answer, type Unanswered, unansweredReason } from "../examine.ts";
 import { settingsOf } from "../method.ts";
+import type { Geometry } from "../picture.ts";
 import { POINTS } from "../points.ts";
+import { type Answer, type Unanswered, unansweredReason } from "../records.ts";
 import type { Verifier } from "../verify/types.ts";
 import { candidatesOf, PATCH_SETTINGS, type PatchRecord, patchSize } from "./patch-screen.ts";
-import type { Geometry } from "./picture.ts";
 import type {
   AttackBudget,
   Contradiction,

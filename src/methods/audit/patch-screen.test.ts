@@ -7,12 +7,12 @@ import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import { compileLossGradient, type LossGradient } from "../attack/loss-gradient.ts";
-import type { Chunk, Subject } from "../examine.ts";
 import { networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
+import { type Geometry, geometryOf, pixelIndex, planar } from "../picture.ts";
 import { agreementOf } from "../reading/agreement.ts";
+import type { Chunk, Subject } from "../records.ts";
 import { candidatesOf, fitPatch, patchSize, scanPatches, stampPatch } from "./patch-screen.ts";
-import { type Geometry, geometryOf, pixelIndex, planar } from "./picture.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

@@ -11,9 +11,9 @@ import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import { predictedOf } from "../../spec/classification.ts";
 import type { LossGradient } from "../attack/loss-gradient.ts";
-import type { Chunk, Subject } from "../examine.ts";
 import { runOriginal } from "../original.ts";
-import { type Geometry, pixelIndex } from "./picture.ts";
+import { type Geometry, pixelIndex } from "../picture.ts";
+import type { Chunk, Subject } from "../records.ts";
 
 /** A square of pixels; `values` are [channels, size, size]. */
 export interface Patch {

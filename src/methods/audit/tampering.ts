@@ -4,10 +4,10 @@ import { proportionLower } from "../../stats/proportion.ts";
 import { type Decision, FALSE_ALARMS } from "../backdoor/decision.ts";
 import { detectorFor } from "../backdoor/index.ts";
 import type { CaseFacts, Detection, Detector, Role } from "../backdoor/types.ts";
+import type { Geometry } from "../picture.ts";
 import type { Population } from "../population/types.ts";
 import type { NoisyInputs, TriggerLook } from "./closer-look.ts";
 import { patchSize } from "./patch-screen.ts";
-import type { Geometry } from "./picture.ts";
 
 export interface ReferenceFacts {
   readonly name: string;

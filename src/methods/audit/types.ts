@@ -3,11 +3,11 @@
 import type { Arithmetic, Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack, AttackOptions } from "../attack/types.ts";
-import type { Answer, AttackRecord, BoundRecord, Unanswered } from "../examine.ts";
 import type { Settings } from "../method.ts";
+import type { Geometry } from "../picture.ts";
+import type { Answer, AttackRecord, BoundRecord, Unanswered } from "../records.ts";
 import type { Verifier } from "../verify/types.ts";
 import type { Candidate, FitSettings, PatchRecord } from "./patch-screen.ts";
-import type { Geometry } from "./picture.ts";
 
 export type AttackBudget = Pick<AttackOptions, "steps" | "restarts">;
 

@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { denseNet, randomTensor } from "../../../test/support/nets.ts";
+import type { Dim } from "../../graph/dims.ts";
 import { floatTensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Builder, Dim, Graph, Value } from "../../graph/types.ts";
+import type { Builder, Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";

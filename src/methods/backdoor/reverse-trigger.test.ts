@@ -6,8 +6,8 @@ import { evaluateGraph } from "../../ops/evaluate.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
-import { type Geometry, pixelIndex } from "../audit/picture.ts";
 import { type Network, networkOf } from "../network.ts";
+import { type Geometry, pixelIndex } from "../picture.ts";
 import { compileTriggerEngine, randomStart, triggerAt, triggerGradientGraph, triggerSpace } from "./reverse-trigger.ts";
 import type { CaseFacts } from "./types.ts";
 

@@ -4,9 +4,9 @@ import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import type { Batch } from "../../spec/classification.ts";
-import type { Geometry } from "../audit/picture.ts";
 import type { MethodDescription } from "../method.ts";
 import type { Network } from "../network.ts";
+import type { Geometry } from "../picture.ts";
 
 /** What a detector wants besides the model. */
 export type Need = "nothing" | "inputs" | "training data";

@@ -1,6 +1,6 @@
 import { ballOf, stepUphill } from "../../spec/ball.ts";
 import { compileLossGradient, type LossGradient } from "../attack/loss-gradient.ts";
-import { SamplesError } from "../train/samples.ts";
+import { SamplesError } from "../samples.ts";
 import type { PoisonOf } from "./config.ts";
 import { blockOf, clampPixel, mapPixels } from "./pictures.ts";
 import type { Pictures, PoisonKind, Surrogate } from "./types.ts";

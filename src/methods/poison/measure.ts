@@ -4,7 +4,7 @@ import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor } from "../../graph/tensor.ts";
 import type { Session } from "../../runtime/session.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
-import { gather, type Samples } from "../train/samples.ts";
+import { gather, type Samples } from "../samples.ts";
 import type { PoisonConfig } from "./config.ts";
 import { isVictim, sentTo, triggerOf } from "./poison.ts";
 

@@ -1,6 +1,6 @@
 /** @file What the triggers share: blocks of pixels, and a look at every pixel. */
 
-import { SamplesError } from "../train/samples.ts";
+import { SamplesError } from "../samples.ts";
 import type { Pictures } from "./types.ts";
 
 /** Copies with every pixel replaced by what `pixel` makes of it; its channel, row and column, and the picture's number. */

@@ -5,7 +5,7 @@ import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { compile } from "../../runtime/node.ts";
 import { networkOf } from "../network.ts";
-import type { Samples } from "../train/samples.ts";
+import type { Samples } from "../samples.ts";
 import { type PoisonConfig, poisonSchema } from "./config.ts";
 import { attackSuccess, cleanAccuracy } from "./measure.ts";
 import { type Poisoned, poisonSamples, poisonStream, triggerOf } from "./poison.ts";

@@ -2,7 +2,7 @@
 
 import { sizeOf } from "../../graph/dims.ts";
 import { type Rng, rng } from "../../random/rng.ts";
-import { gather, type Samples, SamplesError } from "../train/samples.ts";
+import { gather, type Samples, SamplesError } from "../samples.ts";
 import type { PoisonConfig } from "./config.ts";
 import { poisonKindOf } from "./index.ts";
 import type { Pictures, Surrogate, Trigger } from "./types.ts";

@@ -1,4 +1,4 @@
-import { SamplesError } from "../train/samples.ts";
+import { SamplesError } from "../samples.ts";
 import type { PoisonOf } from "./config.ts";
 import { clampPixel, mapPixels } from "./pictures.ts";
 import type { PoisonKind } from "./types.ts";

@@ -7,7 +7,7 @@ import { builder } from "../../ops/index.ts";
 import { canonicalJson, type Digest, hashText } from "../../runtime/hash.ts";
 import type { Batch } from "../../spec/classification.ts";
 import { mean as meanOf } from "../../stats/summary.ts";
-import { type Geometry, pixelIndex } from "../audit/picture.ts";
+import { type Geometry, pixelIndex } from "../picture.ts";
 import type { Population } from "./types.ts";
 
 export type DataFacts = Population["task"]["data"];

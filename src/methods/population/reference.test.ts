@@ -3,12 +3,13 @@ import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Dataset, sample } from "../../data/dataset.ts";
 import { loadDataset } from "../../data/files.ts";
+import type { Dim } from "../../graph/dims.ts";
 import { makeGraph } from "../../graph/traverse.ts";
-import type { Dim, Graph } from "../../graph/types.ts";
+import type { Graph } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
-import { type Geometry, geometryOf } from "../audit/picture.ts";
-import { samplesOf } from "../train/samples.ts";
+import { type Geometry, geometryOf } from "../picture.ts";
+import { samplesOf } from "../samples.ts";
 import { isAccepted } from "./acceptance.ts";
 import { architectureHash, type DataFacts, dataFacts } from "./facts.ts";
 import {

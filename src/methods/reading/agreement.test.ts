@@ -6,9 +6,10 @@ import type { Builder, Graph, Value } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import type { Threat } from "../../spec/types.ts";
-import { boundChunk, type Chunk, predictChunk, type Subject } from "../examine.ts";
+import { boundChunk, predictChunk } from "../examine.ts";
 import { networkOf } from "../network.ts";
 import { originalOf } from "../original.ts";
+import type { Chunk, Subject } from "../records.ts";
 import type { PreparedVerifier } from "../verify/types.ts";
 import { agreementOf } from "./agreement.ts";
 

@@ -9,8 +9,8 @@ import type { Compile } from "../../runtime/session.ts";
 import { type Ball, ballOf, stepUphill } from "../../spec/ball.ts";
 import type { Batch } from "../../spec/classification.ts";
 import { gradient } from "../../transforms/gradient.ts";
+import { labelTensor } from "../samples.ts";
 import type { Classifier, TrainableModel } from "./model.ts";
-import { labelTensor } from "./samples.ts";
 import { taken, trainingInputs } from "./step.ts";
 import type { Adversary, BatchValues } from "./types.ts";
 

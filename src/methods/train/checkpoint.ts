@@ -3,8 +3,8 @@
 import { FormatError } from "../../formats/error.ts";
 import { readNpz, writeNpz } from "../../formats/npz.ts";
 import { murmur3 } from "../../random/murmur3.ts";
+import type { Samples } from "../samples.ts";
 import type { TrainConfig } from "./config.ts";
-import type { Samples } from "./samples.ts";
 
 /**
  * Everything that the rest of a run depends on. Random numbers need no place of their own: they are keyed by the seed,

@@ -7,10 +7,10 @@
  * is in docs/performance.md.
  */
 
-import { isBatched, multiplyDims, sameShape, sizeOf } from "../../graph/dims.ts";
+import { type Dim, isBatched, multiplyDims, type Shape, sameShape, sizeOf } from "../../graph/dims.ts";
 import type { ConvAttrs, OpName } from "../../graph/signatures.ts";
 import { dependents, makeGraph, rewriteGraph, topological } from "../../graph/traverse.ts";
-import type { Builder, Dim, NodeValue, Shape, Value } from "../../graph/types.ts";
+import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { add, reemit, reshape } from "../../ops/rules.ts";
 

@@ -2,12 +2,12 @@
 
 import { z } from "zod";
 import { POISON_KINDS, poisonKeys, poisonSchema } from "../poison/config.ts";
+import type { Augmentation } from "../samples.ts";
 import { ARCHITECTURE_NAMES } from "./architectures.ts";
 import { methodChoice } from "./index.ts";
 import { INITIALISATIONS } from "./initialise.ts";
 import type { Optimiser } from "./optimisers.ts";
 import { natural, nonNegative, share } from "./options.ts";
-import type { Augmentation } from "./samples.ts";
 import type { LearningRateSchedule } from "./schedules.ts";
 
 const optimiser = z.discriminatedUnion("kind", [

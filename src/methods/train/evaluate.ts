@@ -5,9 +5,9 @@ import { makeGraph } from "../../graph/traverse.ts";
 import type { Graph, Tensor } from "../../graph/types.ts";
 import { simplify } from "../../ops/simplify.ts";
 import type { Compile } from "../../runtime/session.ts";
+import { gather, labelTensor, type Samples } from "../samples.ts";
 import { crossEntropy, marginLowerBounds, pixelBox } from "./losses.ts";
 import type { TrainableModel } from "./model.ts";
-import { gather, labelTensor, type Samples } from "./samples.ts";
 import { countTrue, isCorrect, trainingInputs } from "./step.ts";
 
 export interface Evaluation {

@@ -14,6 +14,7 @@ import { classification } from "../../spec/classification.ts";
 import type { Threat } from "../../spec/types.ts";
 import { interval } from "../../transforms/interval.ts";
 import { networkOf } from "../network.ts";
+import { samplesOf } from "../samples.ts";
 import { crown } from "../verify/crown.ts";
 import { ibp } from "../verify/ibp.ts";
 import { buildModel, conv, type Model, modelOf, pool, residual } from "./architectures.ts";
@@ -24,7 +25,6 @@ import { objectiveOf } from "./index.ts";
 import { initialParameters } from "./initialise.ts";
 import { pixelBox } from "./losses.ts";
 import { trainedGraph } from "./model.ts";
-import { samplesOf } from "./samples.ts";
 import { trainingInputs, trainingStep } from "./step.ts";
 import { runTraining } from "./train.ts";
 

@@ -3,10 +3,10 @@ import { float32Tensor } from "../../graph/tensor.ts";
 import { rng } from "../../random/rng.ts";
 import { compile, openModel } from "../../runtime/node.ts";
 import { triggerOf } from "../poison/poison.ts";
+import { gather, type Samples } from "../samples.ts";
 import { parseTrainConfig } from "./config.ts";
 import { evaluate } from "./evaluate.ts";
 import { objectiveOf } from "./index.ts";
-import { gather, type Samples } from "./samples.ts";
 import {
   type CheckpointStore,
   runTraining,

@@ -1,9 +1,9 @@
 /** @file The network as the bound graphs want it, and the graph inputs that describe what is asked of it. */
 
 import { bindBatch } from "../../graph/bind.ts";
-import { bindDim, elements } from "../../graph/dims.ts";
+import { bindDim, elements, type Shape } from "../../graph/dims.ts";
 import { dependents, makeGraph, outputOf, topological } from "../../graph/traverse.ts";
-import type { Builder, Graph, InputValue, NodeValue, Shape, Value } from "../../graph/types.ts";
+import type { Builder, Graph, InputValue, NodeValue, Value } from "../../graph/types.ts";
 import { builder, recordOf } from "../../ops/index.ts";
 import type { Interval } from "../../ops/op.ts";
 import { reshape } from "../../ops/rules.ts";

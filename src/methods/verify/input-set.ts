@@ -1,7 +1,8 @@
 /** @file Sets of inputs and rows as graph inputs, shared by all linear-relaxation verifiers, and what to feed them. */
 
+import type { Dim } from "../../graph/dims.ts";
 import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
-import type { Builder, Dim, InputValue, Tensor } from "../../graph/types.ts";
+import type { Builder, InputValue, Tensor } from "../../graph/types.ts";
 import type { Float } from "../../runtime/session.ts";
 import { boxOfSet, distances, roundDown, roundUp } from "../../spec/sets.ts";
 import type { BallSet, Box, Norm, Queries } from "../../spec/types.ts";

@@ -5,10 +5,10 @@ import type { InferredContract } from "../../data/contract.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Notice } from "../../data/notice.ts";
 import type { Graph } from "../../graph/types.ts";
-import type { Geometry } from "../../methods/audit/picture.ts";
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { PatchResult, RobustnessResult } from "../../methods/audit/types.ts";
-import type { Chunk, Prediction } from "../../methods/examine.ts";
+import type { Geometry } from "../../methods/picture.ts";
+import type { Chunk, Prediction } from "../../methods/records.ts";
 import type { Gate } from "../../studies/audit/codes.ts";
 import type { AuditReport, Incident } from "../schema.ts";
 

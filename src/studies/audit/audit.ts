@@ -5,7 +5,7 @@ import { usage } from "../../graph/fault.ts";
 import { standardAttack } from "../../methods/attack/index.ts";
 import type { Attack } from "../../methods/attack/types.ts";
 import type { RobustnessPlan } from "../../methods/audit/measure.ts";
-import { type Geometry, geometryOf } from "../../methods/audit/picture.ts";
+import { type Geometry, geometryOf } from "../../methods/picture.ts";
 import { auditVerifiers } from "../../methods/verify/index.ts";
 import type { Verifier } from "../../methods/verify/types.ts";
 import type { Arithmetic, Norm } from "../../spec/types.ts";

@@ -13,7 +13,7 @@ import { decide } from "../../methods/backdoor/decision.ts";
 import { standardDetectors } from "../../methods/backdoor/index.ts";
 import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
-import type { Chunk } from "../../methods/examine.ts";
+import type { Chunk } from "../../methods/records.ts";
 import { caseOf, modelFacts, scanNotes } from "../backdoor/case.ts";
 import { examineWith } from "../backdoor/detectors.ts";
 import { compareWith, type Reference } from "../backdoor/reference.ts";

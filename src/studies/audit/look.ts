@@ -3,7 +3,7 @@
 import type { Dose, NoisyInputs, TriggerLook } from "../../methods/audit/closer-look.ts";
 import type { Timed } from "../../methods/audit/tampering.ts";
 import type { CaseFacts } from "../../methods/backdoor/types.ts";
-import { type Chunk, UNANSWERED_WORDS } from "../../methods/examine.ts";
+import { type Chunk, UNANSWERED_WORDS } from "../../methods/records.ts";
 import type { Ending, Engine, Limits, WholeTask } from "../engine.ts";
 import type { LookSettings, PartResult } from "../jobs/detect.ts";
 import { look } from "../jobs/kinds.ts";

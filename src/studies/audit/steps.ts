@@ -14,11 +14,11 @@ import {
   resultOf,
   screenPatches,
 } from "../../methods/audit/measure.ts";
-import type { Geometry } from "../../methods/audit/picture.ts";
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { PatchResult, RobustnessResult, Unexamined } from "../../methods/audit/types.ts";
 import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
-import { UNANSWERED_WORDS } from "../../methods/examine.ts";
+import type { Geometry } from "../../methods/picture.ts";
+import { UNANSWERED_WORDS } from "../../methods/records.ts";
 import { raiseAlarm } from "../alarm.ts";
 import type { Failure } from "../engine.ts";
 import type { Examination } from "../examination.ts";

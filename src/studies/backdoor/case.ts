@@ -1,12 +1,12 @@
 /** @file A model with the inputs that detectors see, and what must be known of both to compare their scores. */
 
 import { isBlueFirst } from "../../data/pictures.ts";
-import { geometryOf } from "../../methods/audit/picture.ts";
 import { batchOf } from "../../methods/backdoor/material.ts";
 import type { CaseFacts, Detector } from "../../methods/backdoor/types.ts";
-import type { Chunk } from "../../methods/examine.ts";
+import { geometryOf } from "../../methods/picture.ts";
 import { architectureHash, dataFacts, weightScales } from "../../methods/population/facts.ts";
 import { cleanScans, type ModelFacts } from "../../methods/population/reference.ts";
+import type { Chunk } from "../../methods/records.ts";
 import type { Digest } from "../../runtime/hash.ts";
 import type { Examination, OpenModel } from "../examination.ts";
 import type { Compared } from "./reference.ts";

@@ -1,7 +1,7 @@
 /** @file Detectors' parts as jobs, and their records put together again. */
 
 import type { CaseFacts, Detection, Detector } from "../../methods/backdoor/types.ts";
-import { type Chunk, UNANSWERED_WORDS } from "../../methods/examine.ts";
+import { type Chunk, UNANSWERED_WORDS } from "../../methods/records.ts";
 import type { Ending, Engine, Limits } from "../engine.ts";
 import { detect } from "../jobs/kinds.ts";
 

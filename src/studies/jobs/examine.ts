@@ -2,7 +2,8 @@
 
 import { attackOf } from "../../methods/attack/index.ts";
 import type { AttackLoss, PreparedAttack } from "../../methods/attack/types.ts";
-import { attackChunk, boundChunk, type Chunk, predictChunk, type Subject } from "../../methods/examine.ts";
+import { attackChunk, boundChunk, predictChunk } from "../../methods/examine.ts";
+import type { Chunk, Subject } from "../../methods/records.ts";
 import { verifierOf } from "../../methods/verify/index.ts";
 import type { PreparedVerifier } from "../../methods/verify/types.ts";
 import type { JobContext } from "../../runtime/jobs.ts";

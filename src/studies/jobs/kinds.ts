@@ -1,7 +1,7 @@
 /** @file The kinds of jobs about one model. Loaded by each thread: what they compute and how they parse is not. */
 
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
-import type { AttackRecord, BoundRecord, Prediction } from "../../methods/examine.ts";
+import type { AttackRecord, BoundRecord, Prediction } from "../../methods/records.ts";
 import { defineJob, type JobKind } from "../../runtime/jobs.ts";
 import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";

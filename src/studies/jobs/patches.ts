@@ -2,7 +2,7 @@
 
 import { lossGradientIfAny } from "../../methods/attack/loss-gradient.ts";
 import { type Candidate, type FitSettings, fitPatch, scanPatches } from "../../methods/audit/patch-screen.ts";
-import type { Geometry } from "../../methods/audit/picture.ts";
+import type { Geometry } from "../../methods/picture.ts";
 import { rng } from "../../random/rng.ts";
 import type { JobContext } from "../../runtime/jobs.ts";
 import type { ModelInput } from "./examine.ts";

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
-import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods/examine.ts";
+import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods/records.ts";
 import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
 import type { Threat } from "../../spec/types.ts";
 import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";

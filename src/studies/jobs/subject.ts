@@ -2,8 +2,8 @@
 
 import type { Choice } from "../../formats/onnx/choose.ts";
 import type { OnnxModel } from "../../formats/onnx/import.ts";
-import type { Subject } from "../../methods/examine.ts";
 import type { Network, Normalisation } from "../../methods/network.ts";
+import type { Subject } from "../../methods/records.ts";
 import type { Digest } from "../../runtime/hash.ts";
 import { canonicalJson, hashPlain } from "../../runtime/hash.ts";
 import type { Blobs, Host } from "../../runtime/jobs.ts";

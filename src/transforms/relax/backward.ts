@@ -7,9 +7,9 @@
  * @source Zhang et al. 2018, arXiv:1811.00866 (CROWN); verification.md §4.3
  */
 
-import { bindDim, isBatched, multiplyDims } from "../../graph/dims.ts";
+import { bindDim, type Dim, isBatched, multiplyDims } from "../../graph/dims.ts";
 import { dependents, topological } from "../../graph/traverse.ts";
-import type { Builder, Dim, NodeValue, Value } from "../../graph/types.ts";
+import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { recordOf } from "../../ops/index.ts";
 import { type Interval, isUnsupported, type LinearBounds, type LinearFunction, type SlopeRule } from "../../ops/op.ts";
 import { abs, add, broadcastTo, min, mul, reemit, reshape, scale, sub, unbroadcast } from "../../ops/rules.ts";

@@ -7,8 +7,8 @@
  * - dense: everything.
  */
 
-import { bindDim, elements, fixed, sizeOf } from "../../graph/dims.ts";
-import type { Builder, Shape, Value } from "../../graph/types.ts";
+import { bindDim, elements, fixed, type Shape, sizeOf } from "../../graph/dims.ts";
+import type { Builder, Value } from "../../graph/types.ts";
 import { add, mul, neg, reshape } from "../../ops/rules.ts";
 import {
   addPatches,

@@ -3,8 +3,8 @@
  * @source verification.md §1, "concretize"
  */
 
-import { multiplyDims } from "../../graph/dims.ts";
-import type { Builder, Dim, Value } from "../../graph/types.ts";
+import { type Dim, multiplyDims } from "../../graph/dims.ts";
+import type { Builder, Value } from "../../graph/types.ts";
 import type { Interval } from "../../ops/op.ts";
 import { abs, add, centreRadius, div, magnitude, max, min, mul, neg, reshape, scale, sub } from "../../ops/rules.ts";
 import type { Arithmetic } from "../../spec/types.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Dim } from "../../graph/dims.ts";
 import { floatTensor } from "../../graph/tensor.ts";
 import { makeGraph, outputOf } from "../../graph/traverse.ts";
-import type { Dim, Graph, Value } from "../../graph/types.ts";
+import type { Graph, Value } from "../../graph/types.ts";
 import { evaluateGraph } from "../../ops/evaluate.ts";
 import { builder } from "../../ops/index.ts";
 import { simplify } from "../../ops/simplify.ts";

@@ -2,9 +2,9 @@
  * @file Affine ops that keep coefficients sparse. An op absent here goes through its vjp, densely; that is always right.
  */
 
-import { fixed, isBatched, multiplyDims, sameShape, sizeOf } from "../../graph/dims.ts";
+import { type Dim, fixed, isBatched, multiplyDims, type Shape, sameShape, sizeOf } from "../../graph/dims.ts";
 import type { OpName } from "../../graph/signatures.ts";
-import type { Builder, Dim, NodeValue, Shape, Value } from "../../graph/types.ts";
+import type { Builder, NodeValue, Value } from "../../graph/types.ts";
 import { transposeLast } from "../../ops/linear.ts";
 import { foldWindows } from "../../ops/pool.ts";
 import { broadcastTo, div, mul, neg, reshape } from "../../ops/rules.ts";

@@ -5,9 +5,9 @@
  * batch and them counts as channels.
  */
 
-import { fixed, multiplyDims, sizeOf } from "../../graph/dims.ts";
+import { type Dim, fixed, multiplyDims, type Shape, sizeOf } from "../../graph/dims.ts";
 import { floatTensor } from "../../graph/tensor.ts";
-import type { Builder, Dim, Shape, Value } from "../../graph/types.ts";
+import type { Builder, Value } from "../../graph/types.ts";
 import { broadcastTo, mul, reshape } from "../../ops/rules.ts";
 
 /** Windows over [H, W] (or [L]): window p starts at p·strides − pads. */

@@ -1,7 +1,7 @@
 /** @file Einsum, as transpositions, sums and matrix products. */
 
-import { elements } from "../../../graph/dims.ts";
-import type { Dim, Value } from "../../../graph/types.ts";
+import { type Dim, elements } from "../../../graph/dims.ts";
+import type { Value } from "../../../graph/types.ts";
 import { mul, reshape } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import { takeAxis } from "./movement.ts";

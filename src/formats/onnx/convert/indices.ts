@@ -1,8 +1,8 @@
 /** @file Ops that read or write at places that the file lists; where the places depend on the data, they are refused. */
 
-import { isBatched, sizeOf } from "../../../graph/dims.ts";
+import { isBatched, type Shape, sizeOf } from "../../../graph/dims.ts";
 import { floatTensor } from "../../../graph/tensor.ts";
-import type { Shape, Tensor, Value } from "../../../graph/types.ts";
+import type { Tensor, Value } from "../../../graph/types.ts";
 import { add, broadcastTo, mul, reshape } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import type { Operand } from "../operand.ts";

@@ -1,6 +1,7 @@
 /** @file Matrix products and convolutions; a bias becomes an Add of its own. */
 
-import type { Dim, Value } from "../../../graph/types.ts";
+import type { Dim } from "../../../graph/dims.ts";
+import type { Value } from "../../../graph/types.ts";
 import { add, reshape, scale } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import type { ConverterTable } from "./types.ts";

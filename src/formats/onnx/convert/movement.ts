@@ -1,7 +1,8 @@
 /** @file Ops that move elements. */
 
+import type { Dim, Shape } from "../../../graph/dims.ts";
 import { intTensor } from "../../../graph/tensor.ts";
-import type { Dim, Shape, Tensor, Value } from "../../../graph/types.ts";
+import type { Tensor, Value } from "../../../graph/types.ts";
 import { broadcastTo } from "../../../ops/rules.ts";
 import type { OnnxNode } from "../node.ts";
 import { asDims, moveDims, type Operand } from "../operand.ts";

@@ -1,7 +1,7 @@
 /** @file Normalisations and softmax, in primitive ops. */
 
-import { elements, sizeOf } from "../../../graph/dims.ts";
-import type { Dim, Shape, Tensor, Value } from "../../../graph/types.ts";
+import { type Dim, elements, type Shape, sizeOf } from "../../../graph/dims.ts";
+import type { Tensor, Value } from "../../../graph/types.ts";
 import { add, div, mul, reshape, scale, sub } from "../../../ops/rules.ts";
 import { doubles } from "../fold.ts";
 import type { OnnxNode } from "../node.ts";

@@ -3,15 +3,17 @@
 import {
   bindShape,
   broadcastShapes,
+  type Dim,
   divideDims,
   elements,
   isBatched,
   multiplyDims,
+  type Shape,
   ShapeError,
   sizeOf,
 } from "../../../graph/dims.ts";
 import { floatTensor } from "../../../graph/tensor.ts";
-import type { Dim, DType, Shape, Value } from "../../../graph/types.ts";
+import type { DType, Value } from "../../../graph/types.ts";
 import { broadcastTo } from "../../../ops/rules.ts";
 import { dtypeOf } from "../model.ts";
 import type { OnnxNode } from "../node.ts";

@@ -1,7 +1,7 @@
 /** @file What ONNX leaves open in the windows of convolutions and pools: defaults, auto_pad, ceil_mode. */
 
+import type { Shape } from "../../../graph/dims.ts";
 import type { WindowAttrs } from "../../../graph/signatures.ts";
-import type { Shape } from "../../../graph/types.ts";
 import type { OnnxNode } from "../node.ts";
 
 export interface Window extends WindowAttrs {

@@ -1,7 +1,7 @@
 /** @file The noise, and the pictures that are noise themselves: the same numbers for every model and intensity. */
 
 import type { Rng } from "../../../random/rng.ts";
-import type { Geometry } from "../../audit/picture.ts";
+import type { Geometry } from "../../picture.ts";
 import type { NoiseKind } from "./types.ts";
 
 /** What noise is drawn for: so many inputs of so many values. */

@@ -1,7 +1,7 @@
 /** @file Attacks and proofs as part of the report: the band, the classes, and pictures of what was broken. */
 
-import { planar } from "../../../methods/audit/picture.ts";
 import type { Found, MethodRun, RobustnessResult } from "../../../methods/audit/types.ts";
+import { planar } from "../../../methods/picture.ts";
 import { POINTS } from "../../../methods/points.ts";
 import type { UnknownReason } from "../../../spec/verdict.ts";
 import { proportion } from "../../../stats/proportion.ts";

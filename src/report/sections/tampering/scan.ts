@@ -2,7 +2,6 @@
 
 import { sayingClasses } from "../../../data/classes.ts";
 import { type Shown, stampTrigger, type TriggerLook } from "../../../methods/audit/closer-look.ts";
-import { planar } from "../../../methods/audit/picture.ts";
 import { type BackdoorResult, noiseOf, smallMask } from "../../../methods/audit/tampering.ts";
 import { neuralCleanse } from "../../../methods/backdoor/neural-cleanse.ts";
 import { readDigest, type TitrationDigest } from "../../../methods/backdoor/titration/digest.ts";
@@ -10,6 +9,7 @@ import { joint } from "../../../methods/backdoor/titration/scores.ts";
 import { GAMMAS, type Mode, modeId, type TitrationCurve } from "../../../methods/backdoor/titration/types.ts";
 import type { Detection } from "../../../methods/backdoor/types.ts";
 import { settingsOf } from "../../../methods/method.ts";
+import { planar } from "../../../methods/picture.ts";
 import { cleanScans } from "../../../methods/population/reference.ts";
 import { proportion } from "../../../stats/proportion.ts";
 import { quantiles } from "../../../stats/summary.ts";

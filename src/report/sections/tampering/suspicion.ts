@@ -1,8 +1,8 @@
 /** @file The screen for patches as part of the report: its account in words, the share of every class, and pictures. */
 
 import { type Patch, stampPatch } from "../../../methods/audit/patch-screen.ts";
-import { type Geometry, planar } from "../../../methods/audit/picture.ts";
 import type { PatchResult } from "../../../methods/audit/types.ts";
+import { type Geometry, planar } from "../../../methods/picture.ts";
 import { proportion } from "../../../stats/proportion.ts";
 import type { Finding } from "../../../studies/audit/codes.ts";
 import { STANDS_OUT } from "../../../studies/audit/patches.ts";

@@ -1,6 +1,6 @@
 /** @file Where the pixels of a picture lie in a model's input. */
 
-import type { Layout } from "../../data/contract.ts";
+import type { Layout } from "../data/contract.ts";
 
 /** Inputs that are pictures, in the network's layout. */
 export interface Geometry {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { rng } from "../../random/rng.ts";
+import { rng } from "../random/rng.ts";
 import { augment, gather, type Samples, samplesOf } from "./samples.ts";
 
 const ramp = (count: number, size: number): Samples => ({

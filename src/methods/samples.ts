@@ -1,10 +1,10 @@
 /** @file Images for training: pixels in [0, 1] with labels; batches and augmentation. */
 
-import type { Dataset } from "../../data/dataset.ts";
-import { sizeOf } from "../../graph/dims.ts";
-import { float32Tensor, intTensor } from "../../graph/tensor.ts";
-import type { Rng } from "../../random/rng.ts";
-import type { Batch } from "../../spec/classification.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { sizeOf } from "../graph/dims.ts";
+import { float32Tensor, intTensor } from "../graph/tensor.ts";
+import type { Rng } from "../random/rng.ts";
+import type { Batch } from "../spec/classification.ts";
 
 /** Labelled images in memory. */
 export interface Samples {
