@@ -1,6 +1,6 @@
 /** @file The command line as its users meet it: results, exit codes, and one clear line for whatever is wrong. */
 
-import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -313,6 +313,10 @@ describe("the audit", () => {
       expect(counts["correct"]).toBe(counts["certified"]! + counts["falsified"]! + counts["unknown"]!);
     }
     const page = readFileSync(join(out, "index.html"), "utf8");
+    const beside = ["report.sarif", "junit.xml", "summary.md", "bom.json"].map(
+      (name) => statSync(join(out, name)).size,
+    );
+    expect(beside.every((size) => size > 500)).toBe(true);
     const again = join(folder, "again");
     expect((await assay("report", join(out, "report.json"), "--out", again)).code).toBe(0);
     expect(readFileSync(join(again, "index.html"), "utf8")).toBe(page);

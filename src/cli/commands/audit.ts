@@ -15,6 +15,7 @@ import { EXIT, type ExitCode } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
+import { writeReport } from "../report-files.ts";
 import { openSession, type Session, statedInputs } from "../session.ts";
 import { auditVerb } from "../verbs/audit.ts";
 
@@ -65,7 +66,8 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     gate: options.gate === undefined ? {} : { robust: options.gate },
     environment: environmentOf(session),
   });
-  await write(report, out, options, io);
+  writeWhole(join(out, "report.json"), `${JSON.stringify(report)}\n`);
+  await writeReport(report, out, options, io);
   if (io.signal.aborted) {
     throw new UserError(
       "interrupted",
@@ -79,15 +81,6 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
 async function reportFor(...given: Parameters<typeof ReportOf>): Promise<AuditReport> {
   const { reportOf } = await import("../../report/audit/report-of.ts");
   return reportOf(...given);
-}
-
-async function write(report: AuditReport, out: string, { json }: AuditOptions, io: Io): Promise<void> {
-  const { renderHtml } = await import("../../report/html.ts");
-  const { renderText } = await import("../../report/text.ts");
-  const page = join(out, "index.html");
-  writeWhole(join(out, "report.json"), `${JSON.stringify(report)}\n`);
-  writeWhole(page, await renderHtml(report));
-  await io.print(json ? `${JSON.stringify(report)}\n` : `${renderText(report)}\nPage: ${page}\n`);
 }
 
 function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chunk, seed }: Session): string {

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { unsupportedInput, usage } from "../../graph/fault.ts";
-import { checkOutputFolder, writeWhole } from "../../local/output.ts";
+import { checkOutputFolder } from "../../local/output.ts";
 import { systemReason } from "../../local/system.ts";
 import { readOptions } from "../config.ts";
 import type { Io } from "../io.ts";
+import { writeReport } from "../report-files.ts";
 import { reportVerb } from "../verbs/report.ts";
 
 export async function report(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
@@ -13,12 +14,7 @@ export async function report(path: string, raw: Readonly<Record<string, unknown>
   const folder = out ?? dirname(file);
   checkOutputFolder(folder);
   const { parseReport } = await import("../../report/parse.ts");
-  const { renderHtml } = await import("../../report/html.ts");
-  const { renderText } = await import("../../report/text.ts");
-  const results = parseReport(readJson(file));
-  const page = join(folder, "index.html");
-  writeWhole(page, await renderHtml(results));
-  await io.print(json ? `${JSON.stringify(results)}\n` : `${renderText(results)}\nPage: ${page}\n`);
+  await writeReport(parseReport(readJson(file)), folder, { json }, io);
   return 0;
 }
 

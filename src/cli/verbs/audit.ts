@@ -7,7 +7,7 @@ export const auditVerb = describeVerb({
   argumentHelp: "ONNX file",
   summary: "examine a model and decide: ship, do not ship, or cannot tell",
   details:
-    "Attacks the model at several radii, proves what can be proved, looks for planted triggers, and writes report/index.html and report/report.json.",
+    "Attacks the model at several radii, proves what can be proved, looks for planted triggers, and writes report/index.html, report/report.json, and for build systems report.sarif, junit.xml, summary.md and bom.json.",
   options: [
     ...MODEL,
     ...DATA,

@@ -5,6 +5,6 @@ export const reportVerb = describeVerb({
   argument: "results",
   argumentHelp: "report.json of an audit",
   summary: "make the page of an audit again from its results",
-  details: "Writes index.html beside the results, or into the folder --out.",
+  details: "Writes index.html, and what build systems read, beside the results, or into the folder --out.",
   options: ["out", "json"],
 });
