@@ -104,14 +104,5 @@ export async function boundChunk(
   const batch = { images: imagesTensor(subject, images, labels.length), labels, ...(box && { box }) };
   const queries = classification(subject.network, batch, threat);
   const bounds = await verifier.bounds(queries);
-  return Array.from(labels, (_, i) => {
-    const verdict = verdictOf(queries, bounds, i);
-    return {
-      verified: verdict.kind !== "unknown",
-      lower: verdict.margin,
-      reason: verdict.kind === "unknown" ? verdict.reason : null,
-      detail: verdict.kind === "unknown" ? verdict.detail : undefined,
-      sampled: sampled[i]!,
-    };
-  });
+  return Array.from(labels, (_, i) => ({ verdict: verdictOf(queries, bounds, i), sampled: sampled[i]! }));
 }

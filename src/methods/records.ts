@@ -2,7 +2,7 @@
 
 import type { PlainRecord } from "../runtime/jobs.ts";
 import type { Box } from "../spec/types.ts";
-import type { UnknownReason } from "../spec/verdict.ts";
+import type { UnknownReason, Verdict } from "../spec/verdict.ts";
 import type { Network } from "./network.ts";
 import type { Original } from "./original.ts";
 import type { Agreement } from "./reading/agreement.ts";
@@ -60,13 +60,8 @@ export interface AttackRecord {
 export type Sampled = AttackRecord & PlainRecord & { readonly witness: Float32Array };
 
 export interface BoundRecord {
-  /** No row is left open: a proof in float32 arithmetic; over the reals it is only `bounded`, and who reads this says so. */
-  readonly verified: boolean;
-  /** The smallest lower bound of a margin. */
-  readonly lower: number;
-  readonly reason: UnknownReason | null;
-  /** What is behind the reason, where there is more to say: for people. */
-  readonly detail?: string | undefined;
+  /** By bounds alone; with its arithmetic, so that only what covers rounding can be read as a proof. */
+  readonly verdict: Verdict;
   /** What a few points of the set came to on the model file: a point that it gets wrong is a witness, whatever the bound. */
   readonly sampled: Sampled | null;
 }

@@ -1,5 +1,6 @@
 /** @file What both the page and the terminal read out of a report. */
 
+import { lowerOf } from "../studies/audit/codes.ts";
 import type { AuditReport, DecisionKind } from "./schema.ts";
 import type { BandPoint, Robustness } from "./sections/robustness/schema.ts";
 
@@ -55,7 +56,7 @@ export const className = (report: AuditReport, label: number): string => nameOfC
 export function confidenceText({ data, robustness, suspicions }: AuditReport): string {
   const rates = [
     data.cleanAccuracy,
-    ...robustness.flatMap((r) => r.points.flatMap((p) => [p.clean, p.attackedUpper, p.certifiedLower])),
+    ...robustness.flatMap((r) => r.points.flatMap((p) => [p.clean, p.attackedUpper, lowerOf(p)])),
     ...suspicions.map((s) => s.success),
   ];
   const level = rates.find((rate) => rate !== null)?.confidence ?? 0.95;

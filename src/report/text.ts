@@ -1,4 +1,5 @@
 import type { Proportion } from "../stats/proportion.ts";
+import { lowerOf } from "../studies/audit/codes.ts";
 import type { Figure } from "./fields.ts";
 import { epsilonText, intervalText, numberText, percent, plural, secondsText } from "./format.ts";
 import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal, unknownText } from "./read.ts";
@@ -56,7 +57,7 @@ function robustnessLines(report: AuditReport): string[] {
     return [
       `Within ${robustness.norm} ${epsilonText(point.epsilon)}`,
       rateLine("not broken", point.attackedUpper, "≤"),
-      rateLine(isReal(report) ? "bounded (real)" : "proved", point.certifiedLower, "≥"),
+      rateLine(isReal(report) ? "bounded (real)" : "proved", lowerOf(point), "≥"),
       `  undecided ${point.counts.unknown}, broken ${point.counts.falsified} of ${plural(point.counts.inputs, "input")}`,
       ...(unknownText(point.unknownBy) === "" ? [] : wrap(`not proved: ${unknownText(point.unknownBy)}`, 2)),
       "",

@@ -4,14 +4,23 @@ import { outputOf } from "../data/classes.ts";
 import { usage } from "../graph/fault.ts";
 import type { Attack, AttackLoss } from "../methods/attack/types.ts";
 import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/records.ts";
-import { type SetTerms, withSets } from "./boxes.ts";
+import { withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
 import * as jobs from "./jobs/kinds.ts";
-import { finite, type InputResult, type ResultFile, remarksOf, resultFile } from "./results.ts";
-import { extentOf, inlineWitnesses, type MakeWitnesses, type Witnesses } from "./witnesses.ts";
+import {
+  type Asked,
+  falsified,
+  finite,
+  type Outcome,
+  type ResultFile,
+  remarksOf,
+  resultFile,
+  resultsOf,
+} from "./results.ts";
+import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
-export interface AttackRequest extends SetTerms {
+export interface AttackRequest extends SearchTerms {
   /** In the order in which they are tried on what still stands. */
   readonly attacks: readonly Attack[];
   readonly steps?: number | undefined;
@@ -19,7 +28,6 @@ export interface AttackRequest extends SetTerms {
   readonly loss?: AttackLoss | undefined;
   /** The label to reach; without it any wrong answer will do. */
   readonly target?: number | undefined;
-  readonly witnesses?: MakeWitnesses | undefined;
 }
 
 export interface Attacked {
@@ -30,14 +38,12 @@ export interface Attacked {
 }
 
 /** @throws NotApplicable, UserError: a target that is no class, an interruption */
-export async function attack(
-  opened: Examination,
-  { norm, epsilon, box: given, attacks, target: label, witnesses: make, ...climb }: AttackRequest,
-): Promise<Attacked> {
-  const { examination, threat, box } = await withSets(opened, { norm, epsilon, box: given });
-  const { chunk, correct, network, engine, seed } = examination;
+export async function attack(opened: Examination, request: AttackRequest): Promise<Attacked> {
+  const { attacks, target: label, steps, restarts, loss } = request;
+  const { examination, threat, box } = await withSets(opened, request);
+  const { chunk, correct, engine, seed } = examination;
   const target = label === undefined ? undefined : targetOf(examination, label);
-  const witnesses = make?.(extentOf(chunk, network, correct.length), () => false) ?? inlineWitnesses;
+  const witnesses = witnessesFor(examination, request);
   const best = new Map<number, Answer<AttackRecord>>();
   const seconds = new Map<number, number>();
   for (const method of attacks) {
@@ -47,7 +53,7 @@ export async function attack(
         job: jobs.attack,
         what: `attacking with ${method.title}`,
         method,
-        settings: { threat, seed, ...climb },
+        settings: { threat, seed, steps, restarts, loss },
         inputs: withTarget(pick(chunk, open), target),
       },
       witnesses.receive(method.id),
@@ -58,13 +64,11 @@ export async function attack(
       seconds.set(i, (seconds.get(i) ?? 0) + (answer.kind === "done" ? answer.seconds : 0));
     }
   }
-  const results = inputResults(examination, best, seconds, { witnesses, target });
+  const found = { best, seconds, witnesses, target };
+  const results = resultsOf(examination, (asked) => resultOf(asked, found));
+  const run = { methods: attacks, threat, box, arithmetic: null, targeted: target !== undefined };
   return {
-    file: resultFile(
-      examination,
-      { methods: attacks, threat, box, arithmetic: null, targeted: target !== undefined },
-      results,
-    ),
+    file: resultFile(examination, run, results),
     attacked: [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : [])),
     witnesses,
   };
@@ -91,34 +95,22 @@ function better(before: Answer<AttackRecord> | undefined, now: Answer<AttackReco
 const withTarget = (inputs: Chunk, target: number | undefined): Chunk =>
   target === undefined ? inputs : { ...inputs, targets: new Int32Array(inputs.labels.length).fill(target) };
 
-function inputResults(
-  { chunk, predictions }: Examination,
-  best: ReadonlyMap<number, Answer<AttackRecord>>,
-  seconds: ReadonlyMap<number, number>,
-  { witnesses, target }: { readonly witnesses: Witnesses; readonly target: number | undefined },
-): InputResult[] {
-  return predictions.map(({ predicted, margin }, i) => {
-    const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
-    if (predicted !== base.label) return { ...base, verdict: "misclassified", margin: finite(margin), seconds: 0 };
-    if (base.label === target) return { ...base, verdict: "already-there", margin: finite(margin), seconds: 0 };
-    const answer = best.get(i);
-    const spent = seconds.get(i) ?? 0;
-    const unknown = { ...base, verdict: "unknown", seconds: spent } as const;
-    if (answer?.kind !== "done") {
-      return { ...unknown, margin: finite(margin), reason: answer ? unansweredReason(answer) : "not-broken" };
-    }
-    const { record } = answer;
-    const remarks = remarksOf(record);
-    if (!record.falsified) return { ...unknown, ...remarks, margin: finite(record.margin), reason: "not-broken" };
-    const witness = witnesses.of(base.index, record.witness, base.label);
-    return {
-      ...base,
-      predicted: record.predicted,
-      verdict: "falsified",
-      margin: finite(record.margin),
-      seconds: spent,
-      ...remarks,
-      ...(witness && { witness }),
-    };
-  });
+/** By position. */
+interface Found {
+  readonly best: ReadonlyMap<number, Answer<AttackRecord>>;
+  readonly seconds: ReadonlyMap<number, number>;
+  readonly witnesses: Witnesses;
+  readonly target: number | undefined;
+}
+
+function resultOf(asked: Asked, { best, seconds, witnesses, target }: Found): Outcome {
+  if (asked.label === target) return { verdict: "already-there", margin: asked.clean, seconds: 0 };
+  const answer = best.get(asked.position);
+  const spent = seconds.get(asked.position) ?? 0;
+  const unknown = { verdict: "unknown", seconds: spent } as const;
+  if (answer?.kind !== "done")
+    return { ...unknown, margin: asked.clean, reason: answer ? unansweredReason(answer) : "not-broken" };
+  const { record } = answer;
+  if (record.falsified) return falsified(asked, record, spent, witnesses);
+  return { ...unknown, ...remarksOf(record), margin: finite(record.margin), reason: "not-broken" };
 }

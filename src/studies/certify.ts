@@ -5,27 +5,35 @@ import type { Contradiction } from "../methods/audit/types.ts";
 import { type AttackRecord, unansweredReason } from "../methods/records.ts";
 import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Threat } from "../spec/types.ts";
-import type { UnknownReason } from "../spec/verdict.ts";
+import type { UnknownReason, Verdict } from "../spec/verdict.ts";
 import { raiseAlarm } from "./alarm.ts";
-import { type SetTerms, withSets } from "./boxes.ts";
+import { withSets } from "./boxes.ts";
 import { NotApplicable, pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
 import type { BoundSettings } from "./jobs/examine.ts";
 import * as jobs from "./jobs/kinds.ts";
-import { finite, type InputResult, type ResultFile, remarksOf, resultFile } from "./results.ts";
-import { extentOf, inlineWitnesses, type MakeWitnesses, type Witnesses } from "./witnesses.ts";
+import {
+  type Asked,
+  falsified,
+  finite,
+  type Outcome,
+  type ResultFile,
+  remarksOf,
+  resultFile,
+  resultsOf,
+} from "./results.ts";
+import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 /** The attack against what is proved: quick, for its task is to tell broken from unknown. */
 const QUICK_ATTACK = { steps: 20, restarts: 1 } as const;
 
-export interface CertifyRequest extends SetTerms {
+export interface CertifyRequest extends SearchTerms {
   /** In the order in which they are tried on what is still unproved. */
   readonly verifiers: readonly Verifier[];
   /** `float32`, the default, encloses the network as it runs; `real` proves nothing of it, and is for comparison. */
   readonly arithmetic?: Arithmetic | undefined;
   /** False: no attack is held against the proofs. */
   readonly attack?: boolean | undefined;
-  readonly witnesses?: MakeWitnesses | undefined;
 }
 
 export interface Certified {
@@ -37,52 +45,51 @@ export interface Certified {
   readonly witnesses: Witnesses;
 }
 
-interface Proof {
+/** The best that verifiers say of an input. */
+interface Bound {
   readonly method: string;
-  readonly verified: boolean;
-  readonly lower: number;
+  readonly verdict: Verdict;
 }
+
+const holds = (bound: Bound | undefined): boolean => bound !== undefined && bound.verdict.kind !== "unknown";
 
 /**
  * @throws SoundnessAlarm where an input is proved and broken at once; NotApplicable where no verifier applies; UserError when
  *   it is interrupted
  */
-export async function certify(
-  opened: Examination,
-  { verifiers, arithmetic = "float32", attack = true, witnesses: make, ...sets }: CertifyRequest,
-): Promise<Certified> {
-  const { examination, threat, box } = await withSets(opened, sets);
-  const { proofs, sampled, seconds, reasons } = await prove(examination, verifiers, { threat, arithmetic });
-  const { chunk, correct, network } = examination;
-  const proved = new Set([...proofs].flatMap(([i, { verified }]) => (verified ? [chunk.indices[i]!] : [])));
-  const extent = extentOf(chunk, network, correct.length);
-  const witnesses = make?.(extent, (index) => proved.has(index)) ?? inlineWitnesses;
+export async function certify(opened: Examination, request: CertifyRequest): Promise<Certified> {
+  const { verifiers, arithmetic = "float32", attack = true } = request;
+  const { examination, threat, box } = await withSets(opened, request);
+  const { bounds, sampled, seconds, reasons } = await prove(examination, verifiers, { threat, arithmetic });
+  const { chunk } = examination;
+  const held = new Set([...bounds].flatMap(([i, bound]) => (holds(bound) ? [chunk.indices[i]!] : [])));
+  const witnesses = witnessesFor(examination, request, (index) => held.has(index));
   const searched = attack ? await tryToBreak(examination, threat, seconds, witnesses) : [];
   // a point that was drawn counts where the attack found none
   const broken = new Set(searched.flatMap(([i, { falsified }]) => (falsified ? [i] : [])));
   const attacked = new Map([...searched, ...[...sampled].filter(([i]) => !broken.has(i))]);
-  const conflicts = contradictionsOf(proofs, attacked, threat);
-  const real = arithmetic === "real";
-  if (conflicts.length > 0 && !real) raiseAlarm(examination, threat.norm, conflicts);
-  const results = inputResults(examination, { proofs, attacked, seconds, reasons, witnesses, real });
+  const conflicts = contradictionsOf(bounds, attacked, threat);
+  if (conflicts.length > 0) raiseAlarm(examination, threat.norm, conflicts);
+  const found = { bounds, attacked, seconds, reasons, witnesses };
+  const results = resultsOf(examination, (asked) => resultOf(asked, found));
   return {
     file: resultFile(examination, { methods: verifiers, threat, box, arithmetic }, results),
     attacked: searched.map(([, record]) => record),
-    roundingDecides: conflicts.length,
+    roundingDecides: [...attacked].filter(([i, { witness }]) => witness !== undefined && holds(bounds.get(i))).length,
     witnesses,
   };
 }
 
 /** Verifiers one after the other, each on what is still unproved; the best bound of each input counts. */
 async function prove(examination: Examination, verifiers: readonly Verifier[], settings: BoundSettings) {
-  const proofs = new Map<number, Proof>();
+  const bounds = new Map<number, Bound>();
   const sampled = new Map<number, AttackRecord>();
   const seconds = new Map<number, number>();
   const reasons = new Map<number, UnknownReason>();
   const details = new Set<string>();
   const refused: NotApplicable[] = [];
   for (const verifier of verifiers) {
-    const open = examination.correct.filter((i) => !proofs.get(i)?.verified);
+    const open = examination.correct.filter((i) => !holds(bounds.get(i)));
     const answers = await examination.engine
       .run({
         job: jobs.bound,
@@ -105,17 +112,19 @@ async function prove(examination: Examination, verifiers: readonly Verifier[], s
         continue;
       }
       seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
-      const { verified, lower, reason, detail } = answer.record;
-      if (detail !== undefined) details.add(`${verifier.id}: ${detail}`);
-      reasons.set(i, reason ?? "relaxation-too-loose");
-      if (answer.record.sampled) sampled.set(i, answer.record.sampled);
-      if (lower > (proofs.get(i)?.lower ?? Number.NEGATIVE_INFINITY)) {
-        proofs.set(i, { method: verifier.id, verified, lower });
+      const { verdict, sampled: point } = answer.record;
+      if (verdict.kind === "unknown") {
+        if (verdict.detail !== undefined) details.add(`${verifier.id}: ${verdict.detail}`);
+        reasons.set(i, verdict.reason);
       }
+      if (point) sampled.set(i, point);
+      const bound = { method: verifier.id, verdict };
+      const best = bounds.get(i)?.verdict.margin ?? Number.NEGATIVE_INFINITY;
+      if (holds(bound) || verdict.margin > best) bounds.set(i, bound);
     }
   }
   for (const detail of details) examination.progress.say(detail);
-  return { proofs, sampled, seconds, reasons };
+  return { bounds, sampled, seconds, reasons };
 }
 
 /** Attacks all inputs, the proved ones too: a witness against a proof is the alarm that no test may miss. */
@@ -143,60 +152,39 @@ async function tryToBreak(
   });
 }
 
+/** Of proofs alone: what is bounded over the reals may be broken by rounding. */
 function contradictionsOf(
-  proofs: ReadonlyMap<number, Proof>,
+  bounds: ReadonlyMap<number, Bound>,
   attacked: ReadonlyMap<number, AttackRecord>,
   { epsilon }: Threat,
 ): Contradiction[] {
   return [...attacked].flatMap(([position, record]) => {
-    const proof = proofs.get(position);
-    if (!proof?.verified || record.witness === undefined) return [];
+    const bound = bounds.get(position);
+    if (bound?.verdict.kind !== "verified" || record.witness === undefined) return [];
     const found = { method: standardAttack.id, epsilon, record: { ...record, witness: record.witness } };
-    return [{ position, proof: { method: proof.method, epsilon, lower: proof.lower }, found }];
+    return [{ position, proof: { method: bound.method, epsilon, lower: bound.verdict.margin }, found }];
   });
 }
 
 /** By position. */
-interface Outcomes {
-  readonly proofs: ReadonlyMap<number, Proof>;
+interface Found {
+  readonly bounds: ReadonlyMap<number, Bound>;
   readonly attacked: ReadonlyMap<number, AttackRecord>;
   readonly seconds: ReadonlyMap<number, number>;
   readonly reasons: ReadonlyMap<number, UnknownReason>;
   readonly witnesses: Witnesses;
-  readonly real: boolean;
 }
 
-function inputResults(
-  { chunk, predictions }: Examination,
-  { proofs, attacked, seconds, reasons, witnesses, real }: Outcomes,
-): InputResult[] {
-  return predictions.map(({ predicted, margin }, i) => {
-    const base = { index: chunk.indices[i]!, label: chunk.labels[i]!, predicted };
-    if (predicted !== base.label) return { ...base, verdict: "misclassified", margin: finite(margin), seconds: 0 };
-    const spent = seconds.get(i) ?? 0;
-    const broken = attacked.get(i);
-    if (broken?.falsified) {
-      const witness = witnesses.of(base.index, broken.witness, base.label);
-      return {
-        ...base,
-        predicted: broken.predicted,
-        verdict: "falsified",
-        margin: finite(broken.margin),
-        seconds: spent,
-        ...remarksOf(broken),
-        ...(witness && { witness }),
-      };
-    }
-    const proof = proofs.get(i);
-    const lower = finite(proof?.lower ?? Number.NEGATIVE_INFINITY);
-    if (proof?.verified) return { ...base, verdict: real ? "bounded" : "certified", margin: lower, seconds: spent };
-    return {
-      ...base,
-      ...(broken && remarksOf(broken)),
-      verdict: "unknown",
-      margin: lower,
-      seconds: spent,
-      reason: reasons.get(i) ?? "unsupported-op",
-    };
-  });
+/** What is certified is verified: no other bound is called so. */
+const NAMES = { verified: "certified", bounded: "bounded", unknown: "unknown" } as const;
+
+function resultOf(asked: Asked, { bounds, attacked, seconds, reasons, witnesses }: Found): Outcome {
+  const { position } = asked;
+  const spent = seconds.get(position) ?? 0;
+  const record = attacked.get(position);
+  if (record?.falsified) return falsified(asked, record, spent, witnesses);
+  const { kind, margin } = bounds.get(position)?.verdict ?? { kind: "unknown", margin: Number.NEGATIVE_INFINITY };
+  const said = { verdict: NAMES[kind], margin: finite(margin), seconds: spent };
+  if (kind !== "unknown") return said;
+  return { ...said, ...(record && remarksOf(record)), reason: reasons.get(position) ?? "unsupported-op" };
 }

@@ -10,7 +10,7 @@ import type { BoxFacts } from "./boxes.ts";
 import type { Examination } from "./examination.ts";
 import { floats } from "./floats.ts";
 import { type Inputs, inDataUnits } from "./inputs.ts";
-import type { WitnessPlace } from "./witnesses.ts";
+import type { Witnesses, WitnessPlace } from "./witnesses.ts";
 
 /**
  * `certified` is said of proofs that cover float32 rounding alone; a bound in real arithmetic proves nothing of the network
@@ -42,6 +42,42 @@ export interface InputResult {
   readonly witness?: readonly number[] | WitnessPlace;
 }
 
+/** An input of a study, before it has a verdict. */
+export type Asked = Pick<InputResult, "index" | "label" | "predicted"> & {
+  /** Place among the inputs of the study. */
+  readonly position: number;
+  /** Of the clean answer. */
+  readonly clean: number | null;
+};
+
+/** @param resultOf of the inputs that the model gets right */
+export const resultsOf = (
+  { chunk, predictions }: Pick<Examination, "chunk" | "predictions">,
+  resultOf: (asked: Asked) => Outcome,
+): InputResult[] =>
+  predictions.map(({ predicted, margin }, position) => {
+    const given = { index: chunk.indices[position]!, label: chunk.labels[position]!, predicted };
+    const clean = finite(margin);
+    if (predicted !== given.label) return { ...given, verdict: "misclassified", margin: clean, seconds: 0 };
+    return { ...given, ...resultOf({ ...given, position, clean }) };
+  });
+
+/** What a study finds of an input; `predicted` where it is no longer the clean answer. */
+export type Outcome = Omit<InputResult, "index" | "label" | "predicted"> & Partial<Pick<InputResult, "predicted">>;
+
+/** An input with a witness. */
+export function falsified(
+  { index, label }: Asked,
+  record: AttackRecord,
+  seconds: number,
+  witnesses: Witnesses,
+): Outcome {
+  const witness = witnesses.of(index, record.witness, label);
+  const margin = finite(record.margin);
+  const { predicted } = record;
+  return { predicted, verdict: "falsified", margin, seconds, ...remarksOf(record), ...(witness && { witness }) };
+}
+
 /** What an attack's record says beside its outcome. */
 export const remarksOf = ({
   notANumber,
@@ -56,6 +92,18 @@ export interface NamedResult extends InputResult {
   /** The model's output that stands for the label. */
   readonly output: number;
   readonly predictedOutput: number;
+}
+
+/** How many inputs of each verdict; the last four make up those that are classified correctly. */
+export interface VerdictCounts {
+  readonly inputs: number;
+  readonly correct: number;
+  /** Proved, rounding included. */
+  readonly certified: number;
+  readonly falsified: number;
+  readonly unknown: number;
+  /** In real arithmetic only. */
+  readonly bounded?: number | undefined;
 }
 
 export interface ResultFile {
@@ -81,14 +129,7 @@ export interface ResultFile {
   readonly arithmetic: Arithmetic | null;
   /** Errors of this program on the way; what they concern is unknown. */
   readonly errors: readonly string[];
-  readonly counts: {
-    readonly inputs: number;
-    readonly correct: number;
-    readonly certified: number;
-    readonly falsified: number;
-    readonly unknown: number;
-    /** In real arithmetic only. */
-    readonly bounded?: number;
+  readonly counts: VerdictCounts & {
     /** Of a targeted attack only. */
     readonly alreadyThere?: number;
   };

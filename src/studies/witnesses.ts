@@ -1,6 +1,8 @@
 /** @file Where the witnesses of a study go. */
 
 import type { Answer, AttackRecord, Chunk } from "../methods/records.ts";
+import type { SetTerms } from "./boxes.ts";
+import type { Examination } from "./examination.ts";
 import { floats } from "./floats.ts";
 
 /** Where a witness is: an array `images` of an NPZ file, and the row in it. */
@@ -29,14 +31,8 @@ export interface Extent {
   readonly shape: readonly (number | string)[];
 }
 
-export const extentOf = (
-  { images, labels }: Chunk,
-  { input }: { readonly input: { readonly shape: readonly (number | string)[] } },
-  attacked: number,
-): Extent => ({ attacked, size: images.length / Math.max(1, labels.length), shape: input.shape.slice(1) });
-
 /** All of them stay with their results. */
-export const inlineWitnesses: Witnesses = {
+const inlineWitnesses: Witnesses = {
   receive: () => (answers) => answers,
   of: (_, witness) => witness && floats(witness),
   lost: () => undefined,
@@ -44,3 +40,17 @@ export const inlineWitnesses: Witnesses = {
 
 /** @param whole inputs, by place in the data set, whose witness is needed afterwards */
 export type MakeWitnesses = (extent: Extent, whole: (index: number) => boolean) => Witnesses;
+
+/** What attacks and proofs are both asked: of which sets, and where witnesses go; by default they stay with their results. */
+export interface SearchTerms extends SetTerms {
+  readonly witnesses?: MakeWitnesses | undefined;
+}
+
+export function witnessesFor(
+  { chunk: { images, labels }, network, correct }: Pick<Examination, "chunk" | "network" | "correct">,
+  { witnesses: make }: SearchTerms,
+  whole: (index: number) => boolean = () => false,
+): Witnesses {
+  const size = images.length / Math.max(1, labels.length);
+  return make?.({ attacked: correct.length, size, shape: network.input.shape.slice(1) }, whole) ?? inlineWitnesses;
+}

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { Arithmetic } from "../../spec/types.ts";
+import type { Verdict } from "../../spec/verdict.ts";
 import { pgd } from "../attack/pgd.ts";
 import type { Answer, AttackRecord } from "../records.ts";
 import { verifiers } from "../verify/index.ts";
@@ -27,6 +29,11 @@ interface World {
   readonly proved: readonly (readonly number[])[];
 }
 
+function verdictAt(margin: number, arithmetic: Arithmetic): Verdict {
+  if (margin < 0) return { kind: "unknown", arithmetic, margin, reason: "relaxation-too-loose" };
+  return arithmetic === "real" ? { kind: "bounded", arithmetic, margin } : { kind: "verified", arithmetic, margin };
+}
+
 /** An examiner that knows the answers, and counts what it is asked. */
 function oracle({ breaks, proved }: World) {
   const asked: string[] = [];
@@ -35,12 +42,10 @@ function oracle({ breaks, proved }: World) {
       asked.push(`attack ${epsilon}: ${positions}`);
       return positions.map((i) => done(breaks[i]! <= epsilon ? witnessAt(breaks[i]!) : standing));
     },
-    bound: async (verifier, { threat: { epsilon } }, positions) => {
+    bound: async (verifier, { threat: { epsilon }, arithmetic }, positions) => {
       asked.push(`${verifier.id} ${epsilon}: ${positions}`);
       const own = proved[PLAN.verifiers.indexOf(verifier)]!;
-      return positions.map((i) =>
-        done({ verified: own[i]! >= epsilon, lower: own[i]! - epsilon, reason: null, sampled: null }),
-      );
+      return positions.map((i) => done({ verdict: verdictAt(own[i]! - epsilon, arithmetic), sampled: null }));
     },
     scan: async () => [],
     fit: async () => [],
@@ -103,6 +108,25 @@ test("a witness inside a proved radius is a contradiction, one outside is none",
   expect(more).toEqual([]);
   expect(conflict).toMatchObject({ position: 0, proof: { epsilon: 0.2, method: "ibp" } });
   expect(conflict!.found.record.distance).toBe(0.15);
+});
+
+test("bounds in real arithmetic certify nothing, prove nothing, and contradict no witness", async () => {
+  const { examiner } = oracle({
+    breaks: [0.15, 1],
+    proved: [
+      [0.3, 0.3],
+      [0, 0],
+    ],
+  });
+  const result = await measureRobustness(examiner, { ...PLAN, arithmetic: "real" }, [0, 1]);
+  expect(result.points.map(({ certified, bounded }) => [certified.size, bounded.size])).toEqual([
+    [0, 2],
+    [0, 2],
+    [0, 2],
+  ]);
+  expect([result.proofs.size, contradictions(result)]).toEqual([0, []]);
+  for (const { purpose, counts } of result.runs)
+    if (purpose === "verify") expect(counts).not.toHaveProperty("certified");
 });
 
 test("a verifier that does not apply is named with its reason, and the others go on", async () => {

@@ -1,7 +1,7 @@
 /** @file The measuring part of an audit: attacks from above, proofs from below, and the screen for patches. */
 
 import { faultOf } from "../../graph/fault.ts";
-import type { Norm, Threat } from "../../spec/types.ts";
+import type { Arithmetic, Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import type { Attack } from "../attack/types.ts";
 import { settingsOf } from "../method.ts";
@@ -19,6 +19,7 @@ import type {
   MethodRun,
   PatchResult,
   Piece,
+  Proof,
   Refused,
   RobustnessResult,
   Unexamined,
@@ -33,7 +34,7 @@ export interface RobustnessPlan {
   readonly budget: AttackBudget;
   /** In the order in which they are tried: the fast ones first. */
   readonly verifiers: readonly Verifier[];
-  readonly arithmetic: "float32" | "real";
+  readonly arithmetic: Arithmetic;
 }
 
 /** What is known so far: attacks and proofs add to it, in any order. */
@@ -46,9 +47,9 @@ export interface Course {
   readonly witnesses: Map<number, Found>;
   /** The smallest radius at which each input was broken. */
   readonly brokenAt: Map<number, number>;
-  readonly proofs: Map<number, { method: string; epsilon: number; lower: number }>;
-  /** One a radius. */
-  readonly certified: readonly Set<number>[];
+  readonly proofs: Map<number, Proof>;
+  /** One a radius: what bounds hold for, and what they say of it. */
+  readonly held: readonly Map<number, "verified" | "bounded">[];
   readonly reasons: readonly Map<number, UnknownReason>[];
   readonly runs: MethodRun[];
   readonly refused: Map<string, Refused>;
@@ -67,7 +68,7 @@ export function beginCourse(plan: RobustnessPlan, correct: readonly number[]): C
     witnesses: new Map(),
     brokenAt: new Map(),
     proofs: new Map(),
-    certified: epsilons.map(() => new Set()),
+    held: epsilons.map(() => new Map()),
     reasons: epsilons.map(() => new Map()),
     runs: [],
     refused: new Map(),
@@ -76,22 +77,15 @@ export function beginCourse(plan: RobustnessPlan, correct: readonly number[]): C
   };
 }
 
-export function resultOf({
-  plan,
-  epsilons,
-  brokenAt,
-  certified,
-  reasons,
-  refused,
-  ...course
-}: Course): RobustnessResult {
+export function resultOf({ plan, epsilons, brokenAt, held, reasons, refused, ...course }: Course): RobustnessResult {
   const points = epsilons.map((epsilon, k): EpsilonResult => {
     const falsified = new Set([...brokenAt].flatMap(([i, radius]) => (radius <= epsilon ? [i] : [])));
     return {
       epsilon,
       falsified,
-      certified: certified[k]!,
-      reasons: reasonsAt({ correct: course.correct, certified, reasons }, k, falsified),
+      certified: new Set([...held[k]!].flatMap(([i, kind]) => (kind === "verified" ? [i] : []))),
+      bounded: new Set([...held[k]!].flatMap(([i, kind]) => (kind === "bounded" ? [i] : []))),
+      reasons: reasonsAt({ correct: course.correct, held, reasons }, k, falsified),
     };
   });
   const { witnesses, proofs, runs, unexamined } = course;
@@ -108,11 +102,11 @@ export function resultOf({
 
 /** What is not proved at a radius is not tried at larger ones: the reason is that of the smaller one. */
 function reasonsAt(
-  { correct, certified, reasons }: Pick<Course, "correct" | "certified" | "reasons">,
+  { correct, held, reasons }: Pick<Course, "correct" | "held" | "reasons">,
   k: number,
   falsified: ReadonlySet<number>,
 ): Map<number, UnknownReason> {
-  const open = correct.filter((i) => !certified[k]!.has(i) && !falsified.has(i));
+  const open = correct.filter((i) => !held[k]!.has(i) && !falsified.has(i));
   return new Map(
     open.flatMap((i) => {
       const reason = reasons
@@ -199,15 +193,15 @@ export async function proveRadii(
   verifier: Verifier,
   until?: number,
 ): Promise<void> {
-  const { epsilons, correct, certified, refused, runs } = course;
+  const { epsilons, correct, held, refused, runs } = course;
   for (const [k, epsilon] of epsilons.entries()) {
     if (refused.has(verifier.id)) return;
-    const provable = k === 0 ? correct : correct.filter((i) => certified[k - 1]!.has(i));
+    const provable = k === 0 ? correct : correct.filter((i) => held[k - 1]!.has(i));
     const open = untriedOf(
       course,
       verifier.id,
       epsilon,
-      provable.filter((i) => !certified[k]!.has(i)),
+      provable.filter((i) => !held[k]!.has(i)),
     );
     if (open.length === 0) continue;
     const slice = sliceOf(examiner, until, epsilons.length - k);
@@ -299,12 +293,12 @@ async function proveAt(
   positions: readonly number[],
   until: number | undefined,
 ): Promise<MethodRun | undefined> {
-  const { plan, certified, reasons, proofs, witnesses, brokenAt } = course;
+  const { plan, held, reasons, proofs, witnesses, brokenAt } = course;
   const { arithmetic, norm } = plan;
   const { id: method, title } = verifier;
   const began = examiner.now();
   const answers = await examiner.bound(verifier, { threat: threatOf(plan, epsilon), arithmetic }, positions, until);
-  let proved = 0;
+  const counts = { verified: 0, bounded: 0, unknown: 0 };
   for (const [at, answer] of answers.entries()) {
     const position = positions[at]!;
     const sampled = answer.kind === "done" ? answer.record.sampled : null;
@@ -316,14 +310,14 @@ async function proveAt(
     if (answer.kind !== "done") {
       // a bound that another method found too loose says more than that there was no time
       if (!reasons[k]!.has(position)) reasons[k]!.set(position, unansweredReason(answer));
-    } else if (answer.record.verified) {
-      proved++;
-      certified[k]!.add(position);
-      const before = proofs.get(position)?.epsilon ?? 0;
-      if (epsilon >= before) proofs.set(position, { method, epsilon, lower: answer.record.lower });
-    } else {
-      reasons[k]!.set(position, answer.record.reason ?? "relaxation-too-loose");
+      continue;
     }
+    const { verdict } = answer.record;
+    counts[verdict.kind]++;
+    if (verdict.kind === "unknown") reasons[k]!.set(position, verdict.reason);
+    else held[k]!.set(position, verdict.kind);
+    if (verdict.kind === "verified" && epsilon >= (proofs.get(position)?.epsilon ?? 0))
+      proofs.set(position, { method, epsilon, lower: verdict.margin });
   }
   const missing = noteAnswers(course, verifier, epsilon, positions, answers);
   if (missing.left === answers.length) return undefined;
@@ -337,7 +331,7 @@ async function proveAt(
     seconds: examiner.now() - began,
     counts: {
       inputs: positions.length,
-      [arithmetic === "float32" ? "certified" : "bounded"]: proved,
+      ...(arithmetic === "float32" ? { certified: counts.verified } : { bounded: counts.bounded }),
       ...(timeouts > 0 && { timeouts }),
       ...(failed > 0 && { failed }),
     },

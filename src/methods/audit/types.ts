@@ -71,8 +71,11 @@ export interface EpsilonResult {
   readonly epsilon: number;
   /** Positions that are got wrong somewhere in the set. */
   readonly falsified: ReadonlySet<number>;
+  /** Proved, rounding included; empty in real arithmetic. */
   readonly certified: ReadonlySet<number>;
-  /** For positions that are neither: why no proof holds. */
+  /** By bounds in real arithmetic, which prove nothing; empty in float32. */
+  readonly bounded: ReadonlySet<number>;
+  /** For positions that are none of these: why no bound holds. */
   readonly reasons: ReadonlyMap<number, UnknownReason>;
 }
 
@@ -107,17 +110,25 @@ export interface RobustnessResult {
   /** By rising epsilon. */
   readonly points: readonly EpsilonResult[];
   readonly witnesses: ReadonlyMap<number, Found>;
-  /** The largest radius proved, and by what. */
-  readonly proofs: ReadonlyMap<number, { readonly method: string; readonly epsilon: number; readonly lower: number }>;
+  /** The largest radius proved, rounding included, and by what. */
+  readonly proofs: ReadonlyMap<number, Proof>;
   readonly runs: readonly MethodRun[];
   readonly refused: readonly Refused[];
   readonly unexamined: readonly Unexamined[];
 }
 
+/** That no point of a set is got wrong, rounding included. */
+export interface Proof {
+  readonly method: string;
+  readonly epsilon: number;
+  /** Of the margins, > 0. */
+  readonly lower: number;
+}
+
 /** A witness inside a proved radius: one of the two is wrong. */
 export interface Contradiction {
   readonly position: number;
-  readonly proof: { readonly method: string; readonly epsilon: number; readonly lower: number };
+  readonly proof: Proof;
   readonly found: Found;
 }
 

@@ -65,11 +65,23 @@ describe("before any verdict", () => {
     await expect(boundChunk(subject, credulous, threat, chunk)).rejects.toThrow(/read otherwise/);
   });
 
+  test("the same bounds over the reals are recorded as bounded, never as verified", async () => {
+    const graph = graphOf(absolute, 0.3);
+    const real: PreparedVerifier = {
+      ...credulous,
+      bounds: async (queries) => ({ ...(await credulous.bounds(queries)), arithmetic: "real" }),
+    };
+    const records = await boundChunk(await subjectOf(graph, graph), real, threat, chunk);
+    expect(records.map(({ verdict }) => verdict)).toEqual(
+      Array.from({ length: 2 }, () => ({ kind: "bounded", arithmetic: "real", margin: 1 })),
+    );
+  });
+
   test("a point of the set that the file gets wrong is a witness, whatever is claimed", async () => {
     const graph = graphOf((_, x) => x, 0.3);
     const records = await boundChunk(await subjectOf(graph, graph), credulous, threat, chunk);
-    for (const [i, { verified, sampled }] of records.entries()) {
-      expect(verified).toBe(true);
+    for (const [i, { verdict, sampled }] of records.entries()) {
+      expect(verdict.kind).toBe("verified");
       expect(sampled).toMatchObject({ falsified: true, predicted: 1 });
       const [a, b] = sampled!.witness as unknown as [number, number];
       expect(a + b).toBeLessThanOrEqual(0.3 + 1e-6);

@@ -6,6 +6,8 @@ import { attackRadii, beginCourse, proveRadii, resultOf } from "../../methods/au
 import type { Examiner } from "../../methods/audit/types.ts";
 import { ibp } from "../../methods/verify/ibp.ts";
 import { parseReport } from "../parse.ts";
+import type { AuditReport } from "../schema.ts";
+import { renderText } from "../text.ts";
 import { assembleReport } from "./assemble.ts";
 import type { AuditFacts } from "./facts.ts";
 
@@ -14,7 +16,11 @@ const done = (record: object) => async (_method: unknown, _settings: unknown, po
   positions.map(() => ({ kind: "done", seconds: 0, record }));
 const EXAMINER = {
   attack: done({ predicted: 0, margin: 1, distance: 0, confidence: 1 }),
-  bound: done({ verified: true, lower: 1, sampled: null }),
+  bound: async (...given: Parameters<Examiner["bound"]>) => {
+    const [method, { arithmetic }, positions] = given;
+    const kind = arithmetic === "real" ? "bounded" : "verified";
+    return done({ verdict: { kind, arithmetic, margin: 1 }, sampled: null })(method, {}, positions);
+  },
   now: () => 0,
 } as unknown as Examiner;
 
@@ -91,6 +97,29 @@ test("every run says with which version and settings, those that nobody stated i
   expect(verify!.arithmetic).toBe("float32-safe");
   expect(verify!.counts).toEqual({ inputs: 3, certified: 3 });
   expect((await runsOf("real"))["verify"]).toMatchObject({ arithmetic: "real", counts: { inputs: 3, bounded: 3 } });
+});
+
+/** Every key of plain data with its value. */
+const entriesOf = (value: unknown): [string, unknown][] =>
+  typeof value === "object" && value !== null
+    ? Object.entries(value).flatMap(([key, own]) => [[key, own] as [string, unknown], ...entriesOf(own)])
+    : [];
+
+test("in real arithmetic nothing of a report can be read as certified or proved, key or value", async () => {
+  const reportIn = async (arithmetic: "float32" | "real") =>
+    parseReport(JSON.parse(JSON.stringify(assembleReport(await facts(arithmetic)))));
+  const [real, float] = [await reportIn("real"), await reportIn("float32")];
+  const claims = (report: AuditReport) =>
+    entriesOf(report).filter(
+      ([key, value]) => (/certif|proved/i.test(key) && value) || value === "certified" || value === "proved",
+    );
+  expect(claims(real)).toEqual([]);
+  expect(claims(float).length).toBeGreaterThan(2);
+  const [point, same] = [real, float].map(({ robustness }) => robustness[0]!.points[0]!);
+  expect(point).toMatchObject({ certifiedLower: null, boundedLower: same!.certifiedLower });
+  expect(point!.counts).toMatchObject({ certified: 0, bounded: 3, unknown: 0 });
+  expect(renderText(real)).not.toMatch(/certified|^ +proved /m);
+  expect(renderText(real)).toContain("bounded (real)");
 });
 
 test("the inputs are named by their file's hash, or by their own, with what was done to them", async () => {

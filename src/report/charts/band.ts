@@ -1,6 +1,8 @@
 /** @file Accuracy against epsilon: what attacks leave from above, what is proved from below, the gap undecided. */
+
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
+import { lowerOf } from "../../studies/audit/codes.ts";
 import { epsilonText, shortRateText } from "../format.ts";
 import type { BandPoint, Robustness } from "../sections/robustness/schema.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
@@ -32,11 +34,15 @@ const vertex = (epsilon: number, rate: Proportion): Vertex => ({
 });
 
 /** With epsilon 0 nothing changes: both sides of the band start at the clean accuracy. */
-function side(points: readonly BandPoint[], key: "attackedUpper" | "certifiedLower", fromZero: boolean): Vertex[] {
+function side(
+  points: readonly BandPoint[],
+  rateOf: (point: BandPoint) => Proportion | null,
+  fromZero: boolean,
+): Vertex[] {
   const first = points[0];
   const start = fromZero && first?.clean && first.epsilon > 0 ? [vertex(0, first.clean)] : [];
   const measured = points.flatMap((point) => {
-    const rate = point[key];
+    const rate = rateOf(point);
     return rate === null ? [] : [vertex(point.epsilon, rate)];
   });
   return measured.length === 0 ? [] : [...start, ...measured];
@@ -61,7 +67,7 @@ function gapOf(points: readonly BandPoint[], fromZero: boolean): GapSlice[] {
       const top = p.attackedUpper ?? p.clean;
       return {
         epsilon: p.epsilon,
-        low: p.certifiedLower ? p.certifiedLower.estimate : 0,
+        low: lowerOf(p)?.estimate ?? 0,
         high: top ? top.estimate : 1,
       };
     }),
@@ -103,7 +109,8 @@ function describe(points: readonly BandPoint[], word: string): string {
   return points
     .map((p) => {
       const high = p.attackedUpper ? `${shortRateText(p.attackedUpper)} not broken by any attack` : "no attack ran";
-      const low = p.certifiedLower ? `${shortRateText(p.certifiedLower)} ${word}` : "nothing proved";
+      const held = lowerOf(p);
+      const low = held ? `${shortRateText(held)} ${word}` : "nothing proved";
       return `epsilon ${epsilonText(p.epsilon)}: ${high}, ${low}`;
     })
     .join("; ");
@@ -155,8 +162,8 @@ function design(
   const axis = logarithmic ? logAxis(first, last, plotWidth) : linearAxis(last, plotWidth);
   const epsilons = points.map((p) => p.epsilon);
 
-  const attacked = side(points, "attackedUpper", !logarithmic);
-  const certified = side(points, "certifiedLower", !logarithmic);
+  const attacked = side(points, (p) => p.attackedUpper, !logarithmic);
+  const certified = side(points, lowerOf, !logarithmic);
   const gap = gapOf(points, !logarithmic);
   const place = labelPlace(gap, axis);
   const clean = points[0]?.clean ?? null;

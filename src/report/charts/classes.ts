@@ -1,6 +1,8 @@
 /** @file One row a class: clean, not broken by attacks, proved; between the last two the truth is undecided. */
+
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
+import { lowerOf } from "../../studies/audit/codes.ts";
 import { shortRateText } from "../format.ts";
 import { nameOfClass } from "../read.ts";
 import type { ClassRow } from "../sections/robustness/schema.ts";
@@ -19,18 +21,19 @@ export function weakestFirst(rows: readonly ClassRow[]): ClassRow[] {
   const share = (rate: Proportion | null): number => rate?.estimate ?? 0;
   return [...rows].sort(
     (a, b) =>
-      share(a.certifiedLower) - share(b.certifiedLower) ||
-      share(a.attackedUpper) - share(b.attackedUpper) ||
-      a.label - b.label,
+      share(lowerOf(a)) - share(lowerOf(b)) || share(a.attackedUpper) - share(b.attackedUpper) || a.label - b.label,
   );
 }
 
 function describe(rows: readonly ClassRow[], names: readonly string[], word: string): string {
-  const parts = (row: ClassRow): string[] => [
-    ...(row.clean ? [`clean ${shortRateText(row.clean)}`] : []),
-    ...(row.attackedUpper ? [`not broken ${shortRateText(row.attackedUpper)}`] : []),
-    ...(row.certifiedLower ? [`${word} ${shortRateText(row.certifiedLower)}`] : []),
-  ];
+  const parts = (row: ClassRow): string[] => {
+    const said = [
+      ["clean", row.clean],
+      ["not broken", row.attackedUpper],
+      [word, lowerOf(row)],
+    ] as const;
+    return said.flatMap(([what, rate]) => (rate ? [`${what} ${shortRateText(rate)}`] : []));
+  };
   return rows.map((row) => `${nameOfClass(names, row.label)}: ${parts(row).join(", ")}`).join("; ");
 }
 
@@ -60,18 +63,19 @@ function design(
     return name.length > longest ? `${name.slice(0, longest - 1)}…` : name;
   };
   const letters = Math.max(...rows.map((row) => nameOf(row.label).length));
-  const present = (key: "clean" | "attackedUpper" | "certifiedLower") =>
+  const attacked = (row: ClassRow) => row.attackedUpper;
+  const present = (rateOf: (row: ClassRow) => Proportion | null) =>
     rows.flatMap((row) => {
-      const rate = row[key];
+      const rate = rateOf(row);
       return rate === null ? [] : [{ label: row.label, share: rate.estimate, lower: rate.lower, upper: rate.upper }];
     });
-  const gaps = rows.flatMap(({ label, attackedUpper, certifiedLower, clean }) => {
-    const top = attackedUpper ?? clean;
-    return top === null ? [] : [{ label, low: certifiedLower?.estimate ?? 0, high: top.estimate }];
+  const gaps = rows.flatMap((row) => {
+    const top = row.attackedUpper ?? row.clean;
+    return top === null ? [] : [{ label: row.label, low: lowerOf(row)?.estimate ?? 0, high: top.estimate }];
   });
   const at = { x: "share", y: "label" } as const;
-  const whisker = (key: "attackedUpper" | "certifiedLower", stroke: string) =>
-    Plot.ruleY(present(key), { x1: "lower", x2: "upper", y: "label", stroke, strokeWidth: 1.5 });
+  const whisker = (rateOf: (row: ClassRow) => Proportion | null, stroke: string) =>
+    Plot.ruleY(present(rateOf), { x1: "lower", x2: "upper", y: "label", stroke, strokeWidth: 1.5 });
   return {
     marginLeft: 14 + letters * (narrow ? 7 : 7.8),
     marginRight: 18,
@@ -84,10 +88,13 @@ function design(
     marks: [
       Plot.gridX([0, 0.25, 0.5, 0.75, 1], { stroke: colour.line, strokeOpacity: 1 }),
       Plot.barX(gaps, { x1: "low", x2: "high", y: "label", fill: `url(#${hatchId(drawingId)})` }),
-      whisker("certifiedLower", colour.certified),
-      whisker("attackedUpper", colour.attacked),
-      Plot.dot(present("clean"), { ...at, r: 5, stroke: colour.clean, strokeWidth: 2, fill: colour.paper }),
-      Plot.dot(present("attackedUpper"), {
+      whisker(lowerOf, colour.certified),
+      whisker(attacked, colour.attacked),
+      Plot.dot(
+        present((row) => row.clean),
+        { ...at, r: 5, stroke: colour.clean, strokeWidth: 2, fill: colour.paper },
+      ),
+      Plot.dot(present(attacked), {
         ...at,
         symbol: "triangle",
         rotate: -90,
@@ -96,7 +103,7 @@ function design(
         stroke: colour.paper,
         strokeWidth: 1,
       }),
-      Plot.dot(present("certifiedLower"), {
+      Plot.dot(present(lowerOf), {
         ...at,
         symbol: "triangle",
         rotate: 90,

@@ -1,5 +1,6 @@
 /** @file The first screen: the decision, the three findings that carry it, and the key numbers. */
 import type { Proportion } from "../../stats/proportion.ts";
+import { heldCount, lowerOf } from "../../studies/audit/codes.ts";
 import { isConfirmed } from "../../studies/audit/signs.ts";
 import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
@@ -95,7 +96,7 @@ function keyNumbers(report: AuditReport): Markup {
 <dl>
 ${clean}
 ${keyNumber("Not broken", `${still} after all attacks, at most`, point.attackedUpper, "≤ ")}
-${isReal(report) ? keyNumber("Bounded (real arithmetic)", "no proof: rounding is left out", point.certifiedLower, "≥ ") : keyNumber("Proved", `${still} whatever is tried, at least`, point.certifiedLower, "≥ ")}
+${isReal(report) ? keyNumber("Bounded (real arithmetic)", "no proof: rounding is left out", lowerOf(point), "≥ ") : keyNumber("Proved", `${still} whatever is tried, at least`, lowerOf(point), "≥ ")}
 </dl>
 ${verdictBar(point.counts, range, confidenceText(report), boundWord(report))}
 </div>`;
@@ -112,7 +113,7 @@ const keyNumber = (name: string, meaning: string, rate: Proportion | null, prefi
 function verdictBar(counts: VerdictCounts, range: string, confidence: string, bound: string): Markup {
   const parts = (
     [
-      ["certified", bound, counts.certified],
+      ["certified", bound, heldCount(counts)],
       ["unknown", "undecided", counts.unknown],
       ["falsified", "broken", counts.falsified],
       ["wrong", "wrong unchanged", counts.inputs - counts.correct],

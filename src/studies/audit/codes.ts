@@ -4,10 +4,9 @@ import type { Notice } from "../../data/notice.ts";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import type { Sign } from "../../methods/audit/tampering.ts";
 import type { Decision } from "../../methods/backdoor/decision.ts";
-import type { Norm } from "../../spec/types.ts";
+import type { Arithmetic, Norm } from "../../spec/types.ts";
 import type { Proportion } from "../../stats/proportion.ts";
-
-export type Arithmetic = "float32" | "real";
+import type { VerdictCounts } from "../results.ts";
 
 /**
  * What stands behind a finding: a proof, a bound in real arithmetic (which leaves out rounding and proves nothing of the
@@ -31,22 +30,29 @@ export interface Gate {
   readonly patch: number;
 }
 
-/** What is known of every input at one radius; `correct` = certified + falsified + unknown. */
-export interface Band {
+/** From below: only what is proved is certified. */
+export interface LowerRates {
+  /** Proved right, rounding included; `null` when no verifier ran, or in real arithmetic. */
+  readonly certifiedLower: Proportion | null;
+  /** Right by bounds in real arithmetic, which prove nothing. */
+  readonly boundedLower?: Proportion | undefined;
+}
+
+/** What is known of every input at one radius. */
+export interface Band extends LowerRates {
   readonly epsilon: number;
   readonly clean: Proportion | null;
   /** Right after every attack; `null` when none ran. */
   readonly attackedUpper: Proportion | null;
-  /** Right by a bound; `null` when no verifier ran. */
-  readonly certifiedLower: Proportion | null;
-  readonly counts: {
-    readonly inputs: number;
-    readonly correct: number;
-    readonly certified: number;
-    readonly falsified: number;
-    readonly unknown: number;
-  };
+  readonly counts: VerdictCounts;
 }
+
+/** The rate from below, to be worded by its arithmetic; `null` when no verifier ran. */
+export const lowerOf = ({ certifiedLower, boundedLower }: LowerRates): Proportion | null =>
+  certifiedLower ?? boundedLower ?? null;
+
+/** How many inputs that rate is made of. */
+export const heldCount = ({ certified, bounded = 0 }: VerdictCounts): number => certified + bounded;
 
 // ---------------------------------------------------------------- patches and backdoors
 

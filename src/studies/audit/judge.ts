@@ -4,10 +4,20 @@
  */
 
 import type { Notice } from "../../data/notice.ts";
-import type { Norm } from "../../spec/types.ts";
+import type { Arithmetic, Norm } from "../../spec/types.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { type BackdoorEvidence, backdoorCondition, backdoorFinding } from "./backdoor-outcome.ts";
-import type { Arithmetic, Band, Condition, Finding, Gate, Judgement, Outcome, Severity, Side } from "./codes.ts";
+import {
+  type Band,
+  type Condition,
+  type Finding,
+  type Gate,
+  type Judgement,
+  lowerOf,
+  type Outcome,
+  type Severity,
+  type Side,
+} from "./codes.ts";
 import { bySuccess, leadOf, type PatchEvidence, patchCondition, spreadOf } from "./patches.ts";
 
 export const DEFAULT_GATE: Gate = { accuracy: 0.9, robust: 0.5, patch: 0.5 };
@@ -44,9 +54,9 @@ const isBroken = ({ headline: { attackedUpper } }: Measurements, least: number):
 
 function robustCondition(measured: Measurements, least: number): Condition {
   const { norm, headline, arithmetic } = measured;
-  const { epsilon, certifiedLower: bounded, attackedUpper: attacked } = headline;
+  const { epsilon, attackedUpper: attacked } = headline;
   const outcome = isHeld(measured, least) ? "met" : isBroken(measured, least) ? "not-met" : "undecided";
-  return { id: "robust", outcome, least, norm, epsilon, arithmetic, bounded, attacked };
+  return { id: "robust", outcome, least, norm, epsilon, arithmetic, bounded: lowerOf(headline), attacked };
 }
 
 function conditionsOf(measured: Measurements, gate: Gate): Condition[] {
@@ -91,7 +101,8 @@ function attackFinding(measured: Measurements, least: number): Finding[] {
 /** In real arithmetic nothing is proved, so it is never called that. */
 export function boundFinding(measured: Measurements, least: number): Finding[] {
   const { norm, headline, arithmetic } = measured;
-  const { certifiedLower: rate, counts, epsilon } = headline;
+  const { counts, epsilon } = headline;
+  const rate = lowerOf(headline);
   if (rate === null) return [];
   const evidence = arithmetic === "float32" ? "proved" : "bounded";
   const severity = isHeld(measured, least) ? "good" : "note";

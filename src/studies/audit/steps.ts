@@ -99,7 +99,7 @@ export async function measureAudit(session: Examination, plan: AuditPlan, signal
   if (!stopped()) await prove(false, SHARES.slowProof);
 
   const robustness = resultOf(course);
-  const conflicts = plan.robustness.arithmetic === "float32" ? contradictions(robustness) : [];
+  const conflicts = contradictions(robustness);
   if (conflicts.length > 0) raiseAlarm(session, plan.robustness.norm, conflicts);
   return {
     robustness,

@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods/records.ts";
 import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
-import type { Threat } from "../../spec/types.ts";
+import type { Arithmetic, Threat } from "../../spec/types.ts";
+import type { UnknownReason } from "../../spec/verdict.ts";
 import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
 import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
@@ -72,6 +73,8 @@ const attackRecord = z.looseObject({
   witness: floats.optional(),
 });
 
+const arithmetic = z.enum(["float32", "real"]) satisfies z.ZodType<Arithmetic>;
+
 const reason = z.enum([
   "relaxation-too-loose",
   "timeout",
@@ -81,15 +84,16 @@ const reason = z.enum([
   "time-budget",
   "interrupted",
   "internal-error",
-]) satisfies z.ZodType<NonNullable<BoundRecord["reason"]>>;
+]) satisfies z.ZodType<UnknownReason>;
 
-const boundRecord = z.looseObject({
-  verified: z.boolean(),
-  lower: real,
-  reason: reason.nullable(),
-  detail: z.string().optional(),
-  sampled: plainRecord.nullable(),
-});
+/** What real arithmetic bounds is never read as verified, whoever wrote the record. */
+const verdict = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("verified"), arithmetic: z.literal("float32"), margin: real }),
+  z.object({ kind: z.literal("bounded"), arithmetic: z.literal("real"), margin: real }),
+  z.object({ kind: z.literal("unknown"), arithmetic, margin: real, reason, detail: z.string().optional() }),
+]);
+
+const boundRecord = z.looseObject({ verdict, sampled: plainRecord.nullable() });
 
 const candidate = z.object({ top: z.int(), left: z.int(), shade: z.number() });
 const geometry = z.object({
@@ -136,7 +140,7 @@ export const attack = {
   record: record<AttackRecord>(attackRecord),
 };
 export const bound = {
-  input: input(z.object({ threat, arithmetic: z.enum(["float32", "real"]) }) as z.ZodType<BoundSettings>),
+  input: input(z.object({ threat, arithmetic }) as z.ZodType<BoundSettings>),
   record: record<BoundRecord>(boundRecord),
 };
 export const scan = {

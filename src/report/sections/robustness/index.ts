@@ -1,4 +1,5 @@
 /** @file Accuracy against epsilon, per class, and adversarial examples. */
+import { lowerOf } from "../../../studies/audit/codes.ts";
 import { bandChart } from "../../charts/band.ts";
 import type { ChartKit } from "../../charts/chart.ts";
 import { classChart, MOST_ROWS, weakestFirst } from "../../charts/classes.ts";
@@ -20,12 +21,12 @@ const swatch = (kind: string, words: Markup | string): Markup =>
   html`<li><span class="swatch swatch-${kind}"></span>${words}</li>`;
 
 function bandLegend({ points }: Robustness, real: boolean): Markup {
-  const has = (key: "clean" | "attackedUpper" | "certifiedLower"): boolean => points.some((p) => p[key] !== null);
+  const has = (rateOf: (point: BandPoint) => unknown): boolean => points.some((point) => rateOf(point) !== null);
   return html`<ul class="legend">
-${has("attackedUpper") ? swatch("attacked", "not broken by any attack: the truth is not above") : null}
+${has((p) => p.attackedUpper) ? swatch("attacked", "not broken by any attack: the truth is not above") : null}
 ${swatch("undecided", term("undecided", "undecided"))}
-${has("certifiedLower") ? swatch("certified", real ? "bounded in real arithmetic: no proof" : "proved: the truth is not below") : null}
-${has("clean") ? swatch("clean-line", "clean accuracy") : null}
+${has(lowerOf) ? swatch("certified", real ? "bounded in real arithmetic: no proof" : "proved: the truth is not below") : null}
+${has((p) => p.clean) ? swatch("clean-line", "clean accuracy") : null}
 </ul>`;
 }
 
@@ -43,7 +44,7 @@ function pointsTable({ points, norm }: Robustness, real: boolean): Markup {
   const rows = points.map((p) => [
     epsilonText(p.epsilon),
     rateCell(p.attackedUpper, "≤ "),
-    rateCell(p.certifiedLower, "≥ "),
+    rateCell(lowerOf(p), "≥ "),
     integerText(p.counts.unknown),
     integerText(p.counts.falsified),
     integerText(p.counts.inputs),
@@ -52,10 +53,9 @@ function pointsTable({ points, norm }: Robustness, real: boolean): Markup {
 }
 
 /** The headline point in sentences. */
-function reading(
-  report: AuditReport,
-  { epsilon, attackedUpper, certifiedLower, counts, unknownBy }: BandPoint,
-): Markup {
+function reading(report: AuditReport, point: BandPoint): Markup {
+  const { epsilon, attackedUpper, counts, unknownBy } = point;
+  const lower = lowerOf(point);
   const why = unknownText(unknownBy);
   const labelled = report.data.cleanAccuracy !== null;
   const whatever = isReal(report) ? "by bounds that leave out rounding, which is no proof" : "whatever is tried";
@@ -63,7 +63,7 @@ function reading(
   const others = labelled ? "the others were wrong anyway or an attack broke them" : "an attack changed the others";
   const high =
     attackedUpper === null ? null : html` at most ${rateCell(attackedUpper)} of the inputs ${stay}; ${others}.`;
-  const low = certifiedLower === null ? null : html` At least ${rateCell(certifiedLower)} ${stay} ${whatever}.`;
+  const low = lower === null ? null : html` At least ${rateCell(lower)} ${stay} ${whatever}.`;
   return html`<strong>How to read it.</strong> With changes up to epsilon ${epsilonText(epsilon)}:${high}${low} For <strong>${integerText(counts.unknown)}</strong> of ${plural(counts.inputs, "input")} nobody knows yet${why === "" ? "" : html` (why no proof holds: ${why})`}.`;
 }
 
@@ -74,7 +74,7 @@ function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, po
     ...(headline.attackedUpper === null
       ? ["No attack ran here, so nothing bounds the truth from above but the clean accuracy."]
       : []),
-    ...(headline.certifiedLower === null
+    ...(lowerOf(headline) === null
       ? ["No verifier ran here, so nothing is proved: the truth may lie anywhere below the attacks' line."]
       : []),
   ];
@@ -128,13 +128,13 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
     { heading: boundHeading(isReal(report)), kind: "number" },
   ];
   const rows = weakestFirst(classes).map((row) => {
-    const inputs = (row.clean ?? row.attackedUpper ?? row.certifiedLower)?.trials ?? 0;
+    const inputs = (row.clean ?? row.attackedUpper ?? lowerOf(row))?.trials ?? 0;
     return [
       className(report, row.label),
       integerText(inputs),
       rateCell(row.clean),
       rateCell(row.attackedUpper, "≤ "),
-      rateCell(row.certifiedLower, "≥ "),
+      rateCell(lowerOf(row), "≥ "),
     ];
   });
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;

@@ -4,7 +4,8 @@ import type { Found, MethodRun, RobustnessResult } from "../../../methods/audit/
 import { planar } from "../../../methods/picture.ts";
 import { POINTS } from "../../../methods/points.ts";
 import type { UnknownReason } from "../../../spec/verdict.ts";
-import { proportion } from "../../../stats/proportion.ts";
+import { type Proportion, proportion } from "../../../stats/proportion.ts";
+import type { LowerRates } from "../../../studies/audit/codes.ts";
 import { type AuditFacts, correctOf, pixelsOf } from "../../audit/facts.ts";
 import { examplePictures } from "../../pictures.ts";
 import type { AdversarialExample, BandPoint, ClassRow, Robustness } from "./schema.ts";
@@ -26,23 +27,28 @@ export function robustnessOf(facts: AuditFacts): Robustness {
 
 function bandPoint(
   facts: AuditFacts,
-  { epsilon, falsified, certified, reasons }: RobustnessResult["points"][number],
+  { epsilon, falsified, certified, bounded, reasons }: RobustnessResult["points"][number],
 ): BandPoint {
   const inputs = facts.predictions.length;
   const correct = correctOf(facts).length;
   // what is broken and proved at once has stopped the audit before
-  const proved = [...certified].filter((i) => !falsified.has(i)).length;
+  const standing = (held: ReadonlySet<number>) => [...held].filter((i) => !falsified.has(i)).length;
+  const [proved, onlyBounded] = [standing(certified), standing(bounded)];
   return {
     epsilon,
     clean: proportion(correct, inputs),
     attackedUpper: ran(facts, "attack") ? proportion(correct - falsified.size, inputs) : null,
-    certifiedLower: ran(facts, "verify") ? proportion(proved, inputs) : null,
+    ...lowerRates(facts, {
+      certified: () => proportion(proved, inputs),
+      bounded: () => proportion(onlyBounded, inputs),
+    }),
     counts: {
       inputs,
       correct,
       certified: proved,
       falsified: falsified.size,
-      unknown: correct - proved - falsified.size,
+      unknown: correct - proved - onlyBounded - falsified.size,
+      ...(facts.arithmetic === "real" && { bounded: onlyBounded }),
     },
     unknownBy: countBy([...reasons.values()]),
   };
@@ -54,12 +60,23 @@ function countBy(reasons: readonly UnknownReason[]): Record<string, number> {
   return counts;
 }
 
+/** What bounds come to is certified only where they are proofs. */
+function lowerRates(
+  facts: AuditFacts,
+  { certified, bounded }: Readonly<Record<"certified" | "bounded", () => Proportion>>,
+): LowerRates {
+  if (!ran(facts, "verify")) return { certifiedLower: null };
+  return facts.arithmetic === "real"
+    ? { certifiedLower: null, boundedLower: bounded() }
+    : { certifiedLower: certified() };
+}
+
 const ran = ({ robustness }: AuditFacts, wanted: MethodRun["purpose"]): boolean =>
   robustness.runs.some(({ purpose }) => purpose === wanted);
 
 function classRows(facts: AuditFacts): ClassRow[] {
   const { chunk, robustness, headlineEpsilon } = facts;
-  const { falsified, certified } = robustness.points.find(({ epsilon }) => epsilon === headlineEpsilon)!;
+  const { falsified, certified, bounded } = robustness.points.find(({ epsilon }) => epsilon === headlineEpsilon)!;
   const right = new Set(correctOf(facts));
   const labels = [...new Set(chunk.labels)].sort((a, b) => a - b);
   return labels.map((label) => {
@@ -69,7 +86,10 @@ function classRows(facts: AuditFacts): ClassRow[] {
       label,
       clean: share((i) => right.has(i)),
       attackedUpper: ran(facts, "attack") ? share((i) => right.has(i) && !falsified.has(i)) : null,
-      certifiedLower: ran(facts, "verify") ? share((i) => certified.has(i)) : null,
+      ...lowerRates(facts, {
+        certified: () => share((i) => certified.has(i)),
+        bounded: () => share((i) => bounded.has(i)),
+      }),
     };
   });
 }

@@ -1,6 +1,7 @@
 /** @file What a report holds of attacks and proofs. */
 
 import { z } from "zod";
+import { heldCount } from "../../../studies/audit/codes.ts";
 import { base64ByteLength } from "../../base64.ts";
 import { count, list, nonNegative, picture, rate, record, share, text } from "../../fields.ts";
 
@@ -8,20 +9,30 @@ export const SECTION_IDS = ["robustness", "classes", "examples"] as const;
 
 /**
  * What is known about every input at one epsilon.
- * `correct` = certified + falsified + unknown: wrong inputs are neither certified nor attacked. Without labels every
- * input counts as correct, and the verdicts are about keeping the model's own answer.
+ * `correct` = certified + bounded + falsified + unknown: wrong inputs are neither certified nor attacked. Without labels every
+ * input counts as correct, and the verdicts are about keeping the model's own answer. `bounded`: in real arithmetic only,
+ * where nothing is certified.
  */
-const verdictCounts = record({ inputs: count, correct: count, certified: count, falsified: count, unknown: count })
+const verdictCounts = record({
+  inputs: count,
+  correct: count,
+  certified: count,
+  falsified: count,
+  unknown: count,
+  bounded: count.optional(),
+})
   .refine((c) => c.correct <= c.inputs, "more correct inputs than inputs.")
-  .refine((c) => c.certified + c.falsified + c.unknown === c.correct, "the verdicts do not add up to correct.");
+  .refine((c) => heldCount(c) + c.falsified + c.unknown === c.correct, "the verdicts do not add up to correct.");
 export type VerdictCounts = z.infer<typeof verdictCounts>;
 
 const band = {
   clean: rate.nullable(),
   /** Accuracy left after every attack: robust accuracy is at most this. `null` when no attack ran. */
   attackedUpper: rate.nullable(),
-  /** Share proved: robust accuracy is at least this. `null` when no verifier ran. */
+  /** Share proved: robust accuracy is at least this. `null` when no verifier ran, or in real arithmetic. */
   certifiedLower: rate.nullable(),
+  /** Share bounded in real arithmetic, which proves nothing. */
+  boundedLower: rate.optional(),
 };
 
 /** The two-sided estimate of robust accuracy at one epsilon. */

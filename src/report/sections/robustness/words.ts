@@ -1,5 +1,6 @@
 /** @file Robustness in words: the gate's condition, and the findings of attacks and bounds. */
 
+import { heldCount } from "../../../studies/audit/codes.ts";
 import { epsilonText, measuredRate, percent, plural } from "../../format.ts";
 import type { ReportPart } from "../contract.ts";
 
@@ -24,20 +25,22 @@ export const FINDINGS = {
     figures: [{ label: "still right after every attack", rate }],
     section: "robustness",
   }),
-  bound({ norm, epsilon, rate, counts: { certified, unknown, correct }, evidence }) {
+  bound({ norm, epsilon, rate, counts, evidence }) {
     const proved = evidence === "proved";
+    const { unknown, correct } = counts;
+    const held = heldCount(counts);
     const set = `within ${norm} ${epsilonText(epsilon)}`;
     const word = proved ? "proved" : "bounded";
     const open = `${unknown} of ${correct} are neither ${word} nor broken.`;
-    const held = proved
-      ? `Whatever an attacker knows, no change ${set} alters the answer for ${plural(certified, "input")}`
-      : `By bounds in real arithmetic no change ${set} alters the answer for ${plural(certified, "input")}. They leave out rounding, so they prove nothing of the network as it runs`;
+    const claim = proved
+      ? `Whatever an attacker knows, no change ${set} alters the answer for ${plural(held, "input")}`
+      : `By bounds in real arithmetic no change ${set} alters the answer for ${plural(held, "input")}. They leave out rounding, so they prove nothing of the network as it runs`;
     return {
-      id: "certified",
+      id: proved ? "certified" : "bounded",
       title: proved
         ? `${percent(rate.estimate)} of the answers are proved to stay`
         : `${percent(rate.estimate)} of the answers are bounded (real arithmetic)`,
-      sentence: `${certified === 0 ? `For no input is it ${word} that changes ${set} leave the answer alone` : held}; ${open}`,
+      sentence: `${held === 0 ? `For no input is it ${word} that changes ${set} leave the answer alone` : claim}; ${open}`,
       figures: [{ label: proved ? "proved right" : "bounded in real arithmetic", rate }],
       section: "robustness",
     };

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { bound } from "./schemas.ts";
+
+test("a stored record that calls bounds over the reals verified, or leaves out the arithmetic, is no record", () => {
+  const parse = (verdict: object) => bound.record.parse({ verdict, sampled: null });
+  const margin = 1;
+  for (const verdict of [
+    { kind: "verified", arithmetic: "float32", margin },
+    { kind: "bounded", arithmetic: "real", margin },
+    { kind: "unknown", arithmetic: "real", margin: Number.NEGATIVE_INFINITY, reason: "timeout" },
+  ]) {
+    expect(parse(verdict)).toMatchObject({ verdict });
+  }
+  for (const verdict of [
+    { kind: "verified", arithmetic: "real", margin },
+    { kind: "verified", margin },
+    { kind: "bounded", arithmetic: "float32", margin },
+    { kind: "unknown", arithmetic: "float32", margin },
+    { kind: "verified", arithmetic: "float32", margin: Number.NaN },
+  ]) {
+    expect(() => parse(verdict), JSON.stringify(verdict)).toThrow();
+  }
+});
