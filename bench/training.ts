@@ -133,12 +133,13 @@ const { slope } = ascentGraph(model, (b, network, { points, target }) =>
 const attack = await stage("forward and dX", slope);
 const ball = ballOf({ norm: "linf", epsilon: 0.1, domain: [0, 1] });
 const uphill = pixels.map((pixel) => pixel - 0.5);
+const next = new Float32Array(pixels.length);
 const projection: Stage = {
   name: "step and projection",
   run: async () => {
     for (let from = 0; from < pixels.length; from += 784) {
-      const own = pixels.subarray(from, from + 784);
-      stepUphill(ball, own, own, uphill.subarray(from, from + 784), 0.03);
+      const own = (values: Float32Array) => values.subarray(from, from + 784);
+      stepUphill(ball, own(pixels), own(pixels), own(uphill), 0.03, own(next));
     }
   },
   times: [],

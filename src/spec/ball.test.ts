@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Rng, rng } from "../random/rng.ts";
-import { ballOf } from "./ball.ts";
+import { ballOf, stepUphill } from "./ball.ts";
 import { distances, roundDown, roundTowards, roundUp } from "./sets.ts";
 import type { Norm, Threat } from "./types.ts";
 
@@ -107,6 +107,19 @@ test.for(NORMS)("in %s, a step uphill has unit length and goes uphill", (norm) =
   expect(dot(step, gradient)).toBeGreaterThan(0);
 });
 
+test.for(NORMS)("in %s, a step at once is the steepest direction, then the projection, bit for bit", (norm) => {
+  for (const { threat, centre, random } of cases(norm, 60)) {
+    const ball = ballOf(threat);
+    const point = ball.randomStart(centre, random);
+    // zeros of both signs among the slopes
+    const slope = Float32Array.from(centre, (_, i) => (i === 0 ? 0 : i === 1 ? -0 : random.normal()));
+    const length = threat.epsilon * random.uniform();
+    const direction = ball.steepest(slope, point);
+    const places = direction.map((part, i) => point[i]! + length * part);
+    expect(stepUphill(ball, centre, point, slope, length)).toEqual(ball.project(places, centre));
+  }
+});
+
 test.for(NORMS)("in %s, random starts lie in the set, differ, and reach into its outer half", (norm) => {
   for (const c of cases(norm, 20)) {
     const starts = Array.from({ length: 8 }, (_, k) => ballOf(c.threat).randomStart(c.centre, c.random.split(`${k}`)));
@@ -138,7 +151,8 @@ test("rounding towards a centre is rounding down above it and up below it, for e
   const centre = fc.oneof(float, fc.constantFrom(...edges.map(Math.fround)));
   fc.assert(
     fc.property(value, centre, (x, c) => {
-      expect(roundTowards(x, c)).toBe(x > c ? roundDown(x) : roundUp(x));
+      const [point] = roundTowards(Float64Array.of(x), Float32Array.of(c), new Float32Array(1));
+      expect(point).toBe(x > c ? roundDown(x) : roundUp(x));
     }),
     { seed: 5, numRuns: 3000, examples: [[1e-300, 2 ** -149]] },
   );

@@ -17,17 +17,27 @@ export interface Ball {
   linearMaximum(centre: Point, gradient: Float32Array): Point;
   /** The direction of unit length (in the norm) for one step uphill from a point. */
   steepest(gradient: Float32Array, point: Point): Float64Array;
-  /** The nearest point of S(centre), in the Euclidean sense. */
-  project(point: Float64Array, centre: Point): Point;
+  /** A step of so many pixels uphill from a point, projected back, where that is faster at once than one by one. */
+  uphill?(centre: Point, point: Point, gradient: Float32Array, length: number, into?: Point): Point;
+  /** The nearest point of S(centre), in the Euclidean sense. @param into where it is written; default: memory of its own */
+  project(point: Float64Array, centre: Point, into?: Point): Point;
   /** A random point of S(centre): uniform in the ball, then projected on the domain. */
   randomStart(centre: Point, rng: Rng): Point;
 }
 
-/** A step of so many pixels uphill from a point, projected back. */
-export function stepUphill(ball: Ball, centre: Point, point: Point, gradient: Float32Array, length: number): Point {
+/** A step of so many pixels uphill from a point, projected back. @param into where the new point is written */
+export function stepUphill(
+  ball: Ball,
+  centre: Point,
+  point: Point,
+  gradient: Float32Array,
+  length: number,
+  into?: Point,
+): Point {
+  if (ball.uphill) return ball.uphill(centre, point, gradient, length, into);
   const step = ball.steepest(gradient, point);
   for (let k = 0; k < step.length; k++) step[k] = point[k]! + length * step[k]!;
-  return ball.project(step, centre);
+  return ball.project(step, centre, into);
 }
 
 export function ballOf(threat: Threat): Ball {
@@ -59,12 +69,12 @@ export function boxBall({ lower, upper }: Box): Ball {
   let epsilon = 0;
   for (let i = 0; i < lower.length; i++) epsilon = Math.max(epsilon, (upper[i]! - lower[i]!) / 2);
   const share = Float64Array.from(lower, (low, i) => (epsilon > 0 ? (upper[i]! - low) / 2 / epsilon : 0));
-  const project = (places: Float64Array, x: Point): Point => {
-    const point = new Float32Array(x.length);
-    for (let i = 0; i < point.length; i++)
-      point[i] = roundTowards(Math.min(upper[i]!, Math.max(lower[i]!, places[i]!)), x[i]!);
-    return point;
-  };
+  const project = (places: Float64Array, x: Point, into?: Point): Point =>
+    rounded(
+      places.map((place, i) => Math.min(upper[i]!, Math.max(lower[i]!, place))),
+      x,
+      into,
+    );
   return {
     threat: { norm: "linf", epsilon, domain: undefined },
     linearMaximum: (x, g) =>
@@ -97,7 +107,7 @@ function holding(ball: Ball, fixed: readonly number[]): Ball {
     threat: ball.threat,
     linearMaximum: (centre, gradient) => held(ball.linearMaximum(centre, without(gradient)), centre),
     steepest: (gradient, point) => ball.steepest(without(gradient), point),
-    project: (point, centre) => held(ball.project(point, centre), centre),
+    project: (point, centre, into) => held(ball.project(point, centre, into), centre),
     randomStart: (centre, rng) => held(ball.randomStart(centre, rng), centre),
   };
 }
@@ -120,11 +130,14 @@ type Domain = Threat["domain"];
 const clip = (value: number, domain: Domain): number =>
   domain === undefined ? value : Math.min(domain[1], Math.max(domain[0], value));
 
-/** The point of the domain at these places, each rounded towards the centre. A loop without calls into closures: it is hot. */
-function pointAt(centre: Point, domain: Domain, places: Float64Array): Point {
-  const point = new Float32Array(centre.length);
-  for (let i = 0; i < point.length; i++) point[i] = roundTowards(clip(places[i]!, domain), centre[i]!);
-  return point;
+/** The float32 points at these places, each rounded towards the centre. */
+const rounded = (places: Float64Array, centre: Point, into: Point = new Float32Array(centre.length)): Point =>
+  roundTowards(places, centre, into);
+
+/** The point of the domain at these places, which it overwrites. */
+function pointAt(centre: Point, domain: Domain, places: Float64Array, into?: Point): Point {
+  if (domain !== undefined) for (let i = 0; i < places.length; i++) places[i] = clip(places[i]!, domain);
+  return rounded(places, centre, into);
 }
 
 /** x + scale·direction. */
@@ -134,31 +147,39 @@ function moved(x: Point, direction: Float64Array, scale: number): Float64Array {
   return places;
 }
 
-/** −1, 0 or 1 by the bits: which of them is a matter of chance, and a branch would be guessed wrong half the time. */
-function signs(g: Float32Array): Float64Array {
-  const out = new Float64Array(g.length);
-  const bits = new Int32Array(g.buffer, g.byteOffset, g.length);
-  for (let i = 0; i < out.length; i++) {
-    const magnitude = bits[i]! << 1;
-    out[i] = ((bits[i]! >> 31) | 1) * ((magnitude | -magnitude) >>> 31);
-  }
-  return out;
-}
+/** −1, 0 or 1 without a branch: which of them is a matter of chance, and it would be guessed wrong half the time. */
+const sign = (value: number): number => +(value > 0) - +(value < 0);
+
+const signs = (g: Float32Array): Float64Array => mapped(g, sign);
 
 function linfBall(threat: Threat): Ball {
   const { epsilon, domain } = threat;
+  const [low, high] = domain ?? [-Number.MAX_VALUE, Number.MAX_VALUE];
+  /** Hot, and without branches, as above: each place is a sum of which one term counts. */
+  const nearest = (place: number, centre: number): number => {
+    const move = place - centre;
+    const over = +(move > epsilon);
+    const under = +(move < -epsilon);
+    const inBall = centre + (move * (1 - (over | under)) + epsilon * (over - under));
+    const above = +(inBall > high);
+    const below = +(inBall < low);
+    return inBall * (1 - (above | below)) + high * above + low * below;
+  };
+  // of the step at work
+  let places = new Float64Array(0);
   return {
     threat,
     linearMaximum: (x, g) => pointAt(x, domain, moved(x, signs(g), epsilon)),
     steepest: signs,
-    project(point, x) {
-      const nearest = new Float32Array(x.length);
-      for (let i = 0; i < nearest.length; i++) {
-        const centre = x[i]!;
-        const inside = centre + Math.min(epsilon, Math.max(-epsilon, point[i]! - centre));
-        nearest[i] = roundTowards(clip(inside, domain), centre);
-      }
-      return nearest;
+    uphill(x, point, g, length, into) {
+      if (places.length !== x.length) places = new Float64Array(x.length);
+      for (let i = 0; i < places.length; i++) places[i] = nearest(point[i]! + length * sign(g[i]!), x[i]!);
+      return rounded(places, x, into);
+    },
+    project(point, x, into) {
+      const places = new Float64Array(x.length);
+      for (let i = 0; i < places.length; i++) places[i] = nearest(point[i]!, x[i]!);
+      return rounded(places, x, into);
     },
     randomStart(x, rng) {
       const places = new Float64Array(x.length);
@@ -174,7 +195,7 @@ function l2Ball(threat: Threat): Ball {
    * `direction` scaled by at most `most` and clipped, as far as the ball allows. The distance grows with the scale, and
    * clipped coordinates stay clipped: solving for the others raises the scale until no more coordinates are clipped.
    */
-  const along = (x: Point, direction: Float64Array, most: number): Point => {
+  const along = (x: Point, direction: Float64Array, most: number, into?: Point): Point => {
     let scale = 0;
     for (;;) {
       let [clipped, free] = [0, 0];
@@ -190,7 +211,7 @@ function l2Ball(threat: Threat): Ball {
       if (!(next > scale * (1 + EDGE))) break;
       scale = next;
     }
-    return pointAt(x, domain, moved(x, direction, scale));
+    return pointAt(x, domain, moved(x, direction, scale), into);
   };
   const steepest = (g: Float32Array): Float64Array => {
     const length = Math.sqrt(sumOf(g.length, (i) => g[i]! ** 2));
@@ -202,11 +223,12 @@ function l2Ball(threat: Threat): Ball {
     // KKT: x′ = clip(x + g / μ); the smallest multiplier μ that the ball allows, or no multiplier: the domain's corner.
     linearMaximum: (x, g) => along(x, steepest(g), epsilon * L2_REACH),
     // KKT: x′ = clip(x + (y − x) / (1 + λ)), λ ≥ 0.
-    project: (y, x) =>
+    project: (y, x, into) =>
       along(
         x,
         y.map((value, i) => value - x[i]!),
         1,
+        into,
       ),
     randomStart: (x, rng) => {
       const direction = new Float64Array(x.length);
@@ -249,7 +271,7 @@ function l1Ball(threat: Threat): Ball {
       return direction;
     },
     // KKT: x′ = clip(x + soft threshold of y − x by λ); the distance falls with λ.
-    project: (y, x) => {
+    project: (y, x, into) => {
       const wish = new Float64Array(x.length);
       const room = new Float64Array(x.length);
       for (let i = 0; i < x.length; i++) {
@@ -262,6 +284,7 @@ function l1Ball(threat: Threat): Ball {
         x,
         domain,
         mapped(x, (from, i) => from + Math.sign(y[i]! - from) * Math.max(0, wish[i]! - threshold)),
+        into,
       );
     },
     randomStart: (x, rng) => {

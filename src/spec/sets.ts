@@ -16,37 +16,30 @@ export function roundUp(value: number): number {
 const float = new Float32Array(1);
 /** The same four bytes; a view of each kind is several times faster than a DataView. */
 const bits = new Int32Array(float.buffer);
-const double = new Float64Array(1);
-/** Of the double, the half with the sign. */
-const halves = new Int32Array(double.buffer);
-const SIGN_HALF = 1;
+/** A power of two that lifts the product of a rounding error with a difference above the smallest double. */
+const LIFT = 2 ** 600;
 
 /**
- * `roundDown` for a value above the centre, `roundUp` for one below: the float32 nearest to it among those between them.
+ * Every value rounded to the float32 nearest to it among those between it and its centre: `roundDown` above the centre,
+ * `roundUp` below.
  *
  * Attacks ask it of every pixel in every step. Which way a value is rounded is a matter of chance, so that a processor
- * guesses half of such branches wrong: signs are computed with in their place.
+ * guesses half of such branches wrong: comparisons are computed with in their place.
+ * @param into may not share memory with the centres
  */
-export function roundTowards(value: number, centre: number): number {
-  float[0] = value;
-  const near = float[0];
-  const pattern = bits[0]!;
-  double[0] = near - value;
-  const moved = halves[SIGN_HALF]!;
-  const inexact = nonZero((moved << 1) | halves[1 - SIGN_HALF]!);
-  double[0] = value - centre;
-  const away = halves[SIGN_HALF]!;
-  // 1 where the nearest float32 is beyond the value: both differences have one sign
-  const beyond = (~(moved ^ away) >>> 31) & inexact;
-  if (beyond > nonZero(pattern << 1)) return step32(near, value > centre ? -1 : 1);
-  // 0 where it is further from zero than its neighbour towards the centre, else −1
-  const side = (away ^ pattern) >> 31;
-  bits[0] = pattern - (beyond ^ side) + side;
-  return float[0];
+export function roundTowards(values: Float64Array, centres: Float32Array, into: Float32Array): Float32Array {
+  const patterns = new Int32Array(into.buffer, into.byteOffset, into.length);
+  for (let i = 0; i < into.length; i++) {
+    const value = values[i]!;
+    const near = Math.fround(value);
+    const away = value - centres[i]!;
+    // beyond the value: both differences have one sign; then the neighbour, nearer to zero or further from it
+    const beyond = +((near - value) * LIFT * away > 0);
+    into[i] = near;
+    patterns[i]! += beyond - ((beyond & +(near * away > 0)) << 1);
+  }
+  return into;
 }
-
-/** 1 for a word that has a bit set. */
-const nonZero = (word: number): number => (word | -word) >>> 31;
 
 /** The neighbouring float32 in a direction. */
 function step32(value: number, direction: 1 | -1): number {
