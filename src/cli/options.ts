@@ -406,6 +406,12 @@ export const OPTIONS = {
     schema: share,
     default: "none; 0.5 for audit",
   }),
+  maxDrop: define({
+    flag: "--max-drop <share>",
+    help: "a rate may drop by this share, such as 0.01, before it is a regression",
+    schema: share,
+    default: "0",
+  }),
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 export type OptionKey = keyof typeof OPTIONS;

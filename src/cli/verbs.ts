@@ -6,6 +6,7 @@ import { auditVerb } from "./verbs/audit.ts";
 import { backdoorVerb } from "./verbs/backdoor.ts";
 import { benchVerb } from "./verbs/bench.ts";
 import { certifyVerb } from "./verbs/certify.ts";
+import { compareVerb } from "./verbs/compare.ts";
 import { inspectVerb } from "./verbs/inspect.ts";
 import { methodsVerb } from "./verbs/methods.ts";
 import { populationVerb } from "./verbs/population.ts";
@@ -17,6 +18,7 @@ export const VERBS: readonly Verb[] = [
   { ...attackVerb, run: async (...args) => (await import("./commands/attack.ts")).attack(...args) },
   { ...certifyVerb, run: async (...args) => (await import("./commands/certify.ts")).certify(...args) },
   { ...backdoorVerb, run: async (...args) => (await import("./commands/backdoor.ts")).backdoor(...args) },
+  { ...compareVerb, run: async (...args) => (await import("./commands/compare.ts")).compare(...args) },
   { ...trainVerb, run: async (...args) => (await import("./commands/train.ts")).train(...args) },
   { ...populationVerb, run: async (...args) => (await import("./commands/population.ts")).population(...args) },
   { ...benchVerb, run: async (...args) => (await import("./commands/bench.ts")).bench(...args) },
