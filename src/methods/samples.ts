@@ -45,6 +45,12 @@ export function samplesOf(dataset: Dataset, classes?: number): Samples {
   return { images: range === "0..1" ? images : images.map((pixel) => pixel / 255), shape, labels, classes: count };
 }
 
+/** The first so many; all, where there are fewer. */
+export function firstOf(samples: Samples, count: number): Samples {
+  const size = samples.images.length / samples.labels.length;
+  return { ...samples, images: samples.images.subarray(0, count * size), labels: samples.labels.subarray(0, count) };
+}
+
 /** The images at these places, in this order, as one batch. */
 export function gather({ images, shape, labels }: Samples, places: Int32Array): Batch {
   const size = sizeOf(shape);

@@ -151,6 +151,8 @@ export interface Place {
   /** @param count of jobs; @param limited whether a job may have to be ended */
   executor(count: number, limited: boolean): Promise<Executor>;
   store(): Promise<Store | undefined>;
+  /** Makes bytes known to the jobs that run there. @returns their hash, by which jobs name them */
+  keep(bytes: Uint8Array): Promise<string>;
   readonly digest: Digest;
   /** Of this program: results of others are not taken for its own. */
   readonly version: string;

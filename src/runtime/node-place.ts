@@ -26,7 +26,7 @@ export interface LocalPlace extends Place, AsyncDisposable {
 }
 
 export function localPlace({ jobs, table, workers, directory, version, warn }: LocalOptions): LocalPlace {
-  const places = new Map<string, string>();
+  const places = new Map<string, string | SharedArrayBuffer>();
   let pool: Promise<Executor> | undefined;
   let store: Promise<Store> | undefined;
   let threads = 0;
@@ -52,6 +52,15 @@ export function localPlace({ jobs, table, workers, directory, version, warn }: L
     },
     know(hash, path) {
       places.set(hash, path);
+    },
+    async keep(bytes) {
+      const hash = nodeDigest(bytes);
+      if (!places.has(hash)) {
+        const shared = new SharedArrayBuffer(bytes.length);
+        new Uint8Array(shared).set(bytes);
+        places.set(hash, shared);
+      }
+      return hash;
     },
     async executor(count, limited) {
       // one short job is not worth the start of a thread; a limit of time needs one, to be able to end it

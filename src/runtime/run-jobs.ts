@@ -24,6 +24,8 @@ export interface RunJobsOptions<R = PlainRecord> {
   /** Per job, counted while it computes. */
   readonly timeoutMs?: number | undefined;
   readonly window?: TimeWindow | undefined;
+  /** What is stored and reported in the place of computed records: what does not belong in a store is taken out here. */
+  readonly settle?: (records: readonly R[], index: number) => readonly R[] | Promise<readonly R[]>;
   /** What is kept of an outcome until all have ended; by default all of it. */
   readonly keep?: (outcome: Outcome<R>, index: number) => Outcome<R> | Promise<Outcome<R>>;
   /** Of records from the store, which another version may have written: what throws is computed again. */
@@ -36,27 +38,32 @@ export interface RunJobsOptions<R = PlainRecord> {
  * lost, whatever happens next.
  *
  * @returns an outcome for each job, in the order of the jobs; after an abort the unfinished ones are "aborted"
- * @throws StoreError when the store was opened to insist on being written
+ * @throws StoreError when the store was opened to insist on being written; what `settle` throws
  */
 export async function runJobs<I, R>(
   jobs: readonly KeyedJob<I, R>[],
   options: RunJobsOptions<R>,
 ): Promise<Outcome<R>[]> {
   const { executor, store, resume = true, signal, timeoutMs, window, onProgress } = options;
-  const { keep = (outcome) => outcome, parse = (record) => record as R } = options;
+  const { keep = (outcome) => outcome, parse = (record) => record as R, settle } = options;
   let finished = 0;
+
+  async function computed(job: KeyedJob<I, R>, index: number): Promise<Outcome<R>> {
+    const ended = await executor.run(job, {
+      signal,
+      timeoutMs,
+      window,
+      onProgress: (step) => onProgress?.({ kind: "step", index, ...step }),
+    });
+    if (ended.kind !== "done") return ended;
+    const outcome = settle ? { ...ended, records: await settle(ended.records, index) } : ended;
+    await store?.put(job.key, stored(outcome));
+    return outcome;
+  }
 
   async function runOne(job: KeyedJob<I, R>, index: number): Promise<Outcome<R>> {
     const known = resume && !signal?.aborted ? parsed(await store?.get(job.key), parse) : undefined;
-    const outcome: Outcome<R> = known
-      ? { kind: "done", ...known }
-      : await executor.run(job, {
-          signal,
-          timeoutMs,
-          window,
-          onProgress: (step) => onProgress?.({ kind: "step", index, ...step }),
-        });
-    if (!known && outcome.kind === "done") await store?.put(job.key, stored(outcome));
+    const outcome: Outcome<R> = known ? { kind: "done", ...known } : await computed(job, index);
     finished++;
     onProgress?.({ kind: "job", index, outcome, stored: known !== undefined, finished, total: jobs.length });
     return keep(outcome, index);

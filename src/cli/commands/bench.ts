@@ -1,19 +1,19 @@
-import { join, relative } from "node:path";
+import { basename, dirname, extname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { usage } from "../../graph/fault.ts";
 import { didYouMean } from "../../graph/suggest.ts";
+import { STORE } from "../../local/open.ts";
 import { checkOutputFile, checkOutputFolder, writeWhole } from "../../local/output.ts";
+import { besides, openStudy, readStated } from "../../local/studies.ts";
+import { picturedPage } from "../../report/evaluation/pictures.ts";
+import { parseEvaluation } from "../../studies/evaluation/config.ts";
+import { type Evaluated, evaluate } from "../../studies/evaluation/evaluate.ts";
 import type { EvaluationFile } from "../../studies/evaluation/types.ts";
-import { type BenchConfig, readBenchConfig } from "../bench-config.ts";
-import { type ControlRun, runControl } from "../bench-controls.ts";
-import { writePage } from "../bench-page.ts";
-import { evaluationFile, runTask, type TaskRun } from "../bench-run.ts";
 import { readOptions } from "../config.ts";
 import { EXIT } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { createKeptRun } from "../kept-run.ts";
-import { findDetectors } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
+import { tellingTrained } from "../trained-text.ts";
 import { benchVerb } from "../verbs/bench.ts";
 
 /** What can be evaluated. */
@@ -30,42 +30,31 @@ export async function bench(subject: string, raw: Readonly<Record<string, unknow
   }
   const options = readOptions(benchVerb.options, raw);
   const path = io.second ?? DEFAULT_CONFIG;
-  const config = readBenchConfig(path);
+  const config = parseEvaluation(readStated(path, "the configuration"), besides(path));
   const out = options.out ?? DEFAULT_OUT;
   const page = options.page ?? join(out, "evaluation.md");
-  await checkDetectors(config);
-  checkOutputFolder(out);
-  checkOutputFile(page);
   const progress = await createProgress(io.stderr, false);
-  await using run = await createKeptRun(options, io, progress);
-  const about = { command: io.command.replace(/ --resume\b/, ""), config: relative(process.cwd(), path) };
-  const tasks: TaskRun[] = [];
-  const controls: ControlRun[] = [];
-  let file = evaluationFile({ tasks, controls }, config, about);
-  for (const task of config.tasks) {
-    const done = await runTask(task, out, run);
-    tasks.push(done);
-    for (const control of config.controls.filter((one) => one.task === task.name))
-      controls.push(await runControl(control, done, out, run));
-    // after each task: hours may lie between them
-    file = evaluationFile({ tasks, controls }, config, about);
-    writeWhole(join(out, "evaluation.json"), jsonOf(file));
-    await writePage(page, file, tasks);
-  }
+  const { jobs: workers, resume } = options;
+  await using study = openStudy(out, { workers, resume, store: STORE, signal: io.signal, progress });
+  checkOutputFile(page);
+  const { file } = await evaluate(config, {
+    ...study,
+    about: { command: io.command.replace(/ --resume\b/, ""), config: relative(process.cwd(), path) },
+    onTrained: tellingTrained(progress),
+    onTask: (evaluated) => writePage(page, evaluated),
+  });
   progress.end();
-  await io.print(options.json ? jsonOf(file) : textOf(file, page));
+  await io.print(options.json ? `${JSON.stringify(file)}\n` : textOf(file, page));
   return EXIT.passed;
 }
 
-const jsonOf = (file: EvaluationFile): string => `${JSON.stringify(file)}\n`;
-
-/** Before hours of training. @throws UserError (usage) for a detector that there is not */
-async function checkDetectors({ tasks, controls }: BenchConfig): Promise<void> {
-  for (const { recipe } of controls) await findDetectors(recipe.detectors);
-  for (const { reference, evaluation } of tasks) {
-    await findDetectors(evaluation.detectors);
-    if (reference.kind === "recipe") await findDetectors(reference.recipe.detectors);
-  }
+/** The page, and its plots in a folder of its name. */
+async function writePage(path: string, evaluated: Evaluated): Promise<void> {
+  const folder = basename(path, extname(path));
+  checkOutputFolder(join(dirname(path), folder));
+  const { page, pictures } = await picturedPage(evaluated, folder);
+  for (const [name, svg] of pictures) writeWhole(join(dirname(path), name), svg);
+  writeWhole(path, page);
 }
 
 function textOf({ evaluation: { rows } }: EvaluationFile, page: string): string {

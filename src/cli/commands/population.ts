@@ -1,24 +1,27 @@
-import { basename } from "node:path";
+import { basename, join } from "node:path";
+import { STORE } from "../../local/open.ts";
+import { openStudy, readStated } from "../../local/studies.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
 import { parsePopulationRecipe } from "../../methods/population/config.ts";
 import type { Population } from "../../methods/population/types.ts";
 import { groupLines } from "../../methods/population/write.ts";
+import { POPULATION_FILE, populate } from "../../studies/population/populate.ts";
 import { readOptions } from "../config.ts";
 import { EXIT } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { createKeptRun } from "../kept-run.ts";
-import { readRecipe, runPopulation } from "../population-run.ts";
 import { createProgress } from "../progress.ts";
+import { tellingTrained } from "../trained-text.ts";
 import { populationVerb } from "../verbs/population.ts";
 
 export async function population(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  const options = readOptions(populationVerb.options, raw);
-  const recipe = parsePopulationRecipe(readRecipe(path));
-  const out = options.out ?? basename(path).replace(/\.json$/, "");
+  const { out = basename(path).replace(/\.json$/, ""), ...options } = readOptions(populationVerb.options, raw);
+  const recipe = parsePopulationRecipe(readStated(path).json);
   const progress = await createProgress(io.stderr, false);
-  await using run = await createKeptRun(options, io, progress);
-  const { population: result, path: file } = await runPopulation(recipe, out, run);
+  const { jobs: workers, resume } = options;
+  await using study = openStudy(out, { workers, resume, store: STORE, signal: io.signal, progress });
+  const { population: result } = await populate(recipe, { ...study, onTrained: tellingTrained(progress) });
   progress.end();
+  const file = join(out, POPULATION_FILE);
   await io.print(options.json ? `${JSON.stringify(summaryOf(result, file))}\n` : textOf(result, file));
   return EXIT.passed;
 }

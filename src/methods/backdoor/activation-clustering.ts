@@ -133,6 +133,7 @@ export const activationClustering = defineDetector<Part, Split>({
   needs: "training data",
   blindTo: "poison whose features mix with the clean ones, and labels half of whose images are poisoned",
   parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label })),
+  picks: { from: "training data", suspects: ({ smaller }) => smaller as Int32Array },
   examine,
   conclude,
 });

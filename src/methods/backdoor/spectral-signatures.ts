@@ -89,6 +89,7 @@ export const spectralSignatures = defineDetector<Part, Signature>({
   needs: "training data",
   blindTo: "poison whose features mix with the clean ones, and labels with little or mostly poison",
   parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label })),
+  picks: { from: "training data", suspects: ({ removed }) => removed as Int32Array },
   examine,
   conclude,
 });

@@ -12,7 +12,7 @@ import { logGamma } from "../../stats/gamma.ts";
 import { pText } from "../../stats/p-text.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
-import { type Detection, DetectorError, defineDetector, type Material, type Runnable } from "./types.ts";
+import { type Detection, DetectorError, defineDetector, type Material, type Rejected, type Runnable } from "./types.ts";
 
 /** How inputs are laid over each other. */
 export interface Overlays {
@@ -155,6 +155,15 @@ export async function stripRates(
   }));
 }
 
+async function rejected(material: Material, triggered: Batch): Promise<readonly Rejected[]> {
+  const rates = await stripRates(material, material.inputs!, triggered);
+  return rates.map(({ threshold: { level }, detected: { successes, trials } }) => ({
+    level,
+    rejected: successes,
+    triggered: trials,
+  }));
+}
+
 const stream = (setting: Setting, label: string): Setting => ({ ...setting, random: setting.random.split(label) });
 
 // ---------------------------------------------------------------- the detector
@@ -246,6 +255,7 @@ export const strip = defineDetector<StripPart, StripRecord>({
   needs: "inputs",
   blindTo: "triggers that a picture laid over them hides: faint, warped, or spread over the picture",
   parts: () => [STRIP_DEFAULTS],
+  picks: { from: "triggered inputs", rejected },
   examine,
   conclude,
 });

@@ -61,6 +61,26 @@ export interface Detection {
 /** A part in the verdict or in what is shown of it: answers to noise, margins of classes, the smallest trigger of a class. */
 export type Role = "noise" | "margins" | "trigger";
 
+/** Inputs with a known trigger that are rejected where so large a share of clean ones is. */
+export interface Rejected extends PlainRecord {
+  readonly level: number;
+  readonly rejected: number;
+  readonly triggered: number;
+}
+
+/** What a detector picks, where that is inputs: an evaluation counts how many of them are the poisoned ones. */
+export type Picks =
+  | {
+      readonly from: "triggered inputs";
+      /** @param material with inputs, the clean ones */
+      rejected(material: Material, triggered: Batch): Promise<readonly Rejected[]>;
+    }
+  | {
+      readonly from: "training data";
+      /** Of a part's record, whose part is `{ label }`: places in the training data. */
+      suspects(record: PlainRecord): Int32Array;
+    };
+
 export interface Detector extends MethodDescription {
   /** Whether it runs where no detector is named: seconds, not minutes. Absent: only where it is named. */
   readonly standard?: "always" | "with training data";
@@ -78,6 +98,7 @@ export interface Detector extends MethodDescription {
   examine(material: Material, part: PlainRecord): Promise<PlainRecord>;
   /** @param records one a part, in their order */
   conclude(records: readonly PlainRecord[], facts: CaseFacts): Detection;
+  readonly picks?: Picks;
   /** What populations keep of the evidence, where that is less than all of it. */
   digest?(evidence: PlainRecord): PlainRecord;
 }

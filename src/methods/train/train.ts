@@ -7,7 +7,7 @@ import { type Rng, rng } from "../../random/rng.ts";
 import { type Compile, type Feeds, RunError, type Session } from "../../runtime/session.ts";
 import type { Network } from "../network.ts";
 import { type Poisoned, poisonSamples, poisonStream } from "../poison/poison.ts";
-import { augment, gather, labelTensor, type Samples, SamplesError } from "../samples.ts";
+import { augment, firstOf, gather, labelTensor, type Samples, SamplesError } from "../samples.ts";
 import { ArchitectureError, modelOf } from "./architectures.ts";
 import { type RunState, readCheckpoint, runKey, writeCheckpoint } from "./checkpoint.ts";
 import { architectureName, type TrainConfig } from "./config.ts";
@@ -209,11 +209,6 @@ function startOf(config: TrainConfig, train: Samples, pretrained: Network | unde
       `${onnx} takes [${inputShape}] and knows ${classes} classes; the samples are [${train.shape}] of ${train.classes} classes`,
     );
   return start;
-}
-
-function firstOf(samples: Samples, count: number): Samples {
-  const size = samples.images.length / samples.labels.length;
-  return { ...samples, images: samples.images.subarray(0, count * size), labels: samples.labels.subarray(0, count) };
 }
 
 /** Epochs done, with the fraction of the current one. */

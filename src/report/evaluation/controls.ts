@@ -2,8 +2,8 @@
 
 import type { ControlRow, EvaluatedTask, EvaluationFile } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
+import type { Figure } from "./figures.ts";
 import { countText, NOTHING, rateCell, spreadText, table } from "./markdown.ts";
-import type { Figure } from "./page.ts";
 import { isSetting } from "./rows.ts";
 
 export function controlsSection(file: EvaluationFile, figure: Figure | null): string {

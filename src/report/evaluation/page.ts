@@ -6,6 +6,7 @@ import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { percent } from "../format.ts";
 import { claimsSection } from "./claims.ts";
 import { controlsSection } from "./controls.ts";
+import type { Figure, Figures } from "./figures.ts";
 import {
   areaCell,
   areaText,
@@ -21,19 +22,6 @@ import { modelsSection } from "./models.ts";
 import { rivalsSection } from "./rivals.ts";
 import { familiesOf, isFamily, isGroup, isOverall, isSetting, matrix, settingOf, unique } from "./rows.ts";
 import { verdictSection } from "./verdict.ts";
-
-export interface Figure {
-  /** From the page. */
-  readonly path: string;
-  readonly title: string;
-}
-
-export interface Figures {
-  readonly areas: Figure | null;
-  readonly scores: Figure | null;
-  readonly controls: Figure | null;
-  readonly curves: readonly Figure[];
-}
 
 export function evaluationPage(file: EvaluationFile, figures: Figures): string {
   const sections = [

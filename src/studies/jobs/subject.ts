@@ -25,6 +25,9 @@ export interface SubjectSpec {
   readonly memoryBudget?: number | undefined;
 }
 
+/** A model file, as jobs name it: its blobs, and how it is read. */
+export type ModelBlob = Pick<SubjectSpec, "fileName" | "model" | "external" | "choice">;
+
 /** A model file that was read, wherever it came from. */
 export interface ReadModel extends OnnxModel {
   /** For messages and results: its path, or whatever it is called. */
@@ -72,10 +75,7 @@ export function subjectOf(spec: SubjectSpec, host: Host, read?: ReadModel): Prom
 }
 
 /** @throws OnnxError, and where a file is no longer the one that was hashed */
-export async function readBlob(
-  { model, external, choice, fileName }: Pick<SubjectSpec, "model" | "external" | "choice" | "fileName">,
-  blobs: Blobs,
-): Promise<ReadModel> {
+export async function readBlob({ model, external, choice, fileName }: ModelBlob, blobs: Blobs): Promise<ReadModel> {
   const { importOnnx } = await import("../../formats/onnx/import.ts");
   const bytes = await blobs.get(model);
   const files = await filesOf(external, blobs);

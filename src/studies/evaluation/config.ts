@@ -1,15 +1,15 @@
 /** @file The configuration of an evaluation of backdoor detectors, checked before anything is trained. */
 
-import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { usage } from "../graph/fault.ts";
-import { TITRATION } from "../methods/backdoor/evaluation/outcomes.ts";
-import { detectorUse, type PopulationRecipe, parsePopulationRecipe } from "../methods/population/config.ts";
-import { readPopulation } from "../methods/population/reference.ts";
-import type { Population } from "../methods/population/types.ts";
-import { parseTrainConfig } from "../methods/train/config.ts";
-import { canonicalJson } from "../runtime/hash.ts";
-import { plainOf, readRecipe } from "./population-run.ts";
+import { usage } from "../../graph/fault.ts";
+import { TITRATION } from "../../methods/backdoor/evaluation/outcomes.ts";
+import { detectorUse, type PopulationRecipe, parsePopulationRecipe } from "../../methods/population/config.ts";
+import { readPopulation } from "../../methods/population/reference.ts";
+import { parseTrainConfig } from "../../methods/train/config.ts";
+import { canonicalJson } from "../../runtime/hash.ts";
+import { plainOf } from "../plain.ts";
+import { findDetectors } from "../population/scan.ts";
+import type { Control, EvaluationConfig, EvaluationTask, Reference } from "./types.ts";
 
 const schema = z.strictObject({
   tasks: z
@@ -49,85 +49,66 @@ const schema = z.strictObject({
   seed: z.int().min(0).default(0),
 });
 
-export type Reference =
-  | { readonly kind: "recipe"; readonly recipe: PopulationRecipe }
-  | { readonly kind: "population"; readonly population: Population };
-
-export interface BenchTask {
+/** A piece of JSON, and what messages call it. */
+export interface Stated {
   readonly name: string;
-  readonly dataset: string;
-  readonly reference: Reference;
-  readonly evaluation: PopulationRecipe;
+  readonly json: unknown;
 }
 
-/** Clean models trained otherwise: what else moves a score. */
-export interface BenchControl {
-  readonly name: string;
-  readonly title: string;
-  readonly task: string;
-  readonly recipe: PopulationRecipe;
-}
-
-export interface BenchConfig {
-  readonly tasks: readonly BenchTask[];
-  readonly controls: readonly BenchControl[];
-  readonly level: number;
-  readonly confidence: number;
-  readonly seed: number;
-}
-
-/** @throws UserError (usage), one line naming the file and the key, or the seeds that occur twice */
-export function readBenchConfig(path: string): BenchConfig {
-  const parsed = schema.safeParse(readRecipe(path, "the configuration"));
+/**
+ * @param read what the configuration names: a recipe, or the population.json that one gave
+ * @throws UserError (usage), one line naming the file and the key, the seeds that occur twice, or a detector that there is not
+ */
+export function parseEvaluation({ name: file, json }: Stated, read: (name: string) => Stated): EvaluationConfig {
+  const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const { path: key, message } = parsed.error.issues[0]!;
-    throw usage(`${path}: ${key.join(".") || "the whole"}: ${message}`);
+    throw usage(`${file}: ${key.join(".") || "the whole"}: ${message}`);
   }
-  const { tasks, controls, detectors, ...rest } = parsed.data;
-  refuseTwice(path, "tasks", tasks);
-  refuseTwice(path, "controls", controls);
-  const at = (file: string) => resolve(dirname(path), file);
-  const read = tasks.map(({ name, dataset, reference, evaluation }): BenchTask => {
-    const recipe = readRecipeAt(at(evaluation));
+  const { detectors, ...rest } = parsed.data;
+  refuseTwice(file, "tasks", rest.tasks);
+  refuseTwice(file, "controls", rest.controls);
+  const tasks = rest.tasks.map(({ name, dataset, reference, evaluation }): EvaluationTask => {
+    const recipe = recipeIn(read(evaluation));
     return {
       name,
       dataset,
-      reference: readReference(at(reference)),
+      reference: referenceIn(read(reference)),
       evaluation: { ...recipe, ...(detectors && { detectors }) },
     };
   });
-  for (const task of read) checkTask(task, read);
-  const readControls = controls.map(({ recipe, ...control }) => ({ ...control, recipe: readRecipeAt(at(recipe)) }));
-  for (const control of readControls) checkControl(control, read);
-  return { ...rest, tasks: read, controls: readControls };
+  for (const task of tasks) checkTask(task, tasks);
+  const controls = rest.controls.map(({ recipe, ...control }) => ({ ...control, recipe: recipeIn(read(recipe)) }));
+  for (const control of controls) checkControl(control, tasks);
+  // before hours of training
+  for (const { recipe } of controls) findDetectors(recipe.detectors);
+  for (const { reference, evaluation } of tasks) {
+    findDetectors(evaluation.detectors);
+    if (reference.kind === "recipe") findDetectors(reference.recipe.detectors);
+  }
+  return { ...rest, tasks, controls };
 }
 
-function refuseTwice(path: string, what: string, named: readonly { readonly name: string }[]): void {
+function refuseTwice(file: string, what: string, named: readonly { readonly name: string }[]): void {
   const names = named.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw usage(`${path}: two ${what} are called "${twice}"`);
+  if (twice !== undefined) throw usage(`${file}: two ${what} are called "${twice}"`);
 }
 
-const errorOf = (file: string, error: unknown) => usage(`${file}: ${(error as Error).message}`, error);
-
-function readRecipeAt(file: string): PopulationRecipe {
-  const raw = readRecipe(file);
+function parsing<T>({ name, json }: Stated, parse: (json: unknown) => T): T {
   try {
-    return parsePopulationRecipe(raw);
+    return parse(json);
   } catch (error) {
-    throw errorOf(file, error);
+    throw usage(`${name}: ${(error as Error).message}`, error);
   }
 }
 
-function readReference(file: string): Reference {
-  const raw = readRecipe(file) as { readonly members?: unknown } | null;
-  if (raw?.members === undefined) return { kind: "recipe", recipe: readRecipeAt(file) };
-  try {
-    return { kind: "population", population: readPopulation(raw) };
-  } catch (error) {
-    throw errorOf(file, error);
-  }
-}
+const recipeIn = (stated: Stated): PopulationRecipe => parsing(stated, parsePopulationRecipe);
+
+const referenceIn = (stated: Stated): Reference =>
+  (stated.json as { readonly members?: unknown } | null)?.members === undefined
+    ? { kind: "recipe", recipe: recipeIn(stated) }
+    : { kind: "population", population: parsing(stated, readPopulation) };
 
 /** Seeds of the members that a recipe trains. */
 export function recipeSeeds({ seed, clean, backdoored }: PopulationRecipe): number[] {
@@ -151,7 +132,7 @@ export function trainDifferences(theirs: unknown, ours: unknown): string[] {
 }
 
 /** A model that set a threshold must not be judged by it, and must be like those that are judged. */
-function checkTask({ name, reference, evaluation }: BenchTask, tasks: readonly BenchTask[]): void {
+function checkTask({ name, reference, evaluation }: EvaluationTask, tasks: readonly EvaluationTask[]): void {
   const own = new Set(recipeSeeds(evaluation));
   for (const other of tasks) {
     const shared = referenceSeeds(other.reference).find((seed) => own.has(seed));
@@ -176,7 +157,7 @@ function checkTask({ name, reference, evaluation }: BenchTask, tasks: readonly B
 /** What a control must share with its task's models: everything but the way in which it is trained. */
 const SHARED = ["architecture", "data", "validation", "normalisation"];
 
-function checkControl({ name, task: taskName, recipe }: BenchControl, tasks: readonly BenchTask[]): void {
+function checkControl({ name, task: taskName, recipe }: Control, tasks: readonly EvaluationTask[]): void {
   const task = tasks.find((one) => one.name === taskName);
   if (!task) {
     throw usage(`control "${name}": there is no task "${taskName}"; known are ${tasks.map((one) => one.name)}`);

@@ -1,22 +1,21 @@
 /** @file What an evaluation's file says of its models: how many, of which recipe, and how well they learnt. */
 
-import { familyOf } from "../methods/backdoor/evaluation/evaluate.ts";
-import { deviationsOf } from "../methods/backdoor/evaluation/published.ts";
-import { groupedBy, spreadOf } from "../methods/backdoor/evaluation/rows.ts";
-import type { Rate } from "../methods/backdoor/evaluation/types.ts";
-import { poisonSchema } from "../methods/poison/config.ts";
-import type { Member } from "../methods/population/types.ts";
-import { canonicalJson } from "../runtime/hash.ts";
-import { proportion } from "../stats/proportion.ts";
-import type { EvaluatedTask, GroupFacts, SeedRange } from "../studies/evaluation/types.ts";
-import { type BenchConfig, recipeSeeds, referenceSeeds } from "./bench-config.ts";
-import type { TaskRun } from "./bench-run.ts";
+import { familyOf } from "../../methods/backdoor/evaluation/evaluate.ts";
+import { deviationsOf } from "../../methods/backdoor/evaluation/published.ts";
+import { groupedBy, spreadOf } from "../../methods/backdoor/evaluation/rows.ts";
+import type { Rate } from "../../methods/backdoor/evaluation/types.ts";
+import { poisonSchema } from "../../methods/poison/config.ts";
+import type { Member } from "../../methods/population/types.ts";
+import { canonicalJson } from "../../runtime/hash.ts";
+import { proportion } from "../../stats/proportion.ts";
+import { recipeSeeds, referenceSeeds } from "./config.ts";
+import type { EvaluatedTask, EvaluationConfig, GroupFacts, SeedRange, TaskRun } from "./types.ts";
 
 const rangeOf = (seeds: readonly number[]): SeedRange => [Math.min(...seeds), Math.max(...seeds)];
 
 export function taskFacts(
   { task, reference, evaluation, otherwise }: TaskRun,
-  { confidence }: Pick<BenchConfig, "confidence">,
+  { confidence }: Pick<EvaluationConfig, "confidence">,
 ): EvaluatedTask {
   const clean = reference.members.filter(({ group }) => group === "clean");
   return {

@@ -1,0 +1,96 @@
+/** @file Trains the members of a population. */
+
+import { faultOf, UserError } from "../../graph/fault.ts";
+import type { PlannedMember } from "../../methods/population/config.ts";
+import { architectureName } from "../../methods/train/config.ts";
+import { trainingMethodOf } from "../../methods/train/index.ts";
+import type { KeyedJob } from "../../runtime/jobs.ts";
+import { recordOfEach } from "../each.ts";
+import { member as memberKind } from "../jobs/members/kinds.ts";
+import type { MemberInput, MemberRecord } from "../jobs/members/train.ts";
+import type { ModelBlob } from "../jobs/subject.ts";
+import { plainOf } from "../plain.ts";
+import type { PopulationTerms, TaskData, Trained } from "./terms.ts";
+
+/** Clean members first where a poisoning is computed on one of them. */
+export async function trainMembers(
+  plan: readonly PlannedMember[],
+  data: TaskData,
+  terms: PopulationTerms,
+): Promise<readonly Trained[]> {
+  const first = plan.filter((member) => !needsSurrogate(member));
+  const later = plan.filter(needsSurrogate);
+  const before = await trainEach(first, null, data, terms);
+  // the first member is a clean one
+  const after = later.length === 0 ? [] : await trainEach(later, before[0]!.model, data, terms);
+  const found = new Map([...before, ...after].map((trained) => [trained.member, trained]));
+  return plan.map((member) => found.get(member)!);
+}
+
+const needsSurrogate = ({ config: { poison } }: PlannedMember): boolean =>
+  poison?.kind === "label-consistent" && poison.surrogate === undefined;
+
+const nameOf = ({ id }: PlannedMember): string => `models/${id}.onnx`;
+
+/** @param clean the surrogate of members that state none and need one */
+async function trainEach(
+  members: readonly PlannedMember[],
+  clean: ModelBlob | null,
+  data: TaskData,
+  terms: PopulationTerms,
+): Promise<Trained[]> {
+  const { place, files, onTrained } = terms;
+  const jobs: KeyedJob<MemberInput, MemberRecord>[] = [];
+  for (const member of members) jobs.push(jobOf(member, clean ?? (await statedSurrogate(member, terms)), data, terms));
+  const records = await recordOfEach("training", memberKind, jobs, terms, {
+    async holds({ sha256 }, index) {
+      const bytes = await files.read(nameOf(members[index]!));
+      return bytes !== undefined && (await place.keep(bytes)) === sha256;
+    },
+    async settle({ onnx, ...record }, index) {
+      await files.write(nameOf(members[index]!), onnx!);
+      await place.keep(onnx!);
+      return { ...record, onnx: null };
+    },
+    onEnd: onTrained,
+  });
+  return members.map((member, i) => {
+    const record = records[i]!;
+    const model = { fileName: nameOf(member), model: record.sha256, external: [], choice: {} };
+    return { member, record, model, surrogate: jobs[i]!.input.surrogate };
+  });
+}
+
+const jobOf = (
+  member: PlannedMember,
+  surrogate: ModelBlob | null,
+  { samples, test }: TaskData,
+  { place }: PopulationTerms,
+): KeyedJob<MemberInput, MemberRecord> => {
+  const { id, config } = member;
+  return {
+    kind: memberKind.id,
+    label: `training ${id}`,
+    input: { name: nameOf(member), config, samples, test, surrogate },
+    key: {
+      model: architectureName(config),
+      method: { id: memberKind.id, version: trainingMethodOf(config.method.kind).version },
+      options: { config: plainOf(config), surrogate: surrogate?.model, assay: place.version },
+      chunk: `${samples} ${test}`,
+    },
+  };
+};
+
+async function statedSurrogate(
+  { config: { poison } }: PlannedMember,
+  { sources }: PopulationTerms,
+): Promise<ModelBlob | null> {
+  if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return null;
+  try {
+    return await sources.model(poison.surrogate);
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault === undefined) throw error;
+    throw new UserError(fault, `population recipe: poison.surrogate: ${(error as Error).message}`, { cause: error });
+  }
+}
