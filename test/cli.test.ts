@@ -131,6 +131,7 @@ describe("attack and certify", () => {
         "version",
         "model",
         "method",
+        "methods",
         "norm",
         "epsilon",
         "unit",

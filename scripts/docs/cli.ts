@@ -11,6 +11,12 @@ Generated from the tables in \`src/cli\` by \`npm run docs\`; do not edit.
 Results go to stdout, progress and notes to stderr. \`--config FILE\` takes a JSON object of the same options under their
 long names (\`"epsilon": "8/255"\`); what stands on the command line wins. \`assay VERB --help\` says the same as this page.
 
+Options of a method stand behind its name: \`--method fgsm,pgd:steps=100,restarts=5,square\`, and the same for \`--detector\`. A part
+with \`=\` and without \`:\` belongs to the method before it. In a config file a method may be an object:
+\`"method": [{"id": "pgd", "steps": 100}, "fgsm"]\`. \`assay methods --explain NAME\` lists the options of a method.
+\`--steps\`, \`--restarts\` and \`--loss\` set those options of all methods that have them; what stands behind a name wins. A detector
+with other settings than the standard ones is shown, and takes no part in the verdict.
+
 | exit code | meaning |
 |---|---|
 | 0 | passed: nothing fails the gate (without \`--gate\`, \`attack\` and \`certify\` have none) |
@@ -27,7 +33,7 @@ const TAIL = `## Results as JSON
 \`attack\` and \`certify\` write, with \`--json\` to stdout and with \`--out\` to a file:
 
 \`\`\`text
-{tool, version, model: {path, sha256}, method, norm, epsilon, seed,
+{tool, version, model: {path, sha256}, method, methods: [{id, version, settings}], norm, epsilon, seed,
  counts: {inputs, correct, certified, falsified, unknown},
  results: [{index, label, predicted, verdict, margin, seconds, witness?}]}
 \`\`\`
@@ -35,7 +41,8 @@ const TAIL = `## Results as JSON
 \`verdict\` is \`certified\`, \`falsified\`, \`unknown\` or \`misclassified\`. \`margin\` is the logit of the label minus the best
 other one: the proved lower bound where a proof was tried (null where there is none), the value at the witness where the
 input is falsified. \`predicted\` is then the answer to the witness. \`witness\` holds its pixels, 0 to 1, in the order of the
-model's input: numbers that are exactly the float32 values. Several methods are joined by \`+\`.
+model's input: numbers that are exactly the float32 values. Several methods are joined by \`+\`. \`methods\` has each with all
+settings that it ran with, and with \`certify\` the attack that was held against the proofs.
 
 \`counts.correct\` = certified + falsified + unknown. Where the data has no labels, the model's own answers stand for them.
 
@@ -44,7 +51,7 @@ model's input: numbers that are exactly the float32 values. Several methods are 
 \`\`\`text
 {tool, version, model: {path, sha256}, data: {name, images, labels} | null, training: {name, images} | null, seed,
  reference: {name, path, clean, smallestP, used, reason} | null,
- detectors: [{name, flagged, score, pValue, target, seconds, reason, ownPValue, evidence}],
+ detectors: [{name, version, settings, flagged, score, pValue, target, seconds, reason, ownPValue, evidence}],
  verdict: {flagged, target, kind, pValue, threshold, reason}, notes: [text]}
 \`\`\`
 

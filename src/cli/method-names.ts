@@ -1,47 +1,89 @@
-/** @file From names on the command line to methods of the tables. */
+/** @file From names on the command line to methods of the tables, with what was stated of their options. */
 
 import { usage } from "../graph/fault.ts";
 import { didYouMean } from "../graph/suggest.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import type { Family } from "../methods/family.ts";
-import { type MethodEntry, methods } from "../methods/index.ts";
+import type { MethodEntry } from "../methods/index.ts";
 import type { BallMethod, MethodDescription } from "../methods/method.ts";
+import { type Configurable, parseOptions } from "../methods/options.ts";
 import type { Norm } from "../spec/types.ts";
+import type { MethodChoice } from "./method-choice.ts";
+import { readSetting } from "./values.ts";
 
-/** @throws UserError (usage) for a name that is not listed */
-export function findMethod(name: string): MethodEntry {
-  const wanted = name.trim().toLowerCase();
-  const found = methods.find(({ method }) => method.id === wanted);
-  if (found) return found;
+const idOf = (name: string): string => name.trim().toLowerCase();
+
+/** Loaded where a name is of no family at hand: a verb loads its own methods only. */
+const allMethods = async (): Promise<readonly MethodEntry[]> => (await import("../methods/index.ts")).methods;
+
+/** All methods of that name: families may each have one. @throws UserError (usage) for a name that is not listed */
+export async function findMethods(name: string): Promise<readonly MethodEntry[]> {
+  const methods = await allMethods();
+  const found = methods.filter(({ method }) => method.id === idOf(name));
+  if (found.length > 0) return found;
   throw unknownName("method", name, [...new Set(methods.map(({ method }) => method.id))]);
 }
 
 const unknownName = (noun: string, name: string, names: readonly string[]): Error =>
   usage(`no ${noun} "${name}".${didYouMean(name.trim(), names)} There are ${names.join(", ")}.`);
 
+export const isOf = ({ methods }: Pick<Family<MethodDescription>, "methods">, { name }: MethodChoice): boolean =>
+  methods.some(({ id }) => id === idOf(name));
+
 /** A family's own method of that name. @throws UserError (usage): no such name, or another family's */
-function ownMethod<M extends MethodDescription>({ noun, methods: own }: Family<M>, name: string): M {
-  const wanted = name.trim().toLowerCase();
-  const found = own.find(({ id }) => id === wanted);
+async function ownMethod<M extends MethodDescription>({ noun, methods: own }: Family<M>, name: string): Promise<M> {
+  const found = own.find(({ id }) => id === idOf(name));
   if (found) return found;
-  const other = methods.find(({ method }) => method.id === wanted);
-  if (other) throw usage(`${wanted} is for another verb; use it with: assay ${other.family.verb}`);
-  const names = own.map(({ id }) => id);
-  throw unknownName(noun, name, names);
+  const other = (await allMethods()).find(({ method }) => method.id === idOf(name));
+  if (other) throw usage(`${idOf(name)} is for another verb; use it with: assay ${other.family.verb}`);
+  throw unknownName(
+    noun,
+    name,
+    own.map(({ id }) => id),
+  );
 }
 
-/** Methods of one family that work in a norm, in the order of the table. @throws UserError (usage) */
-export function chooseMethods<M extends BallMethod>(family: Family<M>, names: readonly string[], norm: Norm): M[] {
-  const chosen = names.map((name) => ownMethod(family, name));
+/** Methods of one family with their options, each once, in the order of the table. @throws UserError (usage) */
+async function choose<M extends MethodDescription & Configurable<M>>(
+  family: Family<M>,
+  choices: readonly MethodChoice[],
+): Promise<M[]> {
+  const chosen = new Map<string, M>();
+  for (const { name, options } of choices) {
+    const method = await ownMethod(family, name);
+    const stated = Object.keys(options).length > 0 ? await parseOptions(method, options, readSetting) : {};
+    const before = chosen.get(method.id);
+    if (before && JSON.stringify(before.stated) !== JSON.stringify(stated)) {
+      throw usage(`${method.id} is named twice with other options; it can run once`);
+    }
+    chosen.set(method.id, method.with(stated));
+  }
+  return family.methods.flatMap(({ id }) => chosen.get(id) ?? []);
+}
+
+/** Methods of one family that work in a norm. @throws UserError (usage) */
+export async function chooseMethods<M extends BallMethod & Configurable<M>>(
+  family: Family<M>,
+  choices: readonly MethodChoice[],
+  norm: Norm,
+): Promise<M[]> {
+  const chosen = await choose(family, choices);
   for (const { id, norms } of chosen) {
     if (!norms.includes(norm)) throw usage(`${id} does not work in ${norm}; it does in ${norms.join(", ")}`);
   }
-  return family.methods.filter((method) => chosen.includes(method));
+  return chosen;
 }
 
-/** `all`, or detectors by name; each once, in the order of the table. @throws UserError (usage) */
-export function chooseDetectors(family: Family<Detector>, names: readonly string[]): readonly Detector[] {
-  if (names.some((name) => name.trim().toLowerCase() === "all")) return family.methods;
-  const chosen = names.map((name) => ownMethod(family, name));
-  return family.methods.filter((detector) => chosen.includes(detector));
+/** Detectors by name, or `all` for those that are not named otherwise. @throws UserError (usage) */
+export async function chooseDetectors(
+  family: Family<Detector>,
+  choices: readonly MethodChoice[],
+): Promise<readonly Detector[]> {
+  const isAll = ({ name }: MethodChoice) => idOf(name) === "all";
+  const chosen = await choose(
+    family,
+    choices.filter((choice) => !isAll(choice)),
+  );
+  if (!choices.some(isAll)) return chosen;
+  return family.methods.map((detector) => chosen.find(({ id }) => id === detector.id) ?? detector);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseBytes, parseOptions } from "./options.ts";
+import { parseOptions } from "./options.ts";
+import { parseBytes } from "./values.ts";
 
 describe("--memory", () => {
   test.each([

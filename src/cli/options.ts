@@ -11,7 +11,25 @@ import { usage } from "../graph/fault.ts";
 import { didYouMean } from "../graph/suggest.ts";
 import type { ReadingOptions } from "../local/inputs.ts";
 import { systemReason } from "../local/system.ts";
-import type { Norm } from "../spec/types.ts";
+import { methodChoices } from "./method-choice.ts";
+import {
+  bytes,
+  choice,
+  columns,
+  duration,
+  flag,
+  list,
+  norm,
+  number,
+  numbers,
+  path,
+  radius,
+  share,
+  size,
+  text,
+  valueRange,
+  whole,
+} from "./values.ts";
 
 export interface OptionSpec<T = unknown> {
   /** As commander takes it: `--epsilon <radius>`. */
@@ -23,117 +41,6 @@ export interface OptionSpec<T = unknown> {
   readonly default?: string;
   readonly repeatable?: boolean;
 }
-
-const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
-
-/** "0.1", "8/255", 0.1 */
-export function parseNumber(raw: string | number): number {
-  if (typeof raw === "number") return raw;
-  const parts = raw.trim().split("/");
-  if (parts.length > 2 || !parts.every((part) => DECIMAL.test(part.trim()))) return Number.NaN;
-  const [top, bottom = 1] = parts.map(Number);
-  return top! / bottom;
-}
-
-const text = z.union([z.string(), z.number()]);
-const flag = z.boolean();
-const MEMORY = /^(\d+\.?\d*)\s*(|[kmgt]i?b?|b)$/i;
-const POWERS = ["", "k", "m", "g", "t"];
-
-/** "2GB", "256 MB", 1e9: bytes; k, M, G and T are powers of 1,024. */
-export function parseBytes(raw: string | number): number {
-  if (typeof raw === "number") return raw;
-  const [, count, unit] = MEMORY.exec(raw.trim()) ?? [];
-  if (count === undefined) return Number.NaN;
-  const power = POWERS.indexOf(unit!.toLowerCase().replace(/i?b$/, ""));
-  return Math.floor(Number(count) * 1024 ** power);
-}
-
-const path = z.string().min(1, "must name a file or folder");
-
-const number = (holds: (value: number) => boolean, rule: string) =>
-  text.transform((raw, context) => {
-    const value = parseNumber(raw);
-    if (Number.isFinite(value) && holds(value)) return value;
-    context.addIssue({ code: "custom", message: `${rule}, got "${raw}"` });
-    return z.NEVER;
-  });
-
-const UNITS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, min: 60, h: 3600 };
-
-/** Seconds: 90, "90s", "3m"; infinite for "none". */
-const duration = text.transform((raw, context) => {
-  const word = `${raw}`.trim().toLowerCase();
-  if (word === "none") return Number.POSITIVE_INFINITY;
-  const [, amount = "", unit = ""] = /^([\d.]+)\s*([a-z]*)$/.exec(word) ?? [];
-  const seconds = parseNumber(amount) * (UNITS[unit] ?? Number.NaN);
-  if (seconds > 0) return seconds;
-  context.addIssue({ code: "custom", message: `must be a time above 0 such as 90, 90s or 3m, or none, got "${raw}"` });
-  return z.NEVER;
-});
-
-const whole = (least: number) =>
-  number((value) => Number.isSafeInteger(value) && value >= least, `must be a whole number from ${least}`);
-const radius = number((value) => value >= 0, "must be a number ≥ 0 such as 0.1 or 8/255");
-const share = number((value) => value >= 0 && value <= 1, "must be a share from 0 to 1");
-
-const LEAST_MEMORY = 2 ** 20;
-const bytes = text.transform((raw, context) => {
-  const value = parseBytes(raw);
-  if (Number.isSafeInteger(value) && value >= LEAST_MEMORY) return value;
-  context.addIssue({ code: "custom", message: `must be bytes from 1MB, such as 256MB or 2GB, got "${raw}"` });
-  return z.NEVER;
-});
-
-/** "0.1,0.2", [0.1, 0.2], or one number */
-const list = <T>(item: z.ZodType<T, string | number>) =>
-  z
-    .union([text, z.array(text)])
-    .transform((raw) => (typeof raw === "string" ? raw.split(",").map((part) => part.trim()) : [raw].flat()))
-    .pipe(z.array(item).min(1));
-const numbers = list(number(Number.isFinite, "must be numbers"));
-const columns = list(z.union([z.string(), z.number()]).transform((name) => `${name}`));
-
-/** "32" or "32x48": height and width. */
-const size = text.transform((raw, context): readonly [height: number, width: number] => {
-  const found = /^(\d{1,5})(?:[x×](\d{1,5}))?$/.exec(`${raw}`.trim());
-  const [height, width] = [Number(found?.[1]), Number(found?.[2] ?? found?.[1])];
-  if (height >= 1 && width >= 1) return [height, width];
-  context.addIssue({ code: "custom", message: `must be a size such as 32 or 32x48 (height x width), got "${raw}"` });
-  return z.NEVER;
-});
-
-/** Two numbers, or "none" for values without a range. */
-const valueRange = z
-  .union([z.literal("none").transform((): "none" => "none"), numbers])
-  .transform((raw, context): "none" | readonly [black: number, white: number] => {
-    if (raw === "none") return raw;
-    const [black, white] = raw;
-    if (raw.length === 2 && black !== white) return [black!, white!];
-    context.addIssue({ code: "custom", message: "needs two different numbers black,white, or none" });
-    return z.NEVER;
-  });
-
-const choice = <T extends string>(...names: readonly [T, ...T[]]) =>
-  z.string().transform((raw, context): T => {
-    const found = names.find((name) => name.toLowerCase() === raw.trim().toLowerCase());
-    if (found !== undefined) return found;
-    context.addIssue({
-      code: "custom",
-      message: `is one of ${names.join(", ")}, got "${raw}".${didYouMean(raw, names)}`,
-    });
-    return z.NEVER;
-  });
-
-const NORM_NAMES: Readonly<Record<string, Norm>> = { inf: "linf", "l∞": "linf", "2": "l2", "1": "l1" };
-const norm = z
-  .union([z.string(), z.number()])
-  .transform((raw) => NORM_NAMES[`${raw}`.toLowerCase()] ?? `${raw}`)
-  .pipe(choice("linf", "l2", "l1"));
-
-const names = z
-  .union([z.string(), z.array(z.string())])
-  .transform((raw) => [raw].flat().flatMap((part) => part.split(",")));
 
 /** @throws UserError (usage) where there is no such file */
 function numbersIn(file: string): string[] {
@@ -264,7 +171,7 @@ export const OPTIONS = {
   method: define({
     flag: "--method <name>",
     help: "method to run; repeat for several (see `assay methods`)",
-    schema: names,
+    schema: methodChoices,
     default: "attack: pgd; certify: crown; audit: ibp, crown-ibp, crown",
     repeatable: true,
   }),
@@ -282,7 +189,7 @@ export const OPTIONS = {
   detector: define({
     flag: "--detector <name>",
     help: "detector to run, or all; repeat for several (see `assay methods`)",
-    schema: names,
+    schema: methodChoices,
     default: "titration, mm-bd, clp, last-layer; with --training also those that search it",
     repeatable: true,
   }),

@@ -1,6 +1,8 @@
 /** @file What a family of methods is: a verb, what its methods answer, and what tables and pages say of each of them. */
 
+import type * as zod from "zod";
 import type { MethodDescription } from "./method.ts";
+import type { Zod } from "./options.ts";
 
 /** A fact of a method with its name. */
 export type Fact = readonly [name: string, text: string];
@@ -16,6 +18,10 @@ export interface Family<M extends MethodDescription = never> {
   /** What its methods answer, for people; without a full stop. */
   readonly about: string;
   readonly methods: readonly M[];
+  /** What runs where none is named. */
+  readonly standard: readonly M[];
+  /** The options of a method, each with its default and its meaning. */
+  readonly schema: (method: M, z: Zod) => zod.ZodObject;
   /** The command line that runs a method. */
   readonly use: (method: M) => string;
   /** Folder of its methods' pages below docs/. */

@@ -1,4 +1,5 @@
 import type { Norm } from "../spec/types.ts";
+import { type Declared, type Settings, schemaOf, type Zod } from "./options.ts";
 
 /** What every method says of itself: the command line, the report and the docs are made from it. */
 export interface MethodDescription {
@@ -10,18 +11,13 @@ export interface MethodDescription {
   /** One sentence for people who choose. */
   readonly summary: string;
   readonly source: string;
-  /** What it is run with where nothing else is stated. */
-  readonly settings?: Settings;
 }
 
-export type Settings = Readonly<Record<string, string | number | boolean | null>>;
-
-/** All that a run of the method depends on beside the model and the inputs. @param stated in place of what it is run with else */
-export const settingsOf = ({ version, settings }: MethodDescription, stated: Settings = {}): Settings => ({
-  version,
-  ...settings,
-  ...stated,
-});
+/** All that a run of the method depends on beside the model and the inputs. @param asked what it was asked */
+export const settingsOf = (
+  { version, settings }: MethodDescription & { readonly settings: Settings },
+  asked: Settings = {},
+): Settings => ({ version, ...settings, ...asked });
 
 /** A method about a ball around an input. */
 export interface BallMethod extends MethodDescription {
@@ -32,6 +28,7 @@ export interface BallMethod extends MethodDescription {
 
 /** What a family of such methods says of each. */
 export const normFacts = {
+  schema: (method: Declared, z: Zod) => schemaOf(z, method),
   pages: "methods",
   scope: { name: "norms", of: ({ norms }: BallMethod): string => norms.join(" ") },
   facts: ({ norms }: BallMethod) => [["Norms", norms.join(", ")]] as const,

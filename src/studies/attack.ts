@@ -3,6 +3,7 @@
 import { outputOf } from "../data/classes.ts";
 import { usage } from "../graph/fault.ts";
 import type { Attack, AttackLoss } from "../methods/attack/types.ts";
+import { checkStated, withShared } from "../methods/options.ts";
 import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/records.ts";
 import { withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
@@ -23,6 +24,7 @@ import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 export interface AttackRequest extends SearchTerms {
   /** In the order in which they are tried on what still stands. */
   readonly attacks: readonly Attack[];
+  /** Options of all attacks that have them; what an attack was given by `with` stays. */
   readonly steps?: number | undefined;
   readonly restarts?: number | undefined;
   readonly loss?: AttackLoss | undefined;
@@ -39,7 +41,9 @@ export interface Attacked {
 
 /** @throws NotApplicable, UserError: a target that is no class, an interruption */
 export async function attack(opened: Examination, request: AttackRequest): Promise<Attacked> {
-  const { attacks, target: label, steps, restarts, loss } = request;
+  const { target: label, steps, restarts, loss } = request;
+  const attacks = withShared(request.attacks, { steps, restarts, loss });
+  await checkStated(attacks);
   const { examination, threat, box } = await withSets(opened, request);
   const { chunk, correct, engine, seed } = examination;
   const target = label === undefined ? undefined : targetOf(examination, label);
@@ -53,7 +57,7 @@ export async function attack(opened: Examination, request: AttackRequest): Promi
         job: jobs.attack,
         what: `attacking with ${method.title}`,
         method,
-        settings: { threat, seed, steps, restarts, loss },
+        settings: { threat, seed, options: method.settings },
         inputs: withTarget(pick(chunk, open), target),
       },
       witnesses.receive(method.id),

@@ -2,6 +2,7 @@
 
 import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
+import { checkStated } from "../methods/options.ts";
 import { type AttackRecord, unansweredReason } from "../methods/records.ts";
 import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Threat } from "../spec/types.ts";
@@ -24,8 +25,8 @@ import {
 } from "./results.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
-/** The attack against what is proved: quick, for its task is to tell broken from unknown. */
-const QUICK_ATTACK = { steps: 20, restarts: 1 } as const;
+/** The attack against what is proved: its task is to tell broken from unknown. */
+const QUICK_ATTACK = standardAttack.with(standardAttack.quick ?? {});
 
 export interface CertifyRequest extends SearchTerms {
   /** In the order in which they are tried on what is still unproved. */
@@ -59,6 +60,7 @@ const holds = (bound: Bound | undefined): boolean => bound !== undefined && boun
  */
 export async function certify(opened: Examination, request: CertifyRequest): Promise<Certified> {
   const { verifiers, arithmetic = "float32", attack = true } = request;
+  await checkStated(verifiers);
   const { examination, threat, box } = await withSets(opened, request);
   const { bounds, sampled, seconds, reasons } = await prove(examination, verifiers, { threat, arithmetic });
   const { chunk } = examination;
@@ -73,7 +75,11 @@ export async function certify(opened: Examination, request: CertifyRequest): Pro
   const found = { bounds, attacked, seconds, reasons, witnesses };
   const results = resultsOf(examination, (asked) => resultOf(asked, found));
   return {
-    file: resultFile(examination, { methods: verifiers, threat, box, arithmetic }, results),
+    file: resultFile(
+      examination,
+      { methods: verifiers, against: attack ? [QUICK_ATTACK] : [], threat, box, arithmetic },
+      results,
+    ),
     attacked: searched.map(([, record]) => record),
     roundingDecides: [...attacked].filter(([i, { witness }]) => witness !== undefined && holds(bounds.get(i))).length,
     witnesses,
@@ -81,7 +87,11 @@ export async function certify(opened: Examination, request: CertifyRequest): Pro
 }
 
 /** Verifiers one after the other, each on what is still unproved; the best bound of each input counts. */
-async function prove(examination: Examination, verifiers: readonly Verifier[], settings: BoundSettings) {
+async function prove(
+  examination: Examination,
+  verifiers: readonly Verifier[],
+  settings: Omit<BoundSettings, "options">,
+) {
   const bounds = new Map<number, Bound>();
   const sampled = new Map<number, AttackRecord>();
   const seconds = new Map<number, number>();
@@ -95,7 +105,7 @@ async function prove(examination: Examination, verifiers: readonly Verifier[], s
         job: jobs.bound,
         what: `proving with ${verifier.title}`,
         method: verifier,
-        settings,
+        settings: { ...settings, options: verifier.settings },
         inputs: pick(examination.chunk, open),
       })
       .catch((error: unknown) => {
@@ -134,10 +144,10 @@ async function tryToBreak(
   seconds: Map<number, number>,
   witnesses: Witnesses,
 ): Promise<[position: number, record: AttackRecord][]> {
-  const method = standardAttack;
+  const method = QUICK_ATTACK;
   const task = { job: jobs.attack, what: "looking for witnesses", method, inputs: pick(chunk, correct) };
   const answers = await engine
-    .run({ ...task, settings: { threat, seed, ...QUICK_ATTACK } }, witnesses.receive(method.id))
+    .run({ ...task, settings: { threat, seed, options: method.settings } }, witnesses.receive(method.id))
     .catch((error: unknown) => {
       // proofs stand without an attack; what is not proved stays unknown
       if (!(error instanceof NotApplicable)) throw error;

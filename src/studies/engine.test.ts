@@ -60,7 +60,7 @@ const bound = (id: string, own: Partial<BoundTask> = {}): BoundTask => ({
   job: jobKinds.bound,
   what: `proving with ${id}`,
   method: { id, version: 1 },
-  settings: { threat, arithmetic: "float32" },
+  settings: { threat, arithmetic: "float32", options: {} },
   inputs: chunk(),
   ...own,
 });
@@ -86,7 +86,7 @@ test("an error of one method is unknown with a reason, told once a chunk, and ev
     inputs: chunk(),
     job: jobKinds.attack,
     method: attackOf("pgd"),
-    settings: { threat, seed: 0, steps: 2, restarts: 1 },
+    settings: { threat, seed: 0, options: { steps: 2, restarts: 1 } },
   });
   expect(attack.every(({ kind }) => kind === "done")).toBe(true);
   // one part of several that fails leaves the others

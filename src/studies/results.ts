@@ -3,6 +3,7 @@
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
 import type { Bound } from "../formats/onnx/bind.ts";
+import type { Settings } from "../methods/options.ts";
 import type { AttackRecord } from "../methods/records.ts";
 import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
 import type { UnknownReason } from "../spec/verdict.ts";
@@ -106,12 +107,24 @@ export interface VerdictCounts {
   readonly bounded?: number | undefined;
 }
 
+export interface MethodRun {
+  readonly id: string;
+  readonly version: number;
+  /** Beside the set and the seed. */
+  readonly settings: Settings;
+}
+
+/** What a result says of a method that was run. */
+export const methodRun = ({ id, version, settings }: MethodRun): MethodRun => ({ id, version, settings });
+
 export interface ResultFile {
   readonly tool: string;
   readonly version: string;
   /** `bound`: the values that its other inputs were given. */
   readonly model: { readonly path: string; readonly sha256: string; readonly bound?: Bound };
   readonly method: string;
+  /** Each with all that it was run with. */
+  readonly methods: readonly MethodRun[];
   /** Norm and epsilon are null where the sets were given as boxes. */
   readonly norm: Norm | null;
   readonly epsilon: number | null;
@@ -142,7 +155,9 @@ export interface ResultFile {
 export function resultFile(
   { model, seed, inputs, notices, engine, place }: Examination,
   run: {
-    readonly methods: readonly { readonly id: string }[];
+    readonly methods: readonly MethodRun[];
+    /** What was held against the methods. */
+    readonly against?: readonly MethodRun[];
     readonly threat: Threat;
     readonly box: BoxFacts | undefined;
     /** Of proofs; `null` where none were tried. */
@@ -160,6 +175,7 @@ export function resultFile(
     version: place.version,
     model: { path: model.path, sha256: model.sha256, ...(model.choice.bound && { bound: model.choice.bound }) },
     method: run.methods.map(({ id }) => id).join("+"),
+    methods: [...run.methods, ...(run.against ?? [])].map(methodRun),
     norm: box ? null : threat.norm,
     epsilon: box ? null : threat.epsilon,
     unit: box ? `given by ${box.name}` : inputs.unit.text,

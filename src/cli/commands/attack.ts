@@ -19,13 +19,13 @@ type AttackVerbOptions = Options<(typeof attackVerb.options)[number]>;
 export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AttackVerbOptions = readOptions(attackVerb.options, raw);
   const { steps, restarts, loss, target } = options;
-  const attacks = chooseMethods(attackFamily, options.method ?? [standardAttack.id], options.norm ?? "linf");
+  const named = options.method && (await chooseMethods(attackFamily, options.method, options.norm ?? "linf"));
   const sets = setTerms(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, witnesses } = await attackStudy(session, {
     ...sets,
-    attacks,
+    attacks: named ?? [standardAttack],
     steps,
     restarts,
     loss,

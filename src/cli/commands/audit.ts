@@ -1,19 +1,22 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { UserError } from "../../graph/fault.ts";
+import { UserError, usage } from "../../graph/fault.ts";
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { drawerOf } from "../../local/open.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
+import { attackFamily } from "../../methods/attack/index.ts";
 import { verifyFamily } from "../../methods/verify/index.ts";
 import type { reportOf as ReportOf } from "../../report/audit/report-of.ts";
 import type { AuditReport } from "../../report/schema.ts";
+import type { Norm } from "../../spec/types.ts";
 import { audit as auditStudy } from "../../studies/audit/audit.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { chooseMethods } from "../method-names.ts";
+import type { MethodChoice } from "../method-choice.ts";
+import { chooseMethods, isOf } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { writeReport } from "../report-files.ts";
 import { openSession, type Session, statedInputs } from "../session.ts";
@@ -33,7 +36,7 @@ const EXIT_OF = {
 export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AuditOptions = readOptions(auditVerb.options, raw);
   const norm = options.norm ?? "linf";
-  const verifiers = options.method && chooseMethods(verifyFamily, options.method, norm);
+  const { attack, verifiers } = await chosenFor(options, norm);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
   const reference = options.reference === undefined ? undefined : readReference(options.reference);
@@ -48,6 +51,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     auditStudy(session, {
       norm,
       epsilons,
+      attack,
       restarts,
       steps,
       verifiers,
@@ -75,6 +79,18 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     );
   }
   return EXIT_OF[report.decision.kind];
+}
+
+/** The attack and the verifiers that are named; of what is not, the audit's own. @throws UserError (usage) */
+async function chosenFor({ method: choices = [] }: AuditOptions, norm: Norm) {
+  const isAttack = (choice: MethodChoice) => isOf(attackFamily, choice);
+  const attacks = await chooseMethods(attackFamily, choices.filter(isAttack), norm);
+  if (attacks.length > 1) throw usage(`an audit runs one attack, not ${attacks.map(({ id }) => id).join(" and ")}`);
+  const proofs = choices.filter((choice) => !isAttack(choice));
+  return {
+    attack: attacks[0],
+    verifiers: proofs.length === 0 ? undefined : await chooseMethods(verifyFamily, proofs, norm),
+  };
 }
 
 /** Apart, because the compiler does not rewrite an import beside an `await using`. */

@@ -30,7 +30,7 @@ type BackdoorOptions = Options<(typeof backdoorVerb.options)[number]>;
 export async function backdoor(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: BackdoorOptions = readOptions(backdoorVerb.options, raw);
   const chosen = options.detector
-    ? chooseDetectors(backdoorFamily, options.detector)
+    ? await chooseDetectors(backdoorFamily, options.detector)
     : standardDetectors(options.training !== undefined);
   if (options.images !== undefined && options.images < LEAST_IMAGES) {
     throw usage(`--images ${options.images}: detectors need at least ${LEAST_IMAGES}`);

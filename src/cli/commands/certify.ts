@@ -21,14 +21,14 @@ type CertifyOptions = Options<(typeof certifyVerb.options)[number]>;
 export async function certify(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: CertifyOptions = readOptions(certifyVerb.options, raw);
   const { arithmetic, attack } = options;
-  const verifiers = chooseMethods(verifyFamily, options.method ?? [standardVerifier.id], options.norm ?? "linf");
+  const named = options.method && (await chooseMethods(verifyFamily, options.method, options.norm ?? "linf"));
   const sets = setTerms(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, roundingDecides, witnesses } = await savingAlarms(() =>
     certifyStudy(session, {
       ...sets,
-      verifiers,
+      verifiers: named ?? [standardVerifier],
       arithmetic,
       attack,
       witnesses: (extent, whole) => createWitnesses(options, session.inputs, extent, whole),

@@ -1,21 +1,25 @@
+import { z } from "zod";
 import type { AnyFamily } from "../../methods/family.ts";
 import { families, type MethodEntry, methods as table } from "../../methods/index.ts";
+import { jsonSchemaOf, optionFacts } from "../../methods/options.ts";
 import { readOptions } from "../config.ts";
 import type { Io } from "../io.ts";
-import { findMethod } from "../method-names.ts";
+import { findMethods } from "../method-names.ts";
 import { methodsVerb } from "../verbs/methods.ts";
 
 export async function methods(_: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const { explain, json } = readOptions(methodsVerb.options, raw);
-  const chosen = explain === undefined ? table : [findMethod(explain)];
+  const chosen = explain === undefined ? table : await findMethods(explain);
   if (json) await io.print(`${JSON.stringify(chosen.map(plain))}\n`);
-  else await io.print(explain === undefined ? overview() : explanation(chosen[0]!));
+  else await io.print(explain === undefined ? overview() : chosen.map(explanation).join("\n"));
   return 0;
 }
 
 function plain({ family, method }: MethodEntry) {
   const { id, version, title, summary, source } = method;
-  return { id, family: family.id, title, summary, source, ...family.plain(method), version };
+  const schema = jsonSchemaOf(z, family.schema(method, z));
+  const options = Object.keys(schema.properties ?? {});
+  return { id, family: family.id, title, summary, source, ...family.plain(method), version, options, schema };
 }
 
 const overview = (): string => `${families.map(familyText).join("\n\n")}\n`;
@@ -40,6 +44,20 @@ function explanation({ family, method }: MethodEntry): string {
     method.summary,
     "",
     ...facts.map(([name, text]) => `${name.padEnd(8)}${text}`),
+    ...optionLines({ family, method }),
     "",
   ].join("\n");
+}
+
+function optionLines({ family, method }: MethodEntry): string[] {
+  const options = optionFacts(z, family.schema(method, z));
+  if (options.length === 0) return ["", "It has no options."];
+  const width = Math.max(...options.map(({ name }) => name.length)) + 2;
+  return [
+    "",
+    "Options",
+    ...options.map(
+      ({ name, values, standard, about }) => `  ${name.padEnd(width)}${about} (${values}; default: ${standard})`,
+    ),
+  ];
 }

@@ -2,7 +2,7 @@ import { ballsOf } from "../../spec/ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { startSearch, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";
-import type { Attack } from "./types.ts";
+import { type AttackLoss, attackLoss, defineAttack } from "./types.ts";
 
 /**
  * One step from the input to where its linearised loss is largest in the set: x + ε·sign ∇ in linf, x + ε·∇/‖∇‖₂ in l2,
@@ -10,15 +10,17 @@ import type { Attack } from "./types.ts";
  *
  * @source Goodfellow, Shlens and Szegedy 2015, arXiv:1412.6572
  */
-export const fgsm: Attack = {
+export const fgsm = defineAttack({
   id: "fgsm",
   version: 2,
   title: "FGSM",
   summary: "One gradient step to the edge of the set: the fastest attack, and a weak one.",
   source: "Goodfellow et al. 2015, arXiv:1412.6572",
   norms: ["linf", "l2", "l1"],
+  settings: { loss: "cross-entropy" as AttackLoss },
+  options: (z) => ({ loss: attackLoss(z) }),
   async prepare(network, runtime, options) {
-    const { threat, loss = "cross-entropy", memoryBudget } = options;
+    const { threat, loss, memoryBudget } = options;
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
@@ -35,4 +37,4 @@ export const fgsm: Attack = {
       [Symbol.asyncDispose]: async () => {},
     };
   },
-};
+});

@@ -16,6 +16,7 @@ export const attackFamily = defineFamily<Attack>({
   about:
     "attacks look for inputs in the set that the network gets wrong: what they find is certain, what they miss is not safe",
   methods: attacks,
+  standard: attacks.filter(({ standard }) => standard),
   use: ({ id }) => `assay attack MODEL --data DATA --epsilon 0.1 --method ${id}`,
   ...normFacts,
 });
@@ -24,4 +25,4 @@ export const attackFamily = defineFamily<Attack>({
 export const attackOf = (id: string): Attack => byId(attackFamily, id);
 
 /** What runs where no attack is named. */
-export const standardAttack: Attack = attacks.find(({ standard }) => standard)!;
+export const standardAttack: Attack = attackFamily.standard[0]!;

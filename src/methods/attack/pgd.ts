@@ -2,15 +2,14 @@ import { type Ball, ballsOf, stepUphill } from "../../spec/ball.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { type Here, type Search, startSearch, streamOf, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";
-import type { Attack, AttackOptions } from "./types.ts";
+import { type AttackLoss, attackLoss, defineAttack } from "./types.ts";
 
 /** How far all steps together could go, in radii: enough to cross the ball and come back. */
 const REACH = 2.5;
 
 const ID = "pgd";
 
-/** What is not stated. */
-export const PGD_DEFAULTS = { steps: 40, restarts: 1, loss: "margin" } as const satisfies Partial<AttackOptions>;
+const BY_STEPS = `${REACH} / steps`;
 
 /**
  * Steps uphill, each projected back onto the set. The first restart starts where FGSM ends, so that PGD finds whatever
@@ -19,7 +18,7 @@ export const PGD_DEFAULTS = { steps: 40, restarts: 1, loss: "margin" } as const 
  *
  * @source Madry et al. 2018, arXiv:1706.06083
  */
-export const pgd: Attack = {
+export const pgd = defineAttack({
   id: ID,
   version: 2,
   title: "PGD",
@@ -27,11 +26,19 @@ export const pgd: Attack = {
   source: "Madry et al. 2018, arXiv:1706.06083",
   norms: ["linf", "l2", "l1"],
   standard: true,
-  settings: { ...PGD_DEFAULTS, relativeStep: `${REACH} / steps` },
+  settings: { steps: 40, restarts: 1, loss: "margin" as AttackLoss, relativeStep: BY_STEPS as string | number },
+  options: (z) => ({
+    steps: z.int().min(1).describe("gradient steps a start"),
+    restarts: z.int().min(1).describe("starts: the first at the input and FGSM's point, the others at random"),
+    loss: attackLoss(z),
+    relativeStep: z.literal(BY_STEPS).or(z.number().positive()).describe("length of a step, in radii of the set"),
+  }),
+  // beside proofs it need only tell what is broken from what is unknown
+  quick: { steps: 20, restarts: 1 },
+  inAudits: { restarts: 2 },
   async prepare(network, runtime, options) {
-    const { threat, seed, memoryBudget, signal } = options;
-    const { steps = PGD_DEFAULTS.steps, restarts = PGD_DEFAULTS.restarts, loss = PGD_DEFAULTS.loss } = options;
-    const relativeStep = options.relativeStep ?? REACH / steps;
+    const { threat, seed, memoryBudget, signal, steps, restarts, loss } = options;
+    const relativeStep = typeof options.relativeStep === "number" ? options.relativeStep : REACH / steps;
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
@@ -63,7 +70,7 @@ export const pgd: Attack = {
       [Symbol.asyncDispose]: async () => {},
     };
   },
-};
+});
 
 /** The input itself, then FGSM's point. */
 async function fromCentre(search: Search, balls: (i: number) => Ball): Promise<readonly Here[]> {

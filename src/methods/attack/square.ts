@@ -4,12 +4,11 @@ import { type Ball, ballsOf } from "../../spec/ball.ts";
 import type { Network } from "../network.ts";
 import { compileScores, type Scores } from "./loss-gradient.ts";
 import { type Search, startSearch, streamOf } from "./search.ts";
-import type { Attack, AttackBatch, AttackOptions, Attempt } from "./types.ts";
+import { type AttackBatch, type AttackTerms, type Attempt, defineAttack } from "./types.ts";
 
 const ID = "square";
 
-/** What is not stated: tries after the starts. */
-export const SQUARE_STEPS = 500;
+const STANDARD = { steps: 500, restarts: 1 };
 
 /** Corners and random points that are looked at first. */
 const CORNERS = 12;
@@ -28,14 +27,18 @@ const HALVINGS = [0.01, 0.03, 0.08, 0.18, 0.35, 0.6] as const;
  *
  * @source Andriushchenko, Croce, Flammarion and Hein 2020, arXiv:1912.00049
  */
-export const square: Attack = {
+export const square = defineAttack({
   id: ID,
   version: 1,
   title: "Square search",
   summary: "Random search without gradients: for networks whose gradient is zero or misleading.",
   source: "Andriushchenko et al. 2020, arXiv:1912.00049",
   norms: ["linf", "l2", "l1"],
-  settings: { steps: SQUARE_STEPS, restarts: 1 },
+  settings: STANDARD,
+  options: (z) => ({
+    steps: z.int().min(1).describe("squares that are tried, after the starts"),
+    restarts: z.int().min(1).describe("searches from the beginning"),
+  }),
   async prepare(network, runtime, options) {
     const scores = await compileScores(network, runtime, options.memoryBudget);
     return {
@@ -44,14 +47,14 @@ export const square: Attack = {
       [Symbol.asyncDispose]: async () => {},
     };
   },
-};
+});
 
 /** For attacks whose gradient says nothing: the network is compiled when it is first needed. */
-export function squaresOnDemand(network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions) {
+export function squaresOnDemand(network: Network, runtime: Pick<Runtime, "compile">, options: AttackTerms) {
   let scores: Promise<Scores> | undefined;
   return async (batch: AttackBatch): Promise<readonly Attempt[]> => {
     scores ??= compileScores(network, runtime, options.memoryBudget);
-    return searchSquares(network, await scores, batch, { ...options, steps: SQUARE_STEPS, restarts: 1 });
+    return searchSquares(network, await scores, batch, { ...options, ...STANDARD });
   };
 }
 
@@ -59,7 +62,7 @@ async function searchSquares(
   network: Network,
   scores: Scores,
   batch: AttackBatch,
-  { threat, seed, steps = SQUARE_STEPS, restarts = 1, signal }: AttackOptions,
+  { threat, seed, steps, restarts, signal }: AttackTerms & typeof STANDARD,
 ): Promise<readonly Attempt[]> {
   const balls = ballsOf(threat, batch);
   const search = startSearch(scores, batch, network.classes);

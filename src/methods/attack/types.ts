@@ -5,23 +5,27 @@ import type { Batch } from "../../spec/classification.ts";
 import type { Threat } from "../../spec/types.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
+import { type Configurable, configurable, type Declared, type Settings, withStated, type Zod } from "../options.ts";
 
 /** What the gradient is taken of. Both are directions: only the gradient's direction is used. */
-export type AttackLoss = "cross-entropy" | "margin";
+const LOSSES = ["margin", "cross-entropy"] as const;
+export type AttackLoss = (typeof LOSSES)[number];
 
-export interface AttackOptions {
+/** The option of attacks that climb one of them. */
+export const attackLoss = (z: Zod) => z.enum(LOSSES).describe("what the attack climbs");
+
+/** What every attack is asked. */
+export interface AttackTerms {
   readonly threat: Threat;
   /** Root of all random numbers. */
   readonly seed: number;
-  readonly steps?: number;
-  /** In units of epsilon; default 2.5 / steps. */
-  readonly relativeStep?: number;
-  readonly restarts?: number;
-  readonly loss?: AttackLoss;
   /** Bytes that the intermediate results of one run may take: fewer inputs at a time; results do not depend on it. */
   readonly memoryBudget?: number;
   readonly signal?: AbortSignal;
 }
+
+/** Beside the terms: options of the attack, in place of its settings. */
+export type AttackOptions = AttackTerms & { readonly [option: string]: unknown };
 
 /** Labelled inputs with their names, which key the random numbers: results do not depend on what shares a batch. */
 export interface AttackBatch extends Batch {
@@ -53,10 +57,30 @@ export interface PreparedAttack extends AsyncDisposable {
   attack(batch: AttackBatch): Promise<readonly Attempt[]>;
 }
 
-export interface Attack extends BallMethod {
+export interface Attack<S extends Settings = Settings> extends BallMethod, Configurable<Attack<S>, S> {
+  /** What it is run with where it need only tell what is broken from what is unknown. */
+  readonly quick?: Partial<S>;
+  /** What audits run it with. */
+  readonly inAudits?: Partial<S>;
   /** @throws UnsupportedReading naming the node that has no derivative */
   prepare(network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions): Promise<PreparedAttack>;
 }
+
+/** An attack before its options are settled. */
+interface AttackDefinition<S extends Settings> extends BallMethod, Declared<S>, Pick<Attack<S>, "quick" | "inAudits"> {
+  readonly prepare: (
+    network: Network,
+    runtime: Pick<Runtime, "compile">,
+    options: AttackTerms & S,
+  ) => Promise<PreparedAttack>;
+}
+
+export const defineAttack = <S extends Settings>({ prepare, ...description }: AttackDefinition<S>): Attack<S> =>
+  configurable<S, Attack<S>>(description, (settings) => ({
+    ...description,
+    prepare: (network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions) =>
+      prepare(network, runtime, withStated<AttackTerms & S>(settings as AttackTerms & S, options)),
+  }));
 
 export class AttackError extends Error {
   override readonly name = "AttackError";

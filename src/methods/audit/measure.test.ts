@@ -59,7 +59,6 @@ const PLAN: RobustnessPlan = {
   epsilons: [0.2, 0.1, 0.3],
   domain: [0, 1],
   attack: pgd,
-  budget: { restarts: 1 },
   verifiers: verifiers.slice(0, 2),
   arithmetic: "float32",
 };

@@ -11,7 +11,6 @@ import { type Answer, type Unanswered, unansweredReason } from "../records.ts";
 import type { Verifier } from "../verify/types.ts";
 import { candidatesOf, PATCH_SETTINGS, type PatchRecord, patchSize } from "./patch-screen.ts";
 import type {
-  AttackBudget,
   Contradiction,
   EpsilonResult,
   Examiner,
@@ -31,7 +30,6 @@ export interface RobustnessPlan {
   readonly domain: Threat["domain"];
   readonly fixed?: Threat["fixed"];
   readonly attack: Attack;
-  readonly budget: AttackBudget;
   /** In the order in which they are tried: the fast ones first. */
   readonly verifiers: readonly Verifier[];
   readonly arithmetic: Arithmetic;
@@ -231,10 +229,10 @@ async function attackAt(
   until: number | undefined,
 ): Promise<MethodRun | undefined> {
   const { plan, witnesses, brokenAt } = course;
-  const { attack, budget, norm } = plan;
+  const { attack, norm } = plan;
   const { id: method, title } = attack;
   const began = examiner.now();
-  const answers = await examiner.attack(attack, { threat: threatOf(plan, epsilon), ...budget }, positions, until);
+  const answers = await examiner.attack(attack, { threat: threatOf(plan, epsilon) }, positions, until);
   let [falsified, refuted, zeroGradient, notANumber] = [0, 0, 0, 0];
   for (const [k, answer] of answers.entries()) {
     if (answer.kind !== "done") continue;
@@ -255,7 +253,7 @@ async function attackAt(
     method,
     title,
     purpose: "attack",
-    options: settingsOf(attack, { norm, epsilon, ...rangeOf(plan), ...budget }),
+    options: settingsOf(attack, { norm, epsilon, ...rangeOf(plan) }),
     seconds: examiner.now() - began,
     counts: {
       inputs: positions.length,

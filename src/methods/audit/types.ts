@@ -2,14 +2,12 @@
 
 import type { Arithmetic, Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
-import type { Attack, AttackOptions } from "../attack/types.ts";
-import type { Settings } from "../method.ts";
+import type { Attack } from "../attack/types.ts";
+import type { Settings } from "../options.ts";
 import type { Geometry } from "../picture.ts";
 import type { Answer, AttackRecord, BoundRecord, Unanswered } from "../records.ts";
 import type { Verifier } from "../verify/types.ts";
 import type { Candidate, FitSettings, PatchRecord } from "./patch-screen.ts";
-
-export type AttackBudget = Pick<AttackOptions, "steps" | "restarts">;
 
 /** Why a piece of work has no result, and a sentence about it. */
 export interface Missing {
@@ -27,7 +25,7 @@ export type Piece<R> = { readonly record: R } | Missing;
 export interface Examiner {
   attack(
     attack: Attack,
-    settings: { readonly threat: Threat } & AttackBudget,
+    settings: { readonly threat: Threat },
     positions: readonly number[],
     until?: number,
   ): Promise<readonly Answer<AttackRecord>[]>;

@@ -20,7 +20,7 @@ import type { Detection, Detector } from "./types.ts";
 export const FALSE_ALARMS = 0.05;
 
 export interface Reading {
-  readonly detector: Pick<Detector, "id" | "version">;
+  readonly detector: Pick<Detector, "id" | "version"> & Partial<Pick<Detector, "isStandard">>;
   readonly detection: Detection;
 }
 
@@ -47,10 +47,12 @@ export interface Case {
   readonly reference: Population | undefined;
 }
 
-export function decide({ detections, reference }: Case): Decision {
+/** What a detector says under other settings than the standard ones takes no part: nothing is known of its false alarms. */
+export function decide({ detections: all, reference }: Case): Decision {
+  const detections = all.filter(({ detector }) => detector.isStandard !== false);
   const titration = detections.find(({ detector }) => detector.id === detectorFor("noise").id);
   const lean = (reference && titration && leanAgainst(titration, reference)) ?? null;
-  const perDetector: Record<string, number | null> = {};
+  const perDetector: Record<string, number | null> = Object.fromEntries(all.map(({ detector }) => [detector.id, null]));
   for (const { detector, detection } of detections)
     perDetector[detector.id] = reference ? againstClean(detector, detection, reference) : null;
   if (!lean) return { ...heuristic(detections, reference), pValue: null, threshold: null, perDetector, lean };

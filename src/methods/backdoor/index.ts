@@ -1,6 +1,7 @@
 /** @file The table of backdoor detectors. A detector exists when it is listed here. */
 
 import { byId, defineFamily } from "../family.ts";
+import { schemaOf } from "../options.ts";
 import { activationClustering } from "./activation-clustering.ts";
 import { clp } from "./clp.ts";
 import { lastLayerOutlier } from "./last-layer.ts";
@@ -37,6 +38,8 @@ export const backdoorFamily = defineFamily<Detector>({
   about:
     "detectors look for signs of a planted backdoor: what they flag is suspicion, not proof, and each of them is blind to some backdoors",
   methods: detectors,
+  standard: detectors.filter(({ standard }) => standard === "always"),
+  schema: (method, z) => schemaOf(z, method),
   use: ({ id, needs }) =>
     `assay backdoor MODEL --data DATA${needs === "training data" ? " --training DATA" : ""} --detector ${id}`,
   pages: "methods",

@@ -28,7 +28,7 @@ export const MARGIN_DEFAULTS = {
   learningRate: 0.01,
   /** A class ends when the sum of its margins changes by less than this share in a step. */
   tolerance: 1e-5,
-} as const;
+};
 
 /** The first loss is compared with this. */
 const LOSS_BEFORE = 1000;
@@ -260,8 +260,10 @@ function conclude(records: readonly MarginRecord[], facts: CaseFacts): Detection
   };
 }
 
+const SETTINGS = { ...MARGIN_DEFAULTS, level: MARGIN_LEVEL };
+
 /** @source Wang et al. 2024, IEEE S&P, arXiv:2205.06900, and the authors' code */
-export const mmBd = defineDetector<MarginPart, MarginRecord>({
+export const mmBd = defineDetector<MarginPart, MarginRecord, typeof SETTINGS>({
   id: "mm-bd",
   version: 1,
   standard: "always",
@@ -269,16 +271,25 @@ export const mmBd = defineDetector<MarginPart, MarginRecord>({
   title: "MM-BD (maximum margins)",
   summary: "Raises each class's margin over all inputs; a class that can be raised far above the others is a target.",
   source: "Wang et al. 2024, IEEE S&P, arXiv:2205.06900",
-  settings: { ...MARGIN_DEFAULTS, level: MARGIN_LEVEL },
+  settings: SETTINGS,
+  options: (z) => ({
+    images: z.int().min(1).describe("starts for each class"),
+    steps: z.int().min(1).describe("most steps of gradient ascent"),
+    learningRate: z.number().positive().describe("length of a step, times the slope"),
+    tolerance: z.number().min(0).describe("a class ends when its margins change by less than this share in a step"),
+  }),
   needs: "nothing",
   blindTo: "backdoors into many classes, and models whose classes differ in their margins anyway",
-  parts: ({ classes }) =>
+  parts: ({ classes }, { images, steps, learningRate, tolerance }) =>
     Array.from({ length: Math.ceil(classes / CLASSES_A_PART) }, (_, part) => ({
       classes: Array.from({ length: classes }, (_, label) => label).slice(
         part * CLASSES_A_PART,
         (part + 1) * CLASSES_A_PART,
       ),
-      ...MARGIN_DEFAULTS,
+      images,
+      steps,
+      learningRate,
+      tolerance,
     })),
   examine: raiseMargins,
   conclude,

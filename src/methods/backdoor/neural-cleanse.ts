@@ -27,13 +27,13 @@ export interface CleansePart extends PlainRecord {
   readonly earlyStop: boolean;
 }
 
-export const CLEANSE_DEFAULTS = {
+export const CLEANSE_DEFAULTS: Pick<CleansePart, "steps" | "samples" | "batch" | "learningRate" | "earlyStop"> = {
   steps: 1000,
   samples: 1000,
   batch: 32,
   learningRate: 0.1,
   earlyStop: true,
-} as const satisfies Omit<CleansePart, "label">;
+};
 
 export interface CleanseRecord extends PlainRecord, ReversedTrigger {
   readonly label: number;
@@ -205,8 +205,11 @@ function reasonFor(records: readonly CleanseRecord[], { middle, index, smallest,
   return `${fact} (${rule})${caution}`;
 }
 
+/** What options state, and what is constant. */
+const SETTINGS = { ...CLEANSE_DEFAULTS, ...SCHEDULE, anomalyLimit: ANOMALY_LIMIT };
+
 /** @source Wang et al. 2019, IEEE S&P, doi:10.1109/SP.2019.00031, sections IV and V, and the authors' code */
-export const neuralCleanse = defineDetector<CleansePart, CleanseRecord>({
+export const neuralCleanse = defineDetector<CleansePart, CleanseRecord, typeof SETTINGS>({
   id: "neural-cleanse",
   version: 2,
   role: "trigger",
@@ -214,10 +217,18 @@ export const neuralCleanse = defineDetector<CleansePart, CleanseRecord>({
   summary:
     "Searches the smallest trigger for every class; one far smaller than the others is a backdoor's. Slow, shows the trigger.",
   source: "Wang et al. 2019, IEEE S&P, doi:10.1109/SP.2019.00031",
-  settings: { ...CLEANSE_DEFAULTS, ...SCHEDULE, anomalyLimit: ANOMALY_LIMIT },
+  settings: SETTINGS,
+  options: (z) => ({
+    steps: z.int().min(1).describe("most steps for a class"),
+    samples: z.int().min(1).describe("inputs seen in a step"),
+    batch: z.int().min(1).describe("inputs an update"),
+    learningRate: z.number().positive().describe("of Adam"),
+    earlyStop: z.boolean().describe("end where the mask no longer shrinks"),
+  }),
   needs: "inputs",
   blindTo: "triggers that are large, faint, moving, or only work on one class; backdoors into many classes",
-  parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label, ...CLEANSE_DEFAULTS })),
+  parts: ({ classes }, { steps, samples, batch, learningRate, earlyStop }) =>
+    Array.from({ length: classes }, (_, label) => ({ label, steps, samples, batch, learningRate, earlyStop })),
   examine: reverseTrigger,
   conclude,
 });

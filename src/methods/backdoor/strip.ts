@@ -29,7 +29,7 @@ export interface StripPart extends Overlays, PlainRecord {
   readonly suspects: number;
 }
 
-export const STRIP_DEFAULTS = { overlays: 100, weight: 1, clipped: true, suspects: 500 } as const;
+export const STRIP_DEFAULTS = { overlays: 100, weight: 1, clipped: true, suspects: 500 };
 
 /** Shares of clean inputs that a threshold rejects: the paper's, and two of its ports. */
 export const REJECTION_LEVELS = [0.01, 0.05, 0.1] as const;
@@ -244,7 +244,7 @@ function modeOf(values: readonly number[]): number {
 }
 
 /** @source Gao et al. 2019, ACSAC, arXiv:1902.06531 */
-export const strip = defineDetector<StripPart, StripRecord>({
+export const strip = defineDetector<StripPart, StripRecord, typeof STRIP_DEFAULTS>({
   id: "strip",
   version: 1,
   standard: "with training data",
@@ -252,9 +252,15 @@ export const strip = defineDetector<StripPart, StripRecord>({
   summary: "Lays other inputs over each input: where the answer stays the same, the input carries a trigger.",
   source: "Gao et al. 2019, ACSAC, arXiv:1902.06531",
   settings: STRIP_DEFAULTS,
+  options: (z) => ({
+    overlays: z.int().min(1).describe("inputs that are laid over each input"),
+    weight: z.number().positive().describe("of what is laid over; the input's own is 1"),
+    clipped: z.boolean().describe("sums are cut to the pixels' range"),
+    suspects: z.int().min(1).describe("most inputs of the training data that are examined"),
+  }),
   needs: "inputs",
   blindTo: "triggers that a picture laid over them hides: faint, warped, or spread over the picture",
-  parts: () => [STRIP_DEFAULTS],
+  parts: (_, settings) => [settings],
   picks: { from: "triggered inputs", rejected },
   examine,
   conclude,

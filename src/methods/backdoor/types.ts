@@ -6,6 +6,7 @@ import type { Runtime } from "../../runtime/session.ts";
 import type { Batch } from "../../spec/classification.ts";
 import type { MethodDescription } from "../method.ts";
 import type { Network } from "../network.ts";
+import { type Configurable, configurable, type Declared, NO_OPTIONS, type Settings } from "../options.ts";
 import type { Geometry } from "../picture.ts";
 
 /** What a detector wants besides the model. */
@@ -81,7 +82,7 @@ export type Picks =
       suspects(record: PlainRecord): Int32Array;
     };
 
-export interface Detector extends MethodDescription {
+export interface Detector extends MethodDescription, Configurable<Detector> {
   /** Whether it runs where no detector is named: seconds, not minutes. Absent: only where it is named. */
   readonly standard?: "always" | "with training data";
   /** Each is played by one detector. */
@@ -103,16 +104,26 @@ export interface Detector extends MethodDescription {
   digest?(evidence: PlainRecord): PlainRecord;
 }
 
-/** A detector whose parts and records have types of their own: the table forgets them. */
-export interface TypedDetector<Part extends PlainRecord, Record extends PlainRecord>
-  extends Omit<Detector, "parts" | "examine" | "conclude"> {
-  readonly parts: (facts: CaseFacts) => readonly Part[];
+/** A detector whose parts and records have types of their own, which the table forgets. What it declares no options for, it has none of. */
+export interface TypedDetector<Part extends PlainRecord, Record extends PlainRecord, S extends Settings>
+  extends Omit<Detector, "parts" | "examine" | "conclude" | keyof Configurable<Detector>>,
+    Partial<Declared<S>> {
+  readonly parts: (facts: CaseFacts, settings: S) => readonly Part[];
   readonly examine: (material: Material, part: Part) => Promise<Record>;
   readonly conclude: (records: readonly Record[], facts: CaseFacts) => Detection;
 }
 
-export const defineDetector = <P extends PlainRecord, R extends PlainRecord>(detector: TypedDetector<P, R>): Detector =>
-  detector as unknown as Detector;
+export const defineDetector = <P extends PlainRecord, R extends PlainRecord, S extends Settings = Settings>({
+  parts,
+  ...detector
+}: TypedDetector<P, R, S>): Detector => {
+  const declared = { ...NO_OPTIONS, ...detector } as unknown as Declared;
+  const untyped = detector as unknown as Omit<Detector, "parts" | keyof Configurable<Detector>>;
+  return configurable<Settings, Detector>(declared, (settings) => ({
+    ...untyped,
+    parts: (facts: CaseFacts) => parts(facts, settings as S),
+  }));
+};
 
 /** A method does not apply to this model or these inputs; the message says why and what would help. */
 export class DetectorError extends Error {

@@ -19,7 +19,7 @@ export const UNIVERSAL_DEFAULTS = {
   shortest: 0.01,
   longest: 0.5,
   growth: 1.05,
-} as const;
+};
 
 export interface UniversalPart extends PlainRecord {
   readonly label: number;
@@ -138,7 +138,7 @@ function conclude(records: readonly UniversalRecord[], facts: CaseFacts): Detect
 }
 
 /** @source the perturbations of Moosavi-Dezfooli et al. 2017, arXiv:1610.08401, judged as in Neural Cleanse */
-export const universalPerturbation = defineDetector<UniversalPart, UniversalRecord>({
+export const universalPerturbation = defineDetector<UniversalPart, UniversalRecord, typeof UNIVERSAL_DEFAULTS>({
   id: "universal-perturbation",
   version: 1,
   title: "Universal perturbation size",
@@ -146,9 +146,16 @@ export const universalPerturbation = defineDetector<UniversalPart, UniversalReco
     "Searches the smallest change that sends most inputs to each class; a class far easier to reach is a target.",
   source: "after Moosavi-Dezfooli et al. 2017, arXiv:1610.08401; judged as in Neural Cleanse",
   settings: UNIVERSAL_DEFAULTS,
+  options: (z) => ({
+    images: z.int().min(1).describe("most inputs of other classes that share the change"),
+    success: z.number().min(0).max(1).describe("share of them that must be sent to the class"),
+    shortest: z.number().positive().max(1).describe("l2 length at the start, as a share of the range's diagonal"),
+    longest: z.number().positive().max(1).describe("l2 length at most, as a share of the range's diagonal"),
+    growth: z.number().gt(1).describe("growth of the length at each step"),
+  }),
   needs: "inputs",
   blindTo: "triggers that are not added (warping), work on one class only, or lead to many classes",
-  parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label, ...UNIVERSAL_DEFAULTS })),
+  parts: ({ classes }, settings) => Array.from({ length: classes }, (_, label) => ({ label, ...settings })),
   examine,
   conclude,
 });

@@ -34,6 +34,8 @@ export const trainFamily = defineFamily<TrainingMethod>({
   noun: "training method",
   about: "training methods make networks, by recipes: what they promise is measured afterwards, by the others",
   methods: trainingMethods as unknown as readonly TrainingMethod[],
+  standard: [plain as unknown as TrainingMethod],
+  schema: ({ options }) => options,
   use: () => "assay train RECIPE",
   pages: "training",
   scope: { name: "options", of: ({ options }) => Object.keys(options.shape).join(", ") || "none" },

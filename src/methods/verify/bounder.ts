@@ -11,16 +11,18 @@ import { type Plan, type PlanOptions, planStages, type Stage } from "./plan.ts";
 import { narrowed, sliceRestrictions } from "./restrictions.ts";
 import type { Relaxation } from "./row-bounds.ts";
 import { runStages } from "./run.ts";
-import type {
-  Bounder,
-  BounderOptions,
-  Bounds,
-  Layer,
-  LayerBox,
-  MakeBounder,
-  PreparedVerifier,
-  Restrictions,
-  Verifier,
+import {
+  type Bounder,
+  type BounderOptions,
+  type Bounds,
+  defineVerifier,
+  type Layer,
+  type LayerBox,
+  type MakeBounder,
+  type PreparedVerifier,
+  type Restrictions,
+  type Verifier,
+  type VerifierDefinition,
 } from "./types.ts";
 import { compileWhole, runWhole } from "./whole.ts";
 
@@ -153,21 +155,22 @@ function joined(parts: readonly (readonly LayerBox[])[]): readonly LayerBox[] {
 const ROWS_BUDGET = 2 ** 24;
 
 /** The verifier that is one pass of a bounder. What does not fit the memory is unknown. */
-export const fromBounder = (make: MakeBounder, description: Omit<Verifier, "prepare">): Verifier => ({
-  ...description,
-  async prepare(network, runtime, options) {
-    try {
-      return await make(network.graph, runtime, {
-        ...options,
-        rows: Math.max(1, network.classes - 1),
-        rowsBudget: ROWS_BUDGET,
-      });
-    } catch (error) {
-      if (!(error instanceof MemoryError)) throw error;
-      return withoutBounds(options, { reason: "memory", detail: error.message });
-    }
-  },
-});
+export const fromBounder = (make: MakeBounder, description: Omit<VerifierDefinition, "prepare">): Verifier =>
+  defineVerifier({
+    ...description,
+    async prepare(network, runtime, options) {
+      try {
+        return await make(network.graph, runtime, {
+          ...options,
+          rows: Math.max(1, network.classes - 1),
+          rowsBudget: ROWS_BUDGET,
+        });
+      } catch (error) {
+        if (!(error instanceof MemoryError)) throw error;
+        return withoutBounds(options, { reason: "memory", detail: error.message });
+      }
+    },
+  });
 
 /** A verifier that claims nothing of any input. */
 const withoutBounds = (options: BounderOptions, shortfall: Shortfall): PreparedVerifier => ({

@@ -1,6 +1,5 @@
 /** @file The verifiers. A verifier exists when it is listed here. */
 
-import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import { byId, defineFamily } from "../family.ts";
 import { normFacts } from "../method.ts";
 import { crown } from "./crown.ts";
@@ -9,20 +8,7 @@ import { fastLin } from "./fast-lin.ts";
 import { ibp } from "./ibp.ts";
 import type { Verifier } from "./types.ts";
 
-/** Bounds cover the rounding of float32: of a file that rounds more coarsely, whatever computes them, they would be false. */
-const inFloat32 = (verifier: Verifier): Verifier => ({
-  ...verifier,
-  prepare: async (network, runtime, options) => {
-    if (network.half === undefined) return verifier.prepare(network, runtime, options);
-    throw new UnsupportedReading(
-      network.half,
-      "bound",
-      "the file computes in float16 from there on; export the model in float32 and certify that, or attack this one",
-    );
-  },
-});
-
-export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown].map(inFloat32);
+export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown];
 
 export const verifyFamily = defineFamily<Verifier>({
   id: "verify",
@@ -31,6 +17,7 @@ export const verifyFamily = defineFamily<Verifier>({
   about:
     "verifiers prove that no input in the set is got wrong: what they prove is certain, what they cannot prove is unknown",
   methods: verifiers,
+  standard: verifiers.filter(({ standard }) => standard),
   use: ({ id }) => `assay certify MODEL --data DATA --epsilon 0.1 --method ${id}`,
   ...normFacts,
 });
@@ -39,7 +26,7 @@ export const verifyFamily = defineFamily<Verifier>({
 export const verifierOf = (id: string): Verifier => byId(verifyFamily, id);
 
 /** What runs where no verifier is named. */
-export const standardVerifier: Verifier = verifiers.find(({ standard }) => standard)!;
+export const standardVerifier: Verifier = verifyFamily.standard[0]!;
 
 /** What an audit tries, each on what those before it left open. */
 export const auditVerifiers: readonly Verifier[] = verifiers.filter(({ inAudits }) => inAudits);

@@ -4,8 +4,10 @@ import type { Graph } from "../../graph/types.ts";
 import type { Float, Runtime } from "../../runtime/session.ts";
 import type { Arithmetic, Box, FloatArray, Queries } from "../../spec/types.ts";
 import type { RowBounds } from "../../spec/verdict.ts";
+import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
+import { type Configurable, configurable, type Declared, NO_OPTIONS, type Settings } from "../options.ts";
 import type { SetNorms } from "./input-set.ts";
 
 export interface VerifyOptions {
@@ -26,7 +28,7 @@ export interface PreparedVerifier extends AsyncDisposable {
   bounds(queries: Queries): Promise<RowBounds>;
 }
 
-export interface Verifier extends BallMethod {
+export interface Verifier extends BallMethod, Configurable<Verifier> {
   /** It takes little time for what it proves: audits run it before their searches, the others after. */
   readonly cheap?: true;
   /** Audits try it where no verifier is named. */
@@ -36,6 +38,37 @@ export interface Verifier extends BallMethod {
    */
   prepare(network: Network, runtime: Pick<Runtime, "compile">, options: VerifyOptions): Promise<PreparedVerifier>;
 }
+
+/** A verifier before its options are settled; where it declares none, it has none. */
+export interface VerifierDefinition<S extends Settings = Settings>
+  extends BallMethod,
+    Partial<Declared<S>>,
+    Pick<Verifier, "cheap" | "inAudits"> {
+  readonly prepare: (
+    network: Network,
+    runtime: Pick<Runtime, "compile">,
+    options: VerifyOptions & S,
+  ) => Promise<PreparedVerifier>;
+}
+
+/** Bounds cover the rounding of float32: of a file that rounds more coarsely, whatever computes them, they would be false. */
+export const defineVerifier = <S extends Settings = Settings>({
+  prepare,
+  ...description
+}: VerifierDefinition<S>): Verifier => {
+  const declared = { ...NO_OPTIONS, ...description } as unknown as Declared;
+  return configurable<Settings, Verifier>(declared, (settings) => ({
+    ...description,
+    async prepare(network: Network, runtime: Pick<Runtime, "compile">, options: VerifyOptions) {
+      if (network.half === undefined) return prepare(network, runtime, { ...options, ...(settings as S) });
+      throw new UnsupportedReading(
+        network.half,
+        "bound",
+        "the file computes in float16 from there on; export the model in float32 and certify that, or attack this one",
+      );
+    },
+  }));
+};
 
 // ---------------------------------------------------------------- bounders
 

@@ -5,6 +5,7 @@ import { usage } from "../../graph/fault.ts";
 import { standardAttack } from "../../methods/attack/index.ts";
 import type { Attack } from "../../methods/attack/types.ts";
 import type { RobustnessPlan } from "../../methods/audit/measure.ts";
+import { checkStated, withShared } from "../../methods/options.ts";
 import { type Geometry, geometryOf } from "../../methods/picture.ts";
 import { auditVerifiers } from "../../methods/verify/index.ts";
 import type { Verifier } from "../../methods/verify/types.ts";
@@ -15,8 +16,6 @@ import type { SearchPlan } from "./backdoor.ts";
 import { budgetOf } from "./budget.ts";
 import { type Measured, measureAudit } from "./steps.ts";
 
-export const DEFAULT_RESTARTS = 2;
-/** Proofs by the fast method, then the tight ones on what is left. */
 /** Seconds on two cores. */
 const DEFAULT_BUDGET = 180;
 
@@ -76,17 +75,20 @@ export interface Audited extends Measured {
 /** @throws UserError: nothing right to attack, units without a default epsilon; SoundnessAlarm */
 export async function audit(examination: Examination, request: AuditRequest): Promise<Audited> {
   const { inputs, correct, place } = examination;
-  const { norm = "linf", arithmetic = "float32", budget = DEFAULT_BUDGET, began = place.now(), steps } = request;
+  const { norm = "linf", arithmetic = "float32", budget = DEFAULT_BUDGET, began = place.now() } = request;
   if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
+  const { attack: chosen = standardAttack, verifiers = auditVerifiers, restarts, steps } = request;
+  const shared = { ...chosen.inAudits, ...(restarts && { restarts }), ...(steps && { steps }) };
+  const [attack] = withShared([chosen], shared) as [Attack];
+  await checkStated([attack, ...verifiers]);
   const { dataset, contract } = inputs;
   const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout, isBlueFirst(dataset));
   const epsilons = request.epsilons ?? defaultEpsilons(inputs, norm);
   const robustness: RobustnessPlan = {
     epsilons: [...new Set(epsilons)],
     ...threatOf(inputs, norm, epsilons[0]!),
-    attack: request.attack ?? standardAttack,
-    budget: { restarts: request.restarts ?? DEFAULT_RESTARTS, ...(steps && { steps }) },
-    verifiers: request.verifiers ?? auditVerifiers,
+    attack,
+    verifiers,
     arithmetic,
   };
   const seconds = () => place.now() / 1000;

@@ -21,12 +21,12 @@ const piecesOf = <R, P>(endings: readonly Ending<R>[], recordOf: (records: reado
 
 export function examinerOf({ engine, chunk, seed, place }: Examination): Examiner {
   return {
-    attack: (method, { threat, ...budget }, positions, until) =>
+    attack: (method, { threat }, positions, until) =>
       engine.run({
         job: jobs.attack,
         what: `attacking with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
         method,
-        settings: { threat, seed, ...budget },
+        settings: { threat, seed, options: method.settings },
         inputs: pick(chunk, positions),
         ...limitsOf(until),
       }),
@@ -35,7 +35,7 @@ export function examinerOf({ engine, chunk, seed, place }: Examination): Examine
         job: jobs.bound,
         what: `proving with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
         method,
-        settings: { threat, arithmetic },
+        settings: { threat, arithmetic, options: method.settings },
         inputs: pick(chunk, positions),
         ...limitsOf(until),
       }),

@@ -57,10 +57,19 @@ export function scanNotes(
   { session, data }: ScanCase,
   chosen: readonly Detector[],
 ): string[] {
-  if (!population) return [];
-  const missing = chosen.filter((detector) => cleanScans(population, detector).length === 0).map(({ id }) => id);
+  const other = chosen.filter(({ isStandard }) => !isStandard).map(({ id }) => id);
+  const notes =
+    other.length === 0
+      ? []
+      : [
+          `Settings of ${other.join(", ")} are not the standard ones: what is found counts neither for the verdict nor against a reference.`,
+        ];
+  if (!population) return notes;
+  const standard = chosen.filter(({ isStandard }) => isStandard);
+  const missing = standard.filter((detector) => cleanScans(population, detector).length === 0).map(({ id }) => id);
   const { images, seed } = population.scan;
   return [
+    ...notes,
     ...(missing.length === 0
       ? []
       : [`The reference holds no scans by this version of ${missing.join(", ")}: there is nothing to compare with.`]),

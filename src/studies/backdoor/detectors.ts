@@ -1,6 +1,7 @@
 /** @file Detectors' parts as jobs, and their records put together again. */
 
 import type { CaseFacts, Detection, Detector } from "../../methods/backdoor/types.ts";
+import { checkStated } from "../../methods/options.ts";
 import { type Chunk, UNANSWERED_WORDS } from "../../methods/records.ts";
 import type { Ending, Engine, Limits } from "../engine.ts";
 import { detect } from "../jobs/kinds.ts";
@@ -35,6 +36,7 @@ export async function examineWith(
   limits: Limits = {},
 ): Promise<Examined[]> {
   const { facts, seed, inputs = NO_INPUTS, training } = evidence;
+  await checkStated(detectors);
   const planned = detectors.map((detector) => {
     const lacking = lackOf(detector, evidence);
     return { detector, lacking, parts: lacking === undefined ? detector.parts(facts) : [] };

@@ -2,12 +2,16 @@
 
 import { type ClassNaming, classText, labelOf, namesToShow, PLAIN_CLASSES, sayingClasses } from "../../data/classes.ts";
 import type { Decision } from "../../methods/backdoor/decision.ts";
+import type { Settings } from "../../methods/options.ts";
 import type { Plain } from "../../runtime/jobs.ts";
 import { floats } from "../floats.ts";
 import type { Examined } from "./detectors.ts";
 
 export interface DetectorResult {
   readonly name: string;
+  readonly version: number;
+  /** All that it was run with, beside the inputs and the seed. */
+  readonly settings: Settings;
   /** By the detector's own rule; `null` where it has none, or did not run. */
   readonly flagged: boolean | null;
   readonly score: number | null;
@@ -75,6 +79,8 @@ export function backdoorFile({ examined, decision, naming = PLAIN_CLASSES, ...re
     reference,
     detectors: examined.map(({ detector, detection, seconds }) => ({
       name: detector.id,
+      version: detector.version,
+      settings: detector.settings,
       flagged: detection.flagged,
       score: finite(detection.score),
       pValue: finite(perDetector[detector.id] ?? detection.pValue),

@@ -1,8 +1,9 @@
 /** @file Inputs answered, attacked and bounded: what the jobs of one model and a chunk of inputs compute. */
 
 import { attackOf } from "../../methods/attack/index.ts";
-import type { AttackLoss, PreparedAttack } from "../../methods/attack/types.ts";
+import type { PreparedAttack } from "../../methods/attack/types.ts";
 import { attackChunk, boundChunk, predictChunk } from "../../methods/examine.ts";
+import type { Settings } from "../../methods/options.ts";
 import type { Chunk, Subject } from "../../methods/records.ts";
 import { verifierOf } from "../../methods/verify/index.ts";
 import type { PreparedVerifier } from "../../methods/verify/types.ts";
@@ -14,14 +15,13 @@ import { type SubjectSpec, subjectOf } from "./subject.ts";
 export interface AttackSettings {
   readonly threat: Threat;
   readonly seed: number;
-  readonly steps?: number | undefined;
-  readonly restarts?: number | undefined;
-  readonly loss?: AttackLoss | undefined;
+  readonly options: Settings;
 }
 
 export interface BoundSettings {
   readonly threat: Threat;
   readonly arithmetic: Arithmetic;
+  readonly options: Settings;
 }
 
 /** What jobs about one model are given. */
@@ -67,21 +67,21 @@ export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
   predictChunk(await subjectOf(input.subject, host), input.chunk);
 
 export async function attackJob(input: ModelInput<AttackSettings>, host: JobContext) {
-  const { threat, seed, ...rest } = input.settings;
-  const stated = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const { threat, seed, options } = input.settings;
   const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
-    attackOf(input.method).prepare(network, runtime, { threat, seed, ...stated, ...budgetOf(input) }),
+    attackOf(input.method)
+      .with(options)
+      .prepare(network, runtime, { threat, seed, ...budgetOf(input) }),
   );
   return attackChunk(subject, method, threat, input.chunk);
 }
 
 export async function boundJob(input: ModelInput<BoundSettings>, host: JobContext) {
+  const { threat, arithmetic, options } = input.settings;
   const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
-    verifierOf(input.method).prepare(network, runtime, {
-      norm: input.settings.threat.norm,
-      arithmetic: input.settings.arithmetic,
-      ...budgetOf(input),
-    }),
+    verifierOf(input.method)
+      .with(options)
+      .prepare(network, runtime, { norm: threat.norm, arithmetic, ...budgetOf(input) }),
   );
-  return boundChunk(subject, method, input.settings.threat, input.chunk);
+  return boundChunk(subject, method, threat, input.chunk);
 }

@@ -125,22 +125,15 @@ const part = z.object({ record: plainRecord, seconds: z.number() }) as unknown a
 /** A record that has these fields is what the type says: what else it holds was plain data when it was written. */
 const record = <T>(schema: z.ZodType): Parser<T> => schema as unknown as Parser<T>;
 
-const climb = { steps: z.int().optional(), restarts: z.int().optional() };
+const options = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 
 export const predict = { input: input(z.null()), record: record<Prediction>(prediction) };
 export const attack = {
-  input: input(
-    z.looseObject({
-      threat,
-      seed: z.number(),
-      ...climb,
-      loss: z.enum(["cross-entropy", "margin"]).optional(),
-    }) as z.ZodType<AttackSettings>,
-  ),
+  input: input(z.object({ threat, seed: z.number(), options }) as z.ZodType<AttackSettings>),
   record: record<AttackRecord>(attackRecord),
 };
 export const bound = {
-  input: input(z.object({ threat, arithmetic }) as z.ZodType<BoundSettings>),
+  input: input(z.object({ threat, arithmetic, options }) as z.ZodType<BoundSettings>),
   record: record<BoundRecord>(boundRecord),
 };
 export const scan = {
