@@ -72,7 +72,8 @@ async function compareModels(before: string, after: string, options: CompareOpti
     throw usage("--method says how to prove; say with --epsilon within which radius");
   }
   const { standardVerifier, verifyFamily } = await import("../../methods/verify/index.ts");
-  const verifiers = chooseMethods(verifyFamily, options.method ?? [standardVerifier.id], options.norm ?? "linf");
+  const named = options.method && (await chooseMethods(verifyFamily, options.method, options.norm ?? "linf"));
+  const verifiers = named ?? [standardVerifier];
   const a = await examined(before, options, verifiers, io);
   const b = await examined(after, options, verifiers, io);
   return compareAnswers(a, b, options.maxDrop);
