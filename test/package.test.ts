@@ -50,7 +50,6 @@ describe.skipIf(!process.env["CI"])("the packed package (with CI=1: it is built 
     const source = join(project, "source");
     execFileSync("git", ["clone", "-q", resolve("."), source]);
     symlinkSync(NODE_MODULES, join(source, "node_modules"));
-    execFileSync("npm", ["run", "build", "--silent"], { cwd: source });
     const [packed] = JSON.parse(
       execFileSync("npm", ["pack", "--json", "--silent"], { cwd: source, encoding: "utf8" }),
     ) as { readonly filename: string }[];
