@@ -11,7 +11,7 @@ import { verifiers } from "../src/methods/verify/index.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
 import { classification } from "../src/spec/classification.ts";
-import type { Arithmetic, FloatArray, Threat } from "../src/spec/types.ts";
+import type { Arithmetic, Threat } from "../src/spec/types.ts";
 import { verdictOf } from "../src/spec/verdict.ts";
 import { OVERFLOW_CLASSES as CLASSES, OVERFLOW_INPUTS as INPUTS, overflowNet } from "./support/overflow-nets.ts";
 import { PATIENT } from "./support/patience.ts";
@@ -41,7 +41,8 @@ test("no verifier claims what a point of the set contradicts through the file", 
     const graph = overflowNet(seed);
     await using session = await openModel(exportOnnx(graph));
     const answers = async (points: Float32Array) =>
-      (await session.run({ x: float32Tensor([points.length / INPUTS, INPUTS], points) }))["logits"]!.data;
+      (await session.run({ x: float32Tensor([points.length / INPUTS, INPUTS], points) }))["logits"]!
+        .data as Float32Array;
     const random = rng(seed).split("points");
     const two = Float32Array.from({ length: 2 * INPUTS }, () => random.uniform());
     const inputs = Float32Array.from(
@@ -51,7 +52,7 @@ test("no verifier claims what a point of the set contradicts through the file", 
     const threat: Threat = { norm: "linf", epsilon: [0, 1e-3, 0.1][Math.floor(seed / 3) % 3]!, domain: [0, 1] };
     // every class is asked for: where the answer is no number, there is none of its own
     const labels = Int32Array.from({ length: ROWS }, (_, i) => i % CLASSES);
-    const seen: FloatArray[] = [];
+    const seen: Float32Array[] = [];
     for (let i = 0; i < ROWS; i++)
       seen.push(await answers(pointsOf(inputs.slice(i * INPUTS, (i + 1) * INPUTS), threat.epsilon, random)));
     for (const rows of seen) rows.every(Number.isFinite) ? finite++ : spoilt++;

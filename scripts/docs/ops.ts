@@ -14,7 +14,7 @@ import { cases, type OpCase } from "../../test/contracts/op-cases.ts";
 const families: Readonly<Record<string, readonly OpName[]>> = {
   Arithmetic: ["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max"],
   "Elementary functions": [
-    ...(["Neg", "Abs", "Sign", "Step", "Sqrt", "Exp", "Log", "Reciprocal", "Sin", "Cos"] as const),
+    ...(["Neg", "Abs", "Sign", "Step", "Sqrt", "Exp", "Log", "Reciprocal", "Sin", "Cos", "Asin", "Atan"] as const),
     ...(["Floor", "Ceil", "Round", "Cast"] as const),
   ],
   Activations: [

@@ -63,6 +63,8 @@ export interface OpAttrs {
   Reciprocal: NoAttrs;
   Sin: NoAttrs;
   Cos: NoAttrs;
+  Asin: NoAttrs;
+  Atan: NoAttrs;
   Floor: NoAttrs;
   Ceil: NoAttrs;
   Round: NoAttrs;

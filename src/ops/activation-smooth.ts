@@ -5,7 +5,7 @@ import type { Builder, Value } from "../graph/types.ts";
 import { holds } from "./activation.ts";
 import { NON_NEGATIVE } from "./elementary.ts";
 import { constantRelax, curveOf, elementwiseVjp } from "./elementwise.ts";
-import { ELU_STEEPEST, KERNEL } from "./kernel-errors.ts";
+import { ELU_STEEPEST, KERNEL, QUARTER_TURN } from "./kernel-errors.ts";
 import { defineOp, type Interval, isPoint, point } from "./op.ts";
 import {
   bounds,
@@ -42,12 +42,12 @@ import { erf, GELU_CUBIC, GELU_SCALE, gelu, sigmoid, softplus } from "./special.
  * The derivative has two forms: of the result, which costs little and, being one square, has an exact range over a box;
  * and of the operand, with a small relative error in the tails too, where a tangent's slope is stretched over a wide box.
  */
-const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
+const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf" | "Atan">(
   name: K,
   f: (x: number) => number,
   derivative: Curve["slope"],
   slope: (b: Builder, x: Value) => Value,
-  least: 0 | -1 = -1,
+  range: readonly [least: number, most: number] = [-1, 1],
 ) =>
   defineOp<K>({
     name,
@@ -59,7 +59,7 @@ const sShaped = <K extends "Sigmoid" | "Tanh" | "Softsign" | "Erf">(
     interval: increasing(name),
     relax: (b, [x], _, rule) => sShapedLines(b, curveOf(name, slope), x!, rule),
     rounding: KERNEL[name],
-    range: () => [least, 1],
+    range: () => range,
   });
 
 const one = (b: Builder): Value => b.constant(1);
@@ -78,7 +78,7 @@ export const Sigmoid = sShaped(
   sigmoid,
   (b, _, y) => sub(b, b.constant(0.25), square(b, sub(b, y, b.constant(0.5)))),
   (b, x) => logisticBell(b, x),
-  0,
+  [0, 1],
 );
 
 export const Tanh = sShaped(
@@ -95,6 +95,11 @@ export const Softsign = sShaped(
   (b, _, y) => square(b, sub(b, one(b), b.emit("Abs", [y]))),
   (b, x) => square(b, b.emit("Reciprocal", [add(b, one(b), b.emit("Abs", [x]))])),
 );
+
+const witch = (b: Builder, x: Value): Value => b.emit("Reciprocal", [add(b, one(b), square(b, x))]);
+
+/** With derivative 1/(1 + x²). */
+export const Atan = sShaped("Atan", Math.atan, witch, witch, QUARTER_TURN);
 
 /** e^(−x²)·factor, the bell of Erf and Gelu. */
 const bell = (b: Builder, x: Value, width: number, factor: number): Value =>

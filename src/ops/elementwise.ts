@@ -19,7 +19,7 @@ export const noCotangent = (_: Builder, { inputs }: { readonly inputs: readonly 
 
 /** An op without attributes as a curve; `slope` is its derivative. */
 export const curveOf = (
-  op: "Sqrt" | "Exp" | "Log" | "Sigmoid" | "Tanh" | "Softplus" | "Softsign" | "Erf",
+  op: "Sqrt" | "Exp" | "Log" | "Sigmoid" | "Tanh" | "Softplus" | "Softsign" | "Erf" | "Atan",
   slope: Curve["slope"],
 ): Curve => ({
   at: (b, x) => b.emit(op, [x]),

@@ -6,12 +6,12 @@ import { ShapeError } from "../graph/dims.ts";
 import type { OpName } from "../graph/signatures.ts";
 import type { Builder, Graph } from "../graph/types.ts";
 import { Clip, HardSwish, LeakyRelu, PRelu } from "./activation.ts";
-import { Elu, Erf, Gelu, Sigmoid, Softplus, Softsign, Tanh } from "./activation-smooth.ts";
+import { Atan, Elu, Erf, Gelu, Sigmoid, Softplus, Softsign, Tanh } from "./activation-smooth.ts";
 import { Add, Div, Max, Min, Mul, Sub } from "./arithmetic.ts";
 import { Conv, ConvTranspose } from "./conv.ts";
 import { Abs, Cast, Ceil, Exp, Floor, Log, Neg, Reciprocal, Round, Sign, Sqrt, Step } from "./elementary.ts";
 import { Pow } from "./elementary-pow.ts";
-import { Cos, Sin } from "./elementary-trig.ts";
+import { Asin, Cos, Sin } from "./elementary-trig.ts";
 import { MatMul, ReduceSum } from "./linear.ts";
 import { And, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Not, Or, Where } from "./logic.ts";
 import { Concat, Expand, Gather, Pad, Reshape, Slice, Transpose } from "./movement.ts";
@@ -38,6 +38,8 @@ export const ops: { readonly [K in OpName]: OpRecord<K> } = {
   Reciprocal,
   Sin,
   Cos,
+  Asin,
+  Atan,
   Floor,
   Ceil,
   Round,

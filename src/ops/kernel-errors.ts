@@ -22,6 +22,10 @@ export const KERNEL = {
   Sin: error(11),
   /** Seen: 2.56 up to |x| = 10⁸. */
   Cos: error(11),
+  /** Seen: 7.75, at x = −0.5006. */
+  Asin: error(32),
+  /** Seen: 4.05, at x = −1.0012. */
+  Atan: error(17),
   /** Seen: 1.94 for exponents −2 to 7. */
   Pow: error(8),
   /** Seen: 2.78·u in all; below −17.8 the kernel is constant. */
@@ -45,6 +49,9 @@ export const KERNEL = {
   /** Seen: 4 and 3.2·u up to 4,096 classes. */
   LogSoftmax: error(16, 16),
 } as const;
+
+/** ±π/2 in float32, just outside: what arcs of float32 lie in. */
+export const QUARTER_TURN = [-Math.fround(Math.PI / 2), Math.fround(Math.PI / 2)] as const;
 
 /** |α| up to which Elu's absolute error covers the kernel. */
 export const ELU_STEEPEST = 8;

@@ -213,6 +213,8 @@ const rules: { readonly [K in OpName]: Rule<K> } = {
   Log: elementwise(),
   Reciprocal: elementwise(),
   Sin: elementwise(),
+  Asin: elementwise(),
+  Atan: elementwise(),
   Cos: elementwise(),
   Floor: elementwise(),
   Ceil: elementwise(),

@@ -51,12 +51,14 @@ const simple = [
   "Exp",
   "Sin",
   "Cos",
+  "Atan",
   "Neg",
 ] as const;
 
 const middles: Readonly<Record<string, Middle>> = {
   ...Object.fromEntries(simple.map((op) => [op, ((b, h) => b.emit(op, [h])) satisfies Middle])),
   Sqrt: (b, h) => b.emit("Sqrt", [away(b, h)]),
+  Asin: (b, h) => b.emit("Asin", [b.emit("Clip", [h], { min: -0.9, max: 0.9 })]),
   Log: (b, h) => b.emit("Log", [away(b, h)]),
   Reciprocal: (b, h) => b.emit("Reciprocal", [away(b, h)]),
   LeakyRelu: (b, h) => b.emit("LeakyRelu", [h], { alpha: 0.1 }),

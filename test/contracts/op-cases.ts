@@ -155,6 +155,8 @@ export const cases: { readonly [K in OpName]: readonly OpCase<K>[] } = {
   Reciprocal: [...unary<"Reciprocal">(), ...unary<"Reciprocal">({ least: 1e-3 }, "x > 0")],
   Sin: [...unary<"Sin">(), ...unary<"Sin">({ huge: 4 }, "short boxes")],
   Cos: [...unary<"Cos">(), ...unary<"Cos">({ huge: 4 }, "short boxes")],
+  Asin: [...unary<"Asin">({ least: -1, most: 1 }), ...unary<"Asin">({ least: -0.9, most: 0.9 }, "inside")],
+  Atan: unary(),
   Floor: unary(),
   Ceil: unary(),
   Round: unary(),

@@ -152,6 +152,18 @@ const partial: Readonly<Record<string, { net: Net; leave: [number, number][]; in
     ],
     inside: [[0.5, 2]],
   },
+  "the arc of a sine": {
+    net: (b, x) => b.emit("Asin", [x]),
+    leave: [
+      [-1.2, 0],
+      [0.5, 1.1],
+      [2, 3],
+    ],
+    inside: [
+      [-1, 1],
+      [0.2, 0.5],
+    ],
+  },
   "eˣ, which overflows": {
     net: (b, x) => b.emit("Exp", [x]),
     leave: [

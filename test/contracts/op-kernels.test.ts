@@ -43,6 +43,8 @@ const kernels = [
   kernel("Log", [...byRatio(1e-37, 1e38), ...evenly(0.5, 2)]),
   kernel("Sin", [...evenly(-30, 30), ...mirrored(byRatio(1e-30, 1e8))]),
   kernel("Cos", [...evenly(-30, 30), ...mirrored(byRatio(1e-30, 1e8))]),
+  kernel("Asin", [...evenly(-1, 1), ...mirrored(byRatio(1e-30, 1))]),
+  kernel("Atan", everywhere),
   kernel("Sigmoid", everywhere),
   kernel("Tanh", everywhere),
   kernel("Softplus", everywhere),

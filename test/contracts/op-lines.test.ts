@@ -205,6 +205,7 @@ describe("lines lie as close to the curve, on average, as any line does", () => 
     const [centre, radius] = [10 * random.uniform() - 5, 0.1 * 80 ** random.uniform()];
     return [centre - radius, centre + radius];
   });
+  const within = anywhere.map(([low, high]): Box => [Math.sin(low / 12), Math.sin(high / 12)]);
   const above0 = anywhere.map(([low, high]): Box => [0.05, 0.05 + (high - low)]);
 
   /** Height of the concave envelope of a curve at the middle of its grid. */
@@ -241,7 +242,7 @@ describe("lines lie as close to the curve, on average, as any line does", () => 
 
   const exact = 2e-3;
   const trials: readonly (readonly [OpName, object, readonly Box[], number])[] = [
-    ...(["Relu", "Abs", "Exp", "Softplus", "Sigmoid", "Tanh", "Softsign", "Erf"] as const).map(
+    ...(["Relu", "Abs", "Exp", "Softplus", "Sigmoid", "Tanh", "Softsign", "Erf", "Atan"] as const).map(
       (op) => [op, {}, anywhere, exact] as const,
     ),
     ["LeakyRelu", { alpha: 0.2 }, anywhere, exact],
@@ -250,6 +251,7 @@ describe("lines lie as close to the curve, on average, as any line does", () => 
     ["Pow", { exponent: 2 }, anywhere, exact],
     ["Pow", { exponent: 3 }, anywhere, exact],
     ...(["Sqrt", "Log", "Reciprocal"] as const).map((op) => [op, {}, above0, exact] as const),
+    ["Asin", {}, within, exact],
     ["HardSwish", {}, anywhere, 0.05],
     ["Gelu", { approximate: "none" }, anywhere, 0.06],
     ["Gelu", { approximate: "tanh" }, anywhere, 0.06],

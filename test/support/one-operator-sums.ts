@@ -113,6 +113,11 @@ const pools: Row[] = [
   ...windows
     .filter((_, i) => i % 2 === 1 || i > 4)
     .map((attrs) => pool("AveragePool", { ...attrs, count_include_pad: 1 })),
+  ...windows.filter((attrs) => !attrs["ceil_mode"]).map((attrs) => pool("LpPool", attrs)),
+  pool("LpPool", { p: 1 }),
+  pool("LpPool", { p: 3, pads: [1, 1, 1, 1] }),
+  pool("LpPool", { dilations: [2, 2], strides: [2, 2] }, { opset: 18 }),
+  ...windows.filter((attrs) => attrs["ceil_mode"]).map((attrs) => pool("LpPool", attrs, { opset: 18 })),
   pool("MaxPool", { dilations: [2, 3] }),
   pool("MaxPool", { dilations: [2, 2], strides: [2, 2], ceil_mode: 1 }),
   pool("MaxPool", { kernel_shape: [3, 3], dilations: [2, 2], strides: [3, 3], pads: [1, 1, 1, 1] }),

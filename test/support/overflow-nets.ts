@@ -18,7 +18,7 @@ const pick = <T>(random: Rng, list: readonly T[]): T => list[random.int(list.len
 /** Powers of ten of weights; the largest float32 is 3.4·10³⁸. */
 const MAGNITUDES = [0, 0, 10, 19, 20, 30, 37, 38.4] as const;
 
-function numbers(random: Rng, count: number, magnitude = pick(random, MAGNITUDES)): Float64Array {
+function numbers(random: Rng, count: number, magnitude: number = pick(random, MAGNITUDES)): Float64Array {
   const few = random.uniform() < 0.3;
   return Float64Array.from({ length: count }, () => {
     // a third of the tensors have one large number among small ones

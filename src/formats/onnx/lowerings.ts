@@ -290,4 +290,4 @@ export const float64Lowerings: LoweringTable = {
 };
 
 /** ONNX ops without a float64 kernel and without a closed form in others. */
-export const WITHOUT_FLOAT64: ReadonlySet<string> = new Set(["Erf"]);
+export const WITHOUT_FLOAT64: ReadonlySet<string> = new Set(["Erf", "Asin", "Atan"]);

@@ -207,6 +207,8 @@ const same = [
   "Reciprocal",
   "Sin",
   "Cos",
+  "Asin",
+  "Atan",
   "Floor",
   "Ceil",
   "Round",
@@ -229,6 +231,7 @@ export const elementwise: ConverterTable = {
   Mod: mod,
   Pow: pow,
   Tan: (n) => div(n.b, n.b.emit("Sin", [n.value(0)]), n.b.emit("Cos", [n.value(0)])),
+  Acos: (n) => sub(n.b, n.b.constant(Math.PI / 2), n.b.emit("Asin", [n.value(0)])),
   Asinh: (n) => odd(n, (x) => log(n, add(n.b, x, sqrt(n, add(n.b, mul(n.b, x, x), one(n)))))),
   Acosh: (n) => {
     const x = n.value(0);

@@ -144,19 +144,24 @@ function averagePool(n: OnnxNode): Value {
   const x = n.value(0);
   const window = readWindow(n, x.shape, n.ints("kernel_shape"));
   const counts = windowCounts(window, n.int("ceil_mode", 0) === 1);
-  const { kernel, sizes, strides, dilations } = window;
+  const { kernel, sizes } = window;
   const pads = padsFor(window, counts);
   if (pads.every((pad) => pad === 0) && kernel.every((size, i) => size === sizes[i]))
     return mean(n, { x, axes: spatialAxes(x), keepdims: true });
   planar(n, window);
-  const group = n.fixed(x.shape, 1, "its channel axis");
   const weights = share(n, window, counts);
   const uniform = weights.data.every((value) => value === weights.data[0]);
-  const kernelShape = [group, 1, ...kernel];
-  n.b.claim(...kernelShape);
-  const ones = doubles(kernelShape, new Float64Array(sizeOf(kernelShape)).fill(uniform ? weights.data[0]! : 1));
-  const sums = n.b.emit("Conv", [x, n.b.constant(ones)], { strides, dilations, pads, group });
+  const sums = windowSums(n, x, { ...window, pads }, uniform ? weights.data[0]! : 1);
   return uniform ? sums : mul(n.b, sums, n.b.constant(weights));
+}
+
+/** The sum of each window, times a weight: a depthwise convolution. */
+function windowSums(n: OnnxNode, x: Value, { kernel, strides, dilations, pads }: Window, weight: number): Value {
+  const group = n.fixed(x.shape, 1, "its channel axis");
+  const shape = [group, 1, ...kernel];
+  n.b.claim(...shape);
+  const weights = doubles(shape, new Float64Array(sizeOf(shape)).fill(weight));
+  return n.b.emit("Conv", [x, n.b.constant(weights)], { strides, dilations, pads, group });
 }
 
 /** 1 / the number of elements that a window at each place averages; padding counts where the node says so. */
@@ -185,12 +190,28 @@ function share(n: OnnxNode, { kernel, sizes, strides, dilations, pads }: Window,
   );
 }
 
-function globalLpPool(n: OnnxNode): Value {
-  const r = globalPool(n);
+/** (Σ|x|^p)^(1/p), whatever the sum goes over. */
+function powerNorm(n: OnnxNode, x: Value, sum: (terms: Value) => Value): Value {
   const p = n.int("p", 2);
-  if (p === 1) return reduce(n, "ReduceSum", { ...r, x: abs(n.b, r.x) });
-  if (p !== 2) throw n.unsupported(`of order ${p}; 1 and 2 are supported`);
-  return n.b.emit("Sqrt", [reduce(n, "ReduceSum", { ...r, x: mul(n.b, r.x, r.x) })]);
+  if (!(p >= 1)) throw n.error(`its p is ${p}: a norm needs 1 or more`);
+  if (p === 1) return sum(abs(n.b, x));
+  if (p === 2) return n.b.emit("Sqrt", [sum(mul(n.b, x, x))]);
+  const power = (value: Value, exponent: number): Value => n.b.emit("Pow", [value, n.b.constant(exponent)]);
+  return power(sum(power(abs(n.b, x), p)), 1 / p);
+}
+
+const globalLpPool = (n: OnnxNode): Value => {
+  const r = globalPool(n);
+  return powerNorm(n, r.x, (x) => reduce(n, "ReduceSum", { ...r, x }));
+};
+
+/** Padding adds nothing to a norm. */
+function lpPool(n: OnnxNode): Value {
+  const x = n.value(0);
+  const window = readWindow(n, x.shape, n.ints("kernel_shape"));
+  planar(n, window);
+  const pads = padsFor(window, windowCounts(window, n.int("ceil_mode", 0) === 1));
+  return powerNorm(n, x, (terms) => windowSums(n, terms, { ...window, pads }, 1));
 }
 
 export const reductions: ConverterTable = {
@@ -209,6 +230,7 @@ export const reductions: ConverterTable = {
   ArgMin: arg((n, x) => neg(n.b, x)),
   MaxPool: maxPool,
   AveragePool: averagePool,
+  LpPool: lpPool,
   GlobalLpPool: globalLpPool,
   GlobalMaxPool: (n) => reduce(n, "ReduceMax", globalPool(n)),
   GlobalAveragePool: (n) => mean(n, globalPool(n)),
