@@ -248,6 +248,17 @@ describe("what is not there or not known", () => {
     await expect(loadDataset(path)).rejects.toThrow(/holds no test data that is recognised/);
     await expect(loadDataset("mnist", { limit: 0 })).rejects.toThrow(/limit is a whole number/);
   });
+
+  test("bundled data is told nothing of labels in files", async () => {
+    for (const [options, said] of [
+      [{ firstLabel: 1 }, "--first-label 1 is for files with labels; mnist:train has labels from 0 to 9 of its own"],
+      [{ labels: "y.npy" }, "--labels y.npy is for files with labels"],
+    ] as const) {
+      const refusal = await loadDataset("mnist:train", options).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ fault: "usage", message: expect.stringContaining(said) });
+    }
+    expect((await loadDataset("mnist", { firstLabel: 0, limit: 1 })).labels).toHaveLength(1);
+  });
 });
 
 describe("the bundled digits", () => {

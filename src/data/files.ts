@@ -4,6 +4,7 @@ import { open, readdir, readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { FormatError } from "../formats/error.ts";
+import { usage } from "../graph/fault.ts";
 import { decodePicture, fromCifar, type ReadOptions, readLabels, readSamples } from "./bytes.ts";
 import { fromImages, type Pixels } from "./convert.ts";
 import { type Dataset, interleave } from "./dataset.ts";
@@ -36,7 +37,8 @@ export class DataError extends Error {
  * are found beside IDX and NPY under the usual names. Folders hold IDX pairs, CIFAR batches, or pictures in a folder a
  * class. A folder that is itself called mnist is reached as `./mnist`. `limit` reads the first so many; of bundled digits and folders of classes, all classes in turn.
  *
- * @throws DataError, one line that names the file, what is wrong with it and the way out
+ * @throws DataError, one line that names the file, what is wrong with it and the way out; UserError (usage) for what bundled
+ *   data cannot be told
  */
 export async function loadDataset(path: string, options: LoadOptions = {}): Promise<Dataset> {
   const { limit } = options;
@@ -45,6 +47,7 @@ export async function loadDataset(path: string, options: LoadOptions = {}): Prom
   }
   const bundled = /^mnist(?::(test|train|all))?$/.exec(path);
   if (bundled) {
+    checkBundled(path, options);
     const digits = await loadDigits((bundled[1] ?? options.split ?? "test") as DigitSplit, limit);
     return naming(path, () => asStated(digits, options));
   }
@@ -59,6 +62,13 @@ export async function loadDataset(path: string, options: LoadOptions = {}): Prom
   }
   const dataset = { name: basename(path), indices: Int32Array.from({ length: total }, (_, i) => i), ...parts };
   return naming(path, () => asStated(fromFirstLabel(path, dataset, options.firstLabel), options));
+}
+
+/** @throws UserError (usage) for what is stated of labels in files: bundled data has its own */
+function checkBundled(path: string, { labels, firstLabel }: LoadOptions): void {
+  const stated = firstLabel ? `--first-label ${firstLabel}` : labels && `--labels ${labels}`;
+  if (stated)
+    throw usage(`${stated} is for files with labels; ${path} has labels from 0 to 9 of its own: leave it away`);
 }
 
 /** Labels counted from 0. @throws DataError where one lies below the first */
