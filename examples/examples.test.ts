@@ -1,4 +1,4 @@
-import type { ResultFile } from "assay";
+import type { BackdoorFile, ResultFile } from "assay";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assay } from "../test/support/cli.ts";
 
@@ -58,6 +58,29 @@ test("attack.ts prints only witnesses that the model file confirms, for most dig
 test("backdoor.ts suspects the class that the bundled network's backdoor leads to", async () => {
   await import("./backdoor.ts");
   expect(printed.map(([answer]) => answer)).toEqual(["suspected: class 7"]);
+});
+
+test("backdoor-search.ts says what the command line says", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  await import("./backdoor-search.ts");
+  const options = [
+    "--data",
+    "mnist",
+    "--images",
+    "100",
+    "--detector",
+    "titration",
+    "--detector",
+    "last-layer",
+    "--json",
+  ];
+  const run = await assay("backdoor", "zoo/mnist-cnna-badnets.onnx", ...options);
+  const { verdict, detectors } = JSON.parse(run.stdout) as BackdoorFile;
+  expect(printed).toEqual([
+    ["suspected: class 7", verdict.reason],
+    ...detectors.map(({ name, flagged, pValue, target }) => [name, flagged, pValue, target]),
+  ]);
+  expect(run.code).toBe(1);
 });
 
 test("readings.ts prints a network, its gradient, and interval bounds of that gradient", async () => {

@@ -33,6 +33,7 @@ export type {
   Tensor,
   Value,
 } from "./graph/types.ts";
+export { type BackdoorFileOptions, searchFile } from "./local/backdoor.ts";
 export {
   type AuditFileOptions,
   auditFile,
@@ -51,7 +52,7 @@ export {
   type PreparedAttack,
 } from "./methods/attack/types.ts";
 export { type Claim, type Recheck, recheck } from "./methods/attack/witness.ts";
-export { type Decision, decide, type Reading } from "./methods/backdoor/decision.ts";
+export { type Decision, type DecisionTerms, decide } from "./methods/backdoor/decision.ts";
 export { detectorOf, detectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
 export { damaged } from "./methods/backdoor/titration/damage.ts";
@@ -72,7 +73,9 @@ export {
   defineDetector,
   detect,
   type Material,
+  type NamedDetection,
   type Need,
+  type TimedDetection,
 } from "./methods/backdoor/types.ts";
 export { type MethodEntry, methods } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
@@ -147,6 +150,10 @@ export { type Proportion, proportion } from "./stats/proportion.ts";
 export { type AlarmEvidence, SoundnessAlarm } from "./studies/alarm.ts";
 export { type Attacked, type AttackRequest, attack } from "./studies/attack.ts";
 export { type Audited, type AuditRequest, audit } from "./studies/audit/audit.ts";
+export { type BackdoorRequest, backdoor, type Searched } from "./studies/backdoor/backdoor.ts";
+export type { ModelAlone } from "./studies/backdoor/case.ts";
+export type { Reference } from "./studies/backdoor/reference.ts";
+export type { BackdoorFile, DetectorResult, ReferenceResult } from "./studies/backdoor/results.ts";
 export type { BoxFacts, GivenBox, SetTerms } from "./studies/boxes.ts";
 export { type Certified, type CertifyRequest, certify } from "./studies/certify.ts";
 export { type Answers, answersOf, answersOfResults, compareAnswers } from "./studies/compare/compare.ts";

@@ -3,7 +3,7 @@
 import { proportionLower } from "../../stats/proportion.ts";
 import { type Decision, FALSE_ALARMS } from "../backdoor/decision.ts";
 import { detectorFor } from "../backdoor/index.ts";
-import type { CaseFacts, Detection, Detector, Role } from "../backdoor/types.ts";
+import type { CaseFacts, Detection, Role, TimedDetection } from "../backdoor/types.ts";
 import type { Geometry } from "../picture.ts";
 import type { Population } from "../population/types.ts";
 import type { NoisyInputs, TriggerLook } from "./closer-look.ts";
@@ -19,13 +19,6 @@ export interface ReferenceFacts {
   readonly unused: string | null;
 }
 
-export interface Examination {
-  readonly detector: Detector;
-  readonly detection: Detection;
-  /** Of processor time. */
-  readonly seconds: number;
-}
-
 /** The detectors' part: what is known before any class is looked at closely. */
 export interface DetectorsResult {
   readonly facts: CaseFacts;
@@ -37,7 +30,7 @@ export interface DetectorsResult {
   readonly reference: ReferenceFacts | null;
   /** The reference, where scores were compared with it. */
   readonly population: Population | undefined;
-  readonly examined: readonly Examination[];
+  readonly examined: readonly TimedDetection[];
   readonly decision: Decision;
   /** What a reader of the results should know. */
   readonly notes: readonly string[];
@@ -60,14 +53,15 @@ export interface Sign {
   readonly label: number;
 }
 
-const detectionBy = (examined: readonly Examination[], role: Role): Detection | undefined =>
+const detectionBy = (examined: readonly TimedDetection[], role: Role): Detection | undefined =>
   examined.find(({ detector }) => detector.id === detectorFor(role).id)?.detection;
 
 /** By the margins of the model's classes. */
-export const marginsOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "margins");
+export const marginsOf = (examined: readonly TimedDetection[]): Detection | undefined =>
+  detectionBy(examined, "margins");
 
 /** By the answers to noise. */
-export const noiseOf = (examined: readonly Examination[]): Detection | undefined => detectionBy(examined, "noise");
+export const noiseOf = (examined: readonly TimedDetection[]): Detection | undefined => detectionBy(examined, "noise");
 
 /** Of the margins against clean models; `null` where they were not compared. */
 export const marginPValue = ({ perDetector }: Pick<Decision, "perDetector">): number | null =>

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { rng } from "../../random/rng.ts";
 import type { Population } from "../population/types.ts";
-import { decide, type Reading } from "./decision.ts";
+import { decide } from "./decision.ts";
 import { digestOf } from "./titration/digest.ts";
 import type { TitrationCurve } from "./titration/types.ts";
-import type { Detection } from "./types.ts";
+import type { Detection, NamedDetection } from "./types.ts";
 
 const CLASSES = 4;
 const TITRATION = { id: "titration", version: 7 };
@@ -50,7 +50,7 @@ const detection = (evidence: Detection["evidence"], more: Partial<Detection> = {
   ...more,
 });
 
-const titrated = (seed: number, pull?: number, towards?: number[]): Reading => ({
+const titrated = (seed: number, pull?: number, towards?: number[]): NamedDetection => ({
   detector: TITRATION,
   detection: detection({ curves: curves(seed, pull, towards) }),
 });
@@ -114,11 +114,11 @@ test("a population with a member that was titrated in other modes gives no p-val
 });
 
 test("without a reference MM-BD's test speaks, and only where noise leads to the same class", () => {
-  const mmBd = (flagged: boolean, target: number): Reading => ({
+  const mmBd = (flagged: boolean, target: number): NamedDetection => ({
     detector: { id: "mm-bd", version: 1 },
     detection: detection({}, { flagged, target, pValue: 0.01 }),
   });
-  const judge = (...detections: Reading[]) => decide({ detections, reference: undefined });
+  const judge = (...detections: NamedDetection[]) => decide({ detections, reference: undefined });
   expect(judge(titrated(1), mmBd(true, 0))).toMatchObject({ flagged: true, target: 0, kind: "heuristic" });
   expect(judge(titrated(1), mmBd(true, 3))).toMatchObject({ flagged: null, target: 3, kind: "undecided" });
   expect(judge(titrated(1), mmBd(false, 3))).toMatchObject({ flagged: false, target: null, kind: "heuristic" });

@@ -14,15 +14,10 @@ import { detectorFor } from "./index.ts";
 import { digestOf, readDigest } from "./titration/digest.ts";
 import { commonModes, type JudgedLean, judgeLean, oneStandsOut } from "./titration/lean.ts";
 import type { TitrationCurve } from "./titration/types.ts";
-import type { Detection, Detector } from "./types.ts";
+import type { Detection, NamedDetection } from "./types.ts";
 
 /** The rate of false alarms that is aimed at. */
 export const FALSE_ALARMS = 0.05;
-
-export interface Reading {
-  readonly detector: Pick<Detector, "id" | "version"> & Partial<Pick<Detector, "isStandard">>;
-  readonly detection: Detection;
-}
 
 export interface Decision {
   /** `null`: undecided. */
@@ -41,14 +36,14 @@ export interface Decision {
   readonly lean: JudgedLean | null;
 }
 
-export interface Case {
-  readonly detections: readonly Reading[];
+export interface DecisionTerms {
+  readonly detections: readonly NamedDetection[];
   /** Of this task and architecture. */
   readonly reference: Population | undefined;
 }
 
 /** What a detector says under other settings than the standard ones takes no part: nothing is known of its false alarms. */
-export function decide({ detections: all, reference }: Case): Decision {
+export function decide({ detections: all, reference }: DecisionTerms): Decision {
   const detections = all.filter(({ detector }) => detector.isStandard !== false);
   const titration = detections.find(({ detector }) => detector.id === detectorFor("noise").id);
   const lean = (reference && titration && leanAgainst(titration, reference)) ?? null;
@@ -61,7 +56,7 @@ export function decide({ detections: all, reference }: Case): Decision {
 }
 
 /** Undefined where the titration failed, or the population was not titrated by this version, or in other modes. */
-function leanAgainst({ detector, detection }: Reading, reference: Population): JudgedLean | undefined {
+function leanAgainst({ detector, detection }: NamedDetection, reference: Population): JudgedLean | undefined {
   const digests = cleanScans(reference, detector).flatMap(({ evidence }) => readDigest(evidence) ?? []);
   const { curves } = detection.evidence as { readonly curves?: readonly TitrationCurve[] };
   if (curves === undefined) return undefined;
@@ -100,13 +95,17 @@ function statistical(lean: JudgedLean): Answer {
 /** Clean models without which no p-value reaches the level. */
 const fewestFor = (level: number): number => Math.ceil(1 / level) - 1;
 
-function againstClean(detector: Reading["detector"], { score }: Detection, reference: Population): number | null {
+function againstClean(
+  detector: NamedDetection["detector"],
+  { score }: Detection,
+  reference: Population,
+): number | null {
   const clean = cleanScans(reference, detector).map((scan) => scan.score);
   return score === null || clean.length === 0 ? null : oneSidedP(score, clean);
 }
 
 function heuristic(
-  detections: readonly Reading[],
+  detections: readonly NamedDetection[],
   reference: Population | undefined,
 ): Pick<Decision, "flagged" | "target" | "kind" | "reason"> {
   const of = (id: string) => detections.find(({ detector }) => detector.id === id)?.detection;

@@ -59,6 +59,18 @@ export interface Detection {
   readonly evidence: PlainRecord;
 }
 
+/** A detection, and whose it is. */
+export interface NamedDetection {
+  readonly detector: Pick<Detector, "id" | "version"> & Partial<Pick<Detector, "isStandard">>;
+  readonly detection: Detection;
+}
+
+export interface TimedDetection extends NamedDetection {
+  readonly detector: Detector;
+  /** Of processor time, on one core. */
+  readonly seconds: number;
+}
+
 /** A part in the verdict or in what is shown of it: answers to noise, margins of classes, the smallest trigger of a class. */
 export type Role = "noise" | "margins" | "trigger";
 

@@ -9,26 +9,17 @@ import {
   signsOf,
   suspectedClass,
 } from "../../methods/audit/tampering.ts";
-import { decide } from "../../methods/backdoor/decision.ts";
 import { standardDetectors } from "../../methods/backdoor/index.ts";
-import { DEFAULT_IMAGES, LEAST_IMAGES } from "../../methods/backdoor/material.ts";
+import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
 import type { Chunk } from "../../methods/records.ts";
-import { caseOf, modelFacts, scanNotes } from "../backdoor/case.ts";
-import { examineWith } from "../backdoor/detectors.ts";
+import { scan } from "../backdoor/backdoor.ts";
+import { caseOf, type Draw, drawFor, modelFacts } from "../backdoor/case.ts";
 import { compareWith, type Reference } from "../backdoor/reference.ts";
 import type { Limits } from "../engine.ts";
 import { type Examination, predict } from "../examination.ts";
 import type { Inputs } from "../inputs.ts";
 import { lookAt } from "./look.ts";
-
-const CHOSEN = standardDetectors();
-
-/** How inputs are drawn for the detectors: for scores to be comparable, as the reference's members saw them. */
-export interface Draw {
-  readonly images: number;
-  readonly seed: number;
-}
 
 export interface SearchPlan {
   /** Other inputs of the same data, in the same units. */
@@ -53,8 +44,7 @@ export async function searchBackdoor(
   limits: Limits,
 ): Promise<BackdoorResult | undefined> {
   const { reference: stated } = plan;
-  const scan = stated?.population.scan;
-  const first = { images: scan?.images ?? DEFAULT_IMAGES, seed: plan.seed ?? scan?.seed ?? session.seed };
+  const first = drawFor(stated, { seed: plan.seed }, session.seed);
   let drawn = await drawInputs(session, plan, first);
   if (drawn.chunk.labels.length < LEAST_IMAGES) return undefined;
   const compared = compareWith(stated, modelFacts(caseOf(session, drawn), session.place.digest), plan.bundled);
@@ -65,13 +55,6 @@ export async function searchBackdoor(
   const { chunk, seed } = drawn;
   const subject = caseOf(session, drawn);
   const { facts } = subject;
-  const examined = await examineWith(
-    session.engine,
-    CHOSEN,
-    { facts, inputs: chunk, training: undefined, seed },
-    limits,
-  );
-  const decision = decide({ detections: examined, reference: compared.population });
   const found: DetectorsResult = {
     facts,
     data: session.inputs.dataset.name,
@@ -80,11 +63,9 @@ export async function searchBackdoor(
     seed,
     reference: compared.result && referenceFacts(compared.result),
     population: compared.population,
-    examined,
-    decision,
-    notes: scanNotes(compared, subject, CHOSEN),
+    ...(await scan(session.engine, subject, { detectors: standardDetectors(), compared }, limits)),
   };
-  const label = suspectedClass(decision, signsOf(found, standing));
+  const label = suspectedClass(found.decision, signsOf(found, standing));
   if (label === null) return { ...found, noisy: null, trigger: null };
   const dose = tellingDose(curvesOf(found), label);
   const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed }, limits);

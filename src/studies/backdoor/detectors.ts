@@ -1,24 +1,17 @@
 /** @file Detectors' parts as jobs, and their records put together again. */
 
-import type { CaseFacts, Detection, Detector } from "../../methods/backdoor/types.ts";
+import type { CaseFacts, Detection, Detector, TimedDetection } from "../../methods/backdoor/types.ts";
 import { checkStated } from "../../methods/options.ts";
 import { type Chunk, UNANSWERED_WORDS } from "../../methods/records.ts";
 import type { Ending, Engine, Limits } from "../engine.ts";
 import { detect } from "../jobs/kinds.ts";
 
-/** What is at hand to examine a model with. */
-export interface Evidence {
+/** What detectors are given of a model. */
+export interface DetectorInputs {
   readonly facts: CaseFacts;
   readonly inputs: Chunk | undefined;
   readonly training: Chunk | undefined;
   readonly seed: number;
-}
-
-export interface Examined {
-  readonly detector: Detector;
-  readonly detection: Detection;
-  /** Of processor time, on one core. */
-  readonly seconds: number;
 }
 
 const NO_INPUTS: Chunk = { images: new Float32Array(0), labels: new Int32Array(0), indices: new Int32Array(0) };
@@ -32,13 +25,13 @@ const NO_INPUTS: Chunk = { images: new Float32Array(0), labels: new Int32Array(0
 export async function examineWith(
   engine: Pick<Engine, "all">,
   detectors: readonly Detector[],
-  evidence: Evidence,
+  given: DetectorInputs,
   limits: Limits = {},
-): Promise<Examined[]> {
-  const { facts, seed, inputs = NO_INPUTS, training } = evidence;
+): Promise<TimedDetection[]> {
+  const { facts, seed, inputs = NO_INPUTS, training } = given;
   await checkStated(detectors);
   const planned = detectors.map((detector) => {
-    const lacking = lackOf(detector, evidence);
+    const lacking = lackOf(detector, given);
     return { detector, lacking, parts: lacking === undefined ? detector.parts(facts) : [] };
   });
   const tasks = planned.flatMap(({ detector, parts }) =>
@@ -75,7 +68,7 @@ function firstReason(endings: readonly Ending<unknown>[]): string | undefined {
 }
 
 /** What is missing, and how to give it. */
-function lackOf({ needs }: Detector, { inputs, training }: Evidence): string | undefined {
+function lackOf({ needs }: Detector, { inputs, training }: DetectorInputs): string | undefined {
   if (needs === "inputs" && inputs === undefined) return "it needs held-out inputs; give them with --data";
   if (needs === "training data" && training === undefined) {
     return "it needs the data that the model was trained on; give it with --training";

@@ -2,10 +2,10 @@
 
 import { type ClassNaming, classText, labelOf, namesToShow, PLAIN_CLASSES, sayingClasses } from "../../data/classes.ts";
 import type { Decision } from "../../methods/backdoor/decision.ts";
+import type { TimedDetection } from "../../methods/backdoor/types.ts";
 import type { Settings } from "../../methods/options.ts";
 import type { Plain } from "../../runtime/jobs.ts";
 import { floats } from "../floats.ts";
-import type { Examined } from "./detectors.ts";
 
 export interface DetectorResult {
   readonly name: string;
@@ -60,7 +60,7 @@ export interface Scanned
   extends Pick<BackdoorFile, "tool" | "version" | "model" | "data" | "training" | "seed" | "reference" | "notes"> {
   /** How the data calls the model's classes, where it calls them otherwise. */
   readonly naming?: ClassNaming | undefined;
-  readonly examined: readonly Examined[];
+  readonly examined: readonly TimedDetection[];
   readonly decision: Decision;
 }
 
