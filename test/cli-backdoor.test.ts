@@ -100,6 +100,8 @@ describe("results", () => {
     const [titration] = result.detectors;
     expect(Object.keys(titration!)).toEqual([
       "name",
+      "version",
+      "settings",
       "flagged",
       "score",
       "pValue",

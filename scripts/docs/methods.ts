@@ -5,9 +5,11 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import type { AnyFamily } from "../../src/methods/family.ts";
 import { families, type MethodEntry, methods } from "../../src/methods/index.ts";
 import type { MethodDescription } from "../../src/methods/method.ts";
+import { optionFacts } from "../../src/methods/options.ts";
 
 export const END = "<!-- written by hand from here -->";
 
@@ -23,6 +25,17 @@ export function bodyOf(path: string, headings = HEADINGS): string {
 export const cell = (text: string): string => text.replaceAll("|", "\\|");
 
 const pathOf = ({ pages }: AnyFamily, { id }: MethodDescription): string => `${pages}/${id}.md`;
+
+/** The table of a method's options. */
+export function optionTable({ family, method }: MethodEntry): string {
+  const rows = optionFacts(z, family.schema(method, z)).map(
+    ({ name, values, standard, about }) =>
+      `| \`${name}\` | ${cell(values)} | ${["none", "to be stated"].includes(standard) ? standard : `\`${standard}\``} | ${cell(about)} |`,
+  );
+  return rows.length === 0
+    ? "It has no options.\n"
+    : `| option | values | default | |\n|---|---|---|---|\n${rows.join("\n")}\n`;
+}
 
 function methodPage({ family, method }: MethodEntry): string {
   const rows = family.rows?.(method) ?? family.facts(method).map(([name, text]) => [name.toLowerCase(), text] as const);
@@ -40,6 +53,7 @@ ${rows.map(([name, text]) => `| ${name} | ${cell(text)} |`).join("\n")}
 | source | ${method.source} |
 | use | \`${family.use(method)}\` |
 
+${optionTable({ family, method })}
 ${END}${bodyOf(`docs/${pathOf(family, method)}`)}`;
 }
 

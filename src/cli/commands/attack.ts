@@ -1,6 +1,7 @@
 import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
+import { withShared } from "../../methods/options.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { attack as attackStudy } from "../../studies/attack.ts";
 import type { ResultFile } from "../../studies/results.ts";
@@ -20,15 +21,13 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const options: AttackVerbOptions = readOptions(attackVerb.options, raw);
   const { steps, restarts, loss, target } = options;
   const named = options.method && (await chooseMethods(attackFamily, options.method, options.norm ?? "linf"));
+  const attacks = withShared(named ?? [standardAttack], { steps, restarts, loss });
   const sets = setTerms(options);
   if (options.out !== undefined) checkOutputFile(options.out);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, witnesses } = await attackStudy(session, {
     ...sets,
-    attacks: named ?? [standardAttack],
-    steps,
-    restarts,
-    loss,
+    attacks,
     target,
     witnesses: (extent, whole) => createWitnesses(options, session.inputs, extent, whole),
   });
