@@ -33,10 +33,9 @@ export type {
   Tensor,
   Value,
 } from "./graph/types.ts";
+export { type AuditFileOptions, auditFile } from "./local/audit-file.ts";
 export { type BackdoorFileOptions, searchFile } from "./local/backdoor.ts";
 export {
-  type AuditFileOptions,
-  auditFile,
   type ExamineFileOptions,
   examineFile,
   type LocalExamination,

@@ -5,11 +5,14 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { FormatError } from "../formats/error.ts";
 import { usage } from "../graph/fault.ts";
-import { decodePicture, fromCifar, type ReadOptions, readLabels, readSamples } from "./bytes.ts";
+import type { ReadOptions } from "./bytes.ts";
 import { fromImages, type Pixels } from "./convert.ts";
 import { type Dataset, interleave } from "./dataset.ts";
 import { bytesForDigits, DIGIT_PIXELS, type DigitSplit, digitPlaces, readDigits } from "./mnist.ts";
 import { asStated } from "./pictures.ts";
+
+/** The readers of all formats: the bundled digits need none of them. */
+const readers = () => import("./bytes.ts");
 
 /** Larger files are refused before they are read. */
 const MAX_FILE_BYTES = 2 ** 31;
@@ -114,6 +117,7 @@ const sha256OfAll = (files: readonly { readonly name: string; readonly bytes: Ui
 
 async function loadFile(path: string, options: LoadOptions): Promise<Parts> {
   const bytes = await readBytes(path);
+  const { readSamples } = await readers();
   const { format, ...samples } = naming(path, () => readSamples(basename(path), bytes, options));
   const labels = options.labels === undefined && samples.labels ? undefined : await findLabels(path, options);
   return { ...samples, ...labels, source: `${format} file ${path}`, sha256: sha256(bytes) };
@@ -133,6 +137,7 @@ async function findLabels(path: string, options: LoadOptions): Promise<Pick<Data
   for (const candidate of candidates) {
     if (options.labels === undefined && !(await stat(candidate).catch(() => undefined))) continue;
     const bytes = await readBytes(candidate);
+    const { readLabels } = await readers();
     return { labels: naming(candidate, () => readLabels(bytes)).subarray(0, options.limit) };
   }
   return undefined;
@@ -176,6 +181,7 @@ async function loadFolder(path: string, options: LoadOptions): Promise<Parts> {
 
 async function loadBatches(path: string, names: readonly string[], options: LoadOptions): Promise<Parts> {
   const files = await Promise.all(names.map(async (name) => ({ name, bytes: await readBytes(join(path, name)) })));
+  const { fromCifar } = await readers();
   const samples = naming(path, () =>
     fromCifar(
       files.map(({ bytes }) => bytes),
@@ -221,6 +227,7 @@ async function loadClassFolders(path: string, folders: readonly string[], option
     const name = pictures[group]![place]!;
     files.push({ name, bytes: await readBytes(join(path, name)) });
   }
+  const { decodePicture } = await readers();
   const images = files.map(({ name, bytes }) => naming(join(path, name), () => decodePicture(bytes)));
   const pixels = naming(path, () =>
     fromImages(

@@ -3,8 +3,6 @@
 import { dirname, join } from "node:path";
 import { nodeHost } from "../runtime/node-host.ts";
 import { type LocalPlace, localPlace } from "../runtime/node-place.ts";
-import { type Audited, type AuditRequest, audit } from "../studies/audit/audit.ts";
-import type { SearchPlan } from "../studies/audit/backdoor.ts";
 import { type Examination, type ExamineOptions, examine, type OpenModel, openModel } from "../studies/examination.ts";
 import type { Inputs } from "../studies/inputs.ts";
 import type { ReadModel } from "../studies/jobs/subject.ts";
@@ -12,7 +10,6 @@ import { SILENT } from "../studies/progress.ts";
 import { type InputOptions, loadInputs } from "./inputs.ts";
 import { jobs, tableUrl } from "./jobs.ts";
 import { type ModelTerms, readModel } from "./model-file.ts";
-import { bundledReferences, readReference } from "./reference.ts";
 import { VERSION } from "./version.ts";
 
 /** Where finished jobs are kept, in the current folder. */
@@ -88,31 +85,4 @@ export async function examineFile(path: string, options: ExamineFileOptions): Pr
   const inputs = await loadInputs(model, loading);
   await check?.(inputs);
   return here(model, options, (own) => examine(model, inputs, own));
-}
-
-export type AuditFileOptions = Omit<ExamineFileOptions, "check" | "judgesOneClass"> &
-  Omit<AuditRequest, "search" | "began" | "signal"> & {
-    /** Clean models that scores are compared with: a population's file. By default a bundled one that fits. */
-    readonly reference?: string | undefined;
-  };
-
-/** Other inputs of the same data, in the same units. */
-export const drawerOf =
-  ({ model, inputs }: Pick<Examination, "model" | "inputs">, terms: InputOptions): SearchPlan["draw"] =>
-  ({ images, seed }) =>
-    loadInputs(model, { ...terms, sample: images, seed, like: inputs });
-
-/**
- * Reads a model file and data, and audits the model, as the command line does; `reportOf` says what follows from it.
- *
- * @param path of an .onnx file
- * @throws what reading can throw, `examine` and `audit`
- */
-export async function auditFile(path: string, options: AuditFileOptions): Promise<Audited> {
-  const { seed = 0, stated = {}, reference, signal } = options;
-  const stands = reference === undefined ? undefined : readReference(reference);
-  await using examination = await examineFile(path, { ...options, judgesOneClass: true });
-  const draw = drawerOf(examination, { ...options, stated, seed });
-  const search = { draw, seed: options.seed, reference: stands, bundled: bundledReferences };
-  return await audit(examination, { ...options, search, signal });
 }

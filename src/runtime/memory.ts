@@ -1,4 +1,4 @@
-import { bindShape, sizeOf } from "../graph/dims.ts";
+import { bindShape, isBatched, sizeOf } from "../graph/dims.ts";
 import { topological } from "../graph/traverse.ts";
 import type { Graph, NodeValue, Value } from "../graph/types.ts";
 import type { Float } from "./session.ts";
@@ -15,8 +15,16 @@ export function peaksOf(graph: Graph, float: Float): (n: number) => number {
   const order = topological(graph.outputs.map((output) => output.value)).filter((value) => value.kind === "node");
   const freed = freedAfter(order, graph);
   const width = { float: float === "float32" ? 4 : 8, int: 8, bool: 1 };
+  const sizes = new Map<Value, { readonly one: number; readonly grows: boolean }>();
+  for (const node of order) {
+    const one = sizeOf(bindShape(node.shape, 1)) * width[node.dtype];
+    sizes.set(node, { one, grows: isBatched(node.shape) });
+  }
   return (n) => {
-    const bytes = ({ shape, dtype }: Value): number => sizeOf(bindShape(shape, n)) * width[dtype];
+    const bytes = (value: Value): number => {
+      const { one, grows } = sizes.get(value)!;
+      return grows ? one * n : one;
+    };
     let live = 0;
     let peak = 0;
     order.forEach((node, step) => {

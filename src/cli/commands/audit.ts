@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { UserError, usage } from "../../graph/fault.ts";
 import { savingAlarms } from "../../local/alarm-file.ts";
-import { drawerOf } from "../../local/open.ts";
+import { drawerOf } from "../../local/audit-file.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
 import { TOOL, VERSION } from "../../local/version.ts";
