@@ -4,8 +4,9 @@ import type { Proportion } from "../stats/proportion.ts";
 import { changeOutcome, gravest } from "../studies/compare/compare.ts";
 import type { ChangeOutcome, Comparison, RateChange, StateChange } from "../studies/compare/types.ts";
 import { epsilonText, percent, shortRateText } from "./format.ts";
-import { DECISION_WORDS } from "./read.ts";
+import { DECISION_WORDS, isReal } from "./read.ts";
 import type { AuditReport, DecisionKind, GateCondition } from "./schema.ts";
+import type { BandPoint } from "./sections/robustness/schema.ts";
 
 /** The rates of two reports; each has its own interval, so a drop is sure only where these do not meet. */
 function unpaired(
@@ -39,12 +40,16 @@ function ratesOf(a: AuditReport, b: AuditReport, allowed: number): RateChange[] 
             other.attackedUpper,
             allowed,
           ),
-          ...unpaired("proved", `proved right within ${set}`, point.certifiedLower, other.certifiedLower, allowed),
+          ...unpaired("proved", `proved right within ${set}`, provedIn(a, point), provedIn(b, other), allowed),
         ];
       }),
     ),
   ];
 }
+
+/** Reports of earlier versions call bounds in real arithmetic certified, too. */
+const provedIn = (report: AuditReport, { certifiedLower }: BandPoint): Proportion | null =>
+  isReal(report) ? null : certifiedLower;
 
 const RANK = { ship: 0, "cannot-tell": 1, "do-not-ship": 2 } as const satisfies Record<DecisionKind, number>;
 const OUTCOME_RANK = { met: 0, undecided: 1, failed: 2 } as const satisfies Record<GateCondition["outcome"], number>;

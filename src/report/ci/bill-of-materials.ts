@@ -5,6 +5,7 @@
  * @source ECMA-424, CycloneDX Bill of Materials Specification, model card
  */
 
+import { lowerOf } from "../../studies/audit/codes.ts";
 import { epsilonText } from "../format.ts";
 import { isReal } from "../read.ts";
 import type { AuditReport } from "../schema.ts";
@@ -20,11 +21,11 @@ export function billOfMaterialsOf(report: AuditReport) {
   const metrics: readonly Metric[] = [
     { type: "accuracy", rate: data.cleanAccuracy },
     ...robustness.flatMap(({ norm, points }) =>
-      points.flatMap(({ epsilon, attackedUpper, certifiedLower }) => [
+      points.flatMap(({ epsilon, attackedUpper, ...point }) => [
         { type: `accuracy after attacks within ${norm} ${epsilonText(epsilon)}, at most`, rate: attackedUpper },
         {
           type: `accuracy ${isReal(report) ? "bounded in real arithmetic" : "proved"} within ${norm} ${epsilonText(epsilon)}, at least`,
-          rate: certifiedLower,
+          rate: lowerOf(point),
         },
       ]),
     ),

@@ -1,6 +1,7 @@
 /** @file An audit as a few lines of Markdown: for the summary of a build or a comment on a change. */
 
 import type { Proportion } from "../../stats/proportion.ts";
+import { lowerOf } from "../../studies/audit/codes.ts";
 import { epsilonText, intervalText, percent, secondsText } from "../format.ts";
 import { CARRYING_FINDINGS, DECISION_WORDS, isReal } from "../read.ts";
 import type { AuditReport, GateCondition } from "../schema.ts";
@@ -42,10 +43,10 @@ export function markdownOf(report: AuditReport): string {
     ...robustness.flatMap(({ norm, points }) => [
       ...table(
         [`radius (${norm})`, "right after attacks, at most", isReal(report) ? "bounded (real)" : "proved, at least"],
-        points.map(({ epsilon, attackedUpper, certifiedLower }) => [
+        points.map(({ epsilon, attackedUpper, ...point }) => [
           epsilonText(epsilon),
           rateText(attackedUpper),
-          rateText(certifiedLower),
+          rateText(lowerOf(point)),
         ]),
       ),
       "",

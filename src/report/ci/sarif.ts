@@ -38,6 +38,7 @@ const RULES: Readonly<Record<string, string>> = {
   accuracy: "Accuracy on unchanged inputs",
   attack: "Inputs that a small change moves to a wrong answer",
   certified: "Inputs proved right within the radius",
+  bounded: "Inputs bounded in real arithmetic within the radius, which is no proof",
   "patch-screen": "A small patch that leads to one class",
   backdoor: "Signs of a planted backdoor",
 };
