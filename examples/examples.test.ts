@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { BackdoorFile, ResultFile } from "assay";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assay } from "../test/support/cli.ts";
@@ -81,6 +82,31 @@ test("backdoor-search.ts says what the command line says", async () => {
     ...detectors.map(({ name, flagged, pValue, target }) => [name, flagged, pValue, target]),
   ]);
   expect(run.code).toBe(1);
+});
+
+test("population.ts leaves four models, all of which count, each scanned", async () => {
+  await import("./population.ts");
+  expect(printed.map(([model, accepted]) => [/[\w-]+(?=\.onnx$)/.exec(model as string)?.[0], accepted])).toEqual([
+    ["clean-0", true],
+    ["clean-1", true],
+    ["patch-2", true],
+    ["patch-3", true],
+  ]);
+  for (const [model, , scans] of printed) {
+    expect(readFileSync(model as string).length).toBeGreaterThan(1000);
+    expect(Object.keys(scans as object)).toEqual(["titration"]);
+  }
+});
+
+test("evaluation.ts judges clean and backdoored models by p-values, which two reference models keep above 1/3", async () => {
+  await import("./evaluation.ts");
+  expect(printed.map(([id, family]) => [id, family])).toEqual([
+    ["digits/clean-100", "clean"],
+    ["digits/clean-101", "clean"],
+    ["digits/patch-102", "patch"],
+    ["digits/patch-103", "patch"],
+  ]);
+  for (const pValue of printed.flatMap(([, , ...pValues]) => pValues)) expect([1 / 3, 2 / 3, 1]).toContain(pValue);
 });
 
 test("readings.ts prints a network, its gradient, and interval bounds of that gradient", async () => {

@@ -41,6 +41,7 @@ export {
   type LocalExamination,
   type LocalOptions,
 } from "./local/open.ts";
+export { besides, type LocalStudy, openStudy, readStated, type StudyOptions } from "./local/studies.ts";
 export { attackOf } from "./methods/attack/index.ts";
 export {
   type Attack,
@@ -86,6 +87,7 @@ export { poisonKinds } from "./methods/poison/index.ts";
 export { attackSuccess, cleanAccuracy, type Planted, type Predict, predictorOf } from "./methods/poison/measure.ts";
 export { type Poisoned, poisonSamples, poisonStream, triggerOf } from "./methods/poison/poison.ts";
 export type { Pictures, PoisonKind, Surrogate, Trigger } from "./methods/poison/types.ts";
+export { type PopulationRecipe, parsePopulationRecipe } from "./methods/population/config.ts";
 export { architectureHash, type DataFacts, dataFacts, weightScales } from "./methods/population/facts.ts";
 export {
   cleanScans,
@@ -157,9 +159,16 @@ export type { BoxFacts, GivenBox, SetTerms } from "./studies/boxes.ts";
 export { type Certified, type CertifyRequest, certify } from "./studies/certify.ts";
 export { type Answers, answersOf, answersOfResults, compareAnswers } from "./studies/compare/compare.ts";
 export type { Comparison } from "./studies/compare/types.ts";
+export type { Ended, RunTerms } from "./studies/each.ts";
+export { parseEvaluation, type Stated } from "./studies/evaluation/config.ts";
+export { type Evaluated, type EvaluationTerms, evaluate } from "./studies/evaluation/evaluate.ts";
+export type { EvaluationConfig, EvaluationFile } from "./studies/evaluation/types.ts";
 export { type Examination, type ExamineOptions, examine } from "./studies/examination.ts";
+export type { Files, Sources } from "./studies/files.ts";
 export { type Inputs, type InputTerms, inputsFor } from "./studies/inputs.ts";
 export type { ReadModel } from "./studies/jobs/subject.ts";
+export { type Populated, populate } from "./studies/population/populate.ts";
+export type { PopulationTerms } from "./studies/population/terms.ts";
 export { countingProgress, type Progress, type Step } from "./studies/progress.ts";
 export type { NamedResult, ResultFile, VerdictName } from "./studies/results.ts";
 export type { MakeWitnesses, Witnesses } from "./studies/witnesses.ts";

@@ -22,14 +22,13 @@ export interface LocalOptions extends Omit<ExamineOptions, "place" | "host"> {
   readonly store?: string | undefined;
 }
 
-/** @param open uses the place and hands it back with what it made */
-async function here<T extends object>(
-  model: ReadModel,
-  { workers, store, ...options }: LocalOptions,
-  open: (options: ExamineOptions) => Promise<T>,
-): Promise<T & { readonly place: LocalPlace } & AsyncDisposable> {
-  const { progress = SILENT } = options;
-  const place = localPlace({
+/** The threads of this machine, and its store. */
+export const openPlace = ({
+  workers,
+  store,
+  progress = SILENT,
+}: Pick<LocalOptions, "workers" | "store" | "progress">): LocalPlace =>
+  localPlace({
     jobs,
     table: tableUrl,
     version: VERSION,
@@ -37,6 +36,15 @@ async function here<T extends object>(
     directory: store,
     warn: (line) => progress.say(line),
   });
+
+/** @param open uses the place and hands it back with what it made */
+async function here<T extends object>(
+  model: ReadModel,
+  { workers, store, ...options }: LocalOptions,
+  open: (options: ExamineOptions) => Promise<T>,
+): Promise<T & { readonly place: LocalPlace } & AsyncDisposable> {
+  const { progress = SILENT } = options;
+  const place = openPlace({ workers, store, progress });
   place.know(model.sha256, model.path);
   for (const { path, sha256 } of model.external) place.know(sha256, join(dirname(model.path), path));
   const dispose = async () => {

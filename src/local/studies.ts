@@ -5,17 +5,15 @@ import { dirname, join, resolve } from "node:path";
 import { loadDataset } from "../data/files.ts";
 import { makeFolder } from "../runtime/node-folder.ts";
 import { loadModel } from "../runtime/node-model.ts";
-import { type LocalPlace, localPlace } from "../runtime/node-place.ts";
+import type { LocalPlace } from "../runtime/node-place.ts";
 import type { RunTerms } from "../studies/each.ts";
 import type { Stated } from "../studies/evaluation/config.ts";
 import type { Files, Sources } from "../studies/files.ts";
 import { SILENT } from "../studies/progress.ts";
-import { jobs, tableUrl } from "./jobs.ts";
 import { checkModelFile } from "./model-file.ts";
-import type { LocalOptions } from "./open.ts";
+import { type LocalOptions, openPlace } from "./open.ts";
 import { checkOutputFolder, writeWhole } from "./output.ts";
 import { readJson } from "./read-json.ts";
-import { VERSION } from "./version.ts";
 
 export type StudyOptions = Pick<LocalOptions, "workers" | "store" | "resume" | "signal" | "progress">;
 
@@ -31,14 +29,7 @@ export interface LocalStudy extends RunTerms, AsyncDisposable {
  */
 export function openStudy(folder: string, { workers, store, progress = SILENT, ...options }: StudyOptions): LocalStudy {
   checkOutputFolder(folder);
-  const place = localPlace({
-    jobs,
-    table: tableUrl,
-    version: VERSION,
-    workers,
-    directory: store,
-    warn: (line) => progress.say(line),
-  });
+  const place = openPlace({ workers, store, progress });
   return {
     ...options,
     progress,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { table } from "../../test/runtime/jobs.ts";
-import type { KeyedJob, Outcome } from "./jobs.ts";
+import type { KeyedJob, Outcome, PlainRecord } from "./jobs.ts";
 import { createPool } from "./node-pool.ts";
 import { openStore } from "./node-store.ts";
 import { type RunEvent, runJobs } from "./run-jobs.ts";
@@ -115,4 +115,29 @@ test("a store that insists stops the run with its error", async () => {
   };
   const store = await openStore({ directory: join(root, "store"), onFailure: "throw", files });
   await expect(runJobs(loggedJobs(8), { executor: pool, store })).rejects.toThrow("(the disk is full)");
+});
+
+test("what settling makes of a record is stored and reported, and is not settled again", async () => {
+  const store = await openHere();
+  const written: unknown[] = [];
+  const settle = async ([record]: readonly PlainRecord[], index: number) => {
+    written[index] = record;
+    return [{ index }];
+  };
+  const jobs = [0, 1].map((k) => keyed("echo", k, { records: [{ large: Uint8Array.of(k, 7) }] }));
+  const first = await runJobs(jobs, { executor: pool, store, settle });
+  expect(written).toEqual([{ large: Uint8Array.of(0, 7) }, { large: Uint8Array.of(1, 7) }]);
+  expect(recordsOf(first)).toEqual([[{ index: 0 }], [{ index: 1 }]]);
+  expect((await store.get(jobs[1]!.key))!.records).toEqual([{ index: 1 }]);
+  written.length = 0;
+  expect(recordsOf(await runJobs(jobs, { executor: pool, store, settle }))).toEqual(recordsOf(first));
+  expect(written).toEqual([]);
+});
+
+test("what cannot be settled is not stored, and ends the run", async () => {
+  const store = await openHere();
+  const job = keyed("echo", 0, { records: [{}] });
+  const settle = () => Promise.reject(new Error("the disk is full"));
+  await expect(runJobs([job], { executor: pool, store, settle })).rejects.toThrow("the disk is full");
+  expect(await store.get(job.key)).toBeUndefined();
 });

@@ -80,6 +80,9 @@ export const jobs: JobTable = {
   spin: async () => spin,
   native: async () => native,
   echo: async () => (input: { records: PlainRecord[] }) => input.records,
+  blob: async () => async (input: { hash: string }, context: JobContext) => [
+    { bytes: await context.blobs.get(input.hash) },
+  ],
   give: async () => (_: unknown, context: JobContext) => {
     const values = Float32Array.of(1, 2, 3);
     context.transfer(values);
