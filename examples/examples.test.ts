@@ -1,7 +1,17 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { BackdoorFile, ResultFile } from "assay";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assay } from "../test/support/cli.ts";
+
+/** Where examples leave their files. */
+const folder = mkdtempSync(join(tmpdir(), "assay-examples-"));
+vi.stubEnv("TMPDIR", folder);
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
 
 const printed: unknown[][] = [];
 beforeEach(() => {
