@@ -122,18 +122,21 @@ export interface TypedDetector<Part extends PlainRecord, Record extends PlainRec
     Partial<Declared<S>> {
   readonly parts: (facts: CaseFacts, settings: S) => readonly Part[];
   readonly examine: (material: Material, part: Part) => Promise<Record>;
-  readonly conclude: (records: readonly Record[], facts: CaseFacts) => Detection;
+  readonly conclude: (records: readonly Record[], facts: CaseFacts, settings: S) => Detection;
 }
 
 export const defineDetector = <P extends PlainRecord, R extends PlainRecord, S extends Settings = Settings>({
   parts,
+  conclude,
   ...detector
 }: TypedDetector<P, R, S>): Detector => {
   const declared = { ...NO_OPTIONS, ...detector } as unknown as Declared;
-  const untyped = detector as unknown as Omit<Detector, "parts" | keyof Configurable<Detector>>;
+  const untyped = detector as unknown as Omit<Detector, "parts" | "conclude" | keyof Configurable<Detector>>;
   return configurable<Settings, Detector>(declared, (settings) => ({
     ...untyped,
     parts: (facts: CaseFacts) => parts(facts, settings as S),
+    conclude: (records: readonly PlainRecord[], facts: CaseFacts) =>
+      conclude(records as readonly R[], facts, settings as S),
   }));
 };
 
