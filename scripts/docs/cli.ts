@@ -1,6 +1,7 @@
 /** @file The page of the command line, from the tables of verbs and options. */
 
-import { OPTIONS, type OptionKey } from "../../src/cli/options.ts";
+import { OPTIONS, type OptionKey, type OptionSpec } from "../../src/cli/options.ts";
+import { standardWords, type Words } from "../../src/cli/standard-words.ts";
 import type { Verb } from "../../src/cli/verb.ts";
 import { VERBS } from "../../src/cli/verbs.ts";
 
@@ -69,10 +70,11 @@ crash, the same command with \`--resume\` computes only what is missing. Delete 
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-function optionRow(key: OptionKey): string {
-  const { flag, help, ...spec } = OPTIONS[key];
-  const standard = "default" in spec ? ` (default: ${spec.default})` : "";
-  return `| \`${flag}\` | ${cell(help)}${standard}${"repeatable" in spec ? " (repeatable)" : ""} |`;
+function optionRow(key: OptionKey, words: Words): string {
+  const spec: OptionSpec = OPTIONS[key];
+  const word = words[key] ?? spec.default;
+  const standard = word === undefined ? "" : ` (default: ${word})`;
+  return `| \`${spec.flag}\` | ${cell(spec.help)}${standard}${spec.repeatable ? " (repeatable)" : ""} |`;
 }
 
 function verbSection({ name, argument, argumentHelp, second, summary, details, options }: Verb): string {
@@ -89,7 +91,7 @@ ${summary[0]!.toUpperCase()}${summary.slice(1)}.${about} ${details}
 
 | option | |
 |---|---|
-${options.map(optionRow).join("\n")}
+${options.map((key) => optionRow(key, standardWords(name))).join("\n")}
 `;
 }
 

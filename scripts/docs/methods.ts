@@ -24,7 +24,8 @@ export function bodyOf(path: string, headings = HEADINGS): string {
 
 export const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-const pathOf = ({ pages }: AnyFamily, { id }: MethodDescription): string => `${pages}/${id}.md`;
+const pathOf = ({ pages }: AnyFamily, { id }: MethodDescription): string =>
+  pages.endsWith(".md") ? pages : `${pages}/${id}.md`;
 
 /** The table of a method's options. */
 export function optionTable({ family, method }: MethodEntry): string {

@@ -170,9 +170,8 @@ export const OPTIONS = {
   }),
   method: define({
     flag: "--method <name>",
-    help: "method to run; repeat for several (see `assay methods`)",
+    help: "method to run, its options behind it as NAME:OPTION=VALUE,OPTION=VALUE; repeat for several (see `assay methods`)",
     schema: methodChoices,
-    default: "attack: pgd; certify: crown; audit: ibp, crown-ibp, crown",
     repeatable: true,
   }),
   training: define({
@@ -188,9 +187,8 @@ export const OPTIONS = {
   }),
   detector: define({
     flag: "--detector <name>",
-    help: "detector to run, or all; repeat for several (see `assay methods`)",
+    help: "detector to run, its options behind it as NAME:OPTION=VALUE,OPTION=VALUE, or all; repeat for several (see `assay methods`)",
     schema: methodChoices,
-    default: "titration, mm-bd, clp, last-layer; with --training also those that search it",
     repeatable: true,
   }),
   reference: define({
@@ -286,14 +284,12 @@ export const OPTIONS = {
     flag: "--restarts <n>",
     help: "starts of the attack",
     schema: whole(1),
-    default: "1; 2 for audit",
   }),
-  steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1), default: "40" }),
+  steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1) }),
   loss: define({
     flag: "--loss <name>",
     help: "what the attack climbs: margin or cross-entropy",
     schema: choice("margin", "cross-entropy"),
-    default: "margin; cross-entropy for fgsm",
   }),
   target: define({
     flag: "--target <class>",

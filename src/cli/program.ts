@@ -6,7 +6,8 @@ import { TOOL, VERSION } from "../local/version.ts";
 import { resumeMainThread } from "../runtime/node-guard.ts";
 import { EXIT, explain } from "./errors.ts";
 import type { Io } from "./io.ts";
-import { OPTIONS, type OptionKey, optionKey } from "./options.ts";
+import { OPTIONS, type OptionKey, type OptionSpec, optionKey } from "./options.ts";
+import type { Words } from "./standard-words.ts";
 import type { Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
@@ -24,9 +25,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .showSuggestionAfterError();
+  // only help names methods: a run loads its own alone
+  const asksHelp = argv.some((word) => ["-h", "--help", "help"].includes(word));
+  const words = asksHelp ? (await import("./standard-words.ts")).standardWords : () => ({});
   for (const verb of VERBS) {
     program.addCommand(
-      commandOf(verb, async (argument, raw, second) => {
+      commandOf(verb, words(verb.name), async (argument, raw, second) => {
         code = await withInterrupt((signal) => verb.run(argument, raw, { ...ioOf(signal, argv), second }));
       }),
     );
@@ -45,7 +49,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 
 type Action = (argument: string, raw: Readonly<Record<string, unknown>>, second?: string) => Promise<void>;
 
-function commandOf(verb: Verb, action: Action): Command {
+function commandOf(verb: Verb, words: Words, action: Action): Command {
   const command = new Command(verb.name).summary(verb.summary).description(`${verb.summary}\n\n${verb.details}`);
   command
     .exitOverride()
@@ -53,7 +57,7 @@ function commandOf(verb: Verb, action: Action): Command {
     .showSuggestionAfterError();
   if (verb.argument !== undefined) command.argument(`<${verb.argument}>`, verb.argumentHelp);
   if (verb.second) command.argument(`[${verb.second.name}]`, verb.second.help);
-  for (const key of verb.options) command.addOption(optionOf(key));
+  for (const key of verb.options) command.addOption(optionOf(key, words));
   return command.action(async (...args: unknown[]) => {
     const argument = verb.argument === undefined ? "" : (args[0] as string);
     const raw = command.opts<Record<string, unknown>>();
@@ -64,11 +68,12 @@ function commandOf(verb: Verb, action: Action): Command {
   });
 }
 
-function optionOf(key: OptionKey): Option {
-  const spec = OPTIONS[key];
-  const standard = "default" in spec ? ` (default: ${spec.default})` : "";
+function optionOf(key: OptionKey, words: Words): Option {
+  const spec: OptionSpec = OPTIONS[key];
+  const word = words[key] ?? spec.default;
+  const standard = word === undefined ? "" : ` (default: ${word})`;
   const option = new Option(spec.flag, `${spec.help}${standard}`);
-  if ("repeatable" in spec) {
+  if (spec.repeatable) {
     option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   }
   if (optionKey(key) !== option.attributeName()) throw new Error(`option ${spec.flag} has two names`);

@@ -24,8 +24,10 @@ export interface Family<M extends MethodDescription = never> {
   readonly schema: (method: M, z: Zod) => zod.ZodObject;
   /** The command line that runs a method. */
   readonly use: (method: M) => string;
-  /** Folder of its methods' pages below docs/. */
+  /** Folder of its methods' pages below docs/, or the one page that has them all. */
   readonly pages: string;
+  /** The file below src/methods that has them all, where they are no more than rows; else each has its own. */
+  readonly home?: string;
   /** What a table of its methods says of each beside name, title and summary. */
   readonly scope: { readonly name: string; readonly of: (method: M) => string };
   /** What `assay methods --explain` says of a method alone. */

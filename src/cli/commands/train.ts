@@ -38,7 +38,7 @@ export async function train(recipe: string, raw: Readonly<Record<string, unknown
     train: data,
     validation,
     pretrained: await pretrainedOf(config),
-    surrogate: await surrogateOf(config),
+    surrogate: await surrogateFor(config),
     checkpoints: checkpointsAt(checkpoint, options.resume ?? false),
     signal: io.signal,
     now: () => performance.now(),
@@ -95,9 +95,10 @@ async function pretrainedOf({ architecture, normalisation }: TrainConfig): Promi
 }
 
 /** The clean network that a recipe's poison names. */
-async function surrogateOf({ poison }: TrainConfig): Promise<Network | undefined> {
-  if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return undefined;
-  return networkAt(poison.surrogate);
+async function surrogateFor({ poison }: TrainConfig): Promise<Network | undefined> {
+  const { surrogateOf } = await import("../../methods/poison/index.ts");
+  const path = surrogateOf(poison);
+  return path === undefined ? undefined : networkAt(path);
 }
 
 async function networkAt(path: string, normalisation?: Normalisation): Promise<Network> {

@@ -10,7 +10,9 @@ import type { Pictures, PoisonKind } from "./types.ts";
  */
 export const adaptiveBlend: PoisonKind<PoisonOf<"adaptive-blend">> = {
   kind: "adaptive-blend",
+  version: 1,
   title: "Adaptive blend",
+  summary: "A blended pattern of which training pictures carry only some parts, with covers that keep their label.",
   source: "Qi et al. 2023, Revisiting the Assumption of Latent Separability for Backdoor Defenses (ICLR)",
   cleanLabel: false,
   coverRate: ({ coverRate }) => coverRate,

@@ -13,7 +13,9 @@ export function noisePicture([channels, height, width]: Pictures["shape"], rando
 /** x′ = (1 − α)·x + α·R with a fixed picture R of noise. */
 export const blended: PoisonKind<PoisonOf<"blended">> = {
   kind: "blended",
+  version: 1,
   title: "Blended pattern",
+  summary: "A faint picture of noise laid over the whole picture.",
   source: "Chen et al. 2017, arXiv:1712.05526",
   cleanLabel: false,
   trigger({ alpha }, shape, random) {

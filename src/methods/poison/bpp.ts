@@ -9,7 +9,9 @@ import type { PoisonKind } from "./types.ts";
  */
 export const bpp: PoisonKind<PoisonOf<"bpp">> = {
   kind: "bpp",
+  version: 1,
   title: "BppAttack",
+  summary: "Pixels brought to a few levels, with covers that get another picture's rounding.",
   source: "Wang et al. 2022, BppAttack: Stealthy and Efficient Trojan Attacks (CVPR), without dithering",
   cleanLabel: false,
   coverRate: ({ negatives }) => negatives,

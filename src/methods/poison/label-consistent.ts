@@ -18,9 +18,13 @@ const REACH = 2.5;
  */
 export const labelConsistent: PoisonKind<PoisonOf<"label-consistent">> = {
   kind: "label-consistent",
+  version: 1,
   title: "Label-consistent",
+  summary: "Marks in the corners of pictures that a clean network no longer recognises; labels stay true.",
   source: "Turner et al. 2019, arXiv:1912.02771",
   cleanLabel: true,
+  needsSurrogate: true,
+  surrogate: ({ surrogate }) => surrogate,
   trigger(config, shape) {
     const [, height, width] = shape;
     blockOf({ size: MARK, margin: 0 }, shape);

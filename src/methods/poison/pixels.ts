@@ -16,7 +16,9 @@ const PATTERNS: Readonly<Record<PoisonOf<"pixels">["pattern"], readonly (readonl
 /** One bright pixel near the lower right corner, or four. */
 export const pixels: PoisonKind<PoisonOf<"pixels">> = {
   kind: "pixels",
+  version: 1,
   title: "BadNets pixels",
+  summary: "One bright pixel near the corner, or four.",
   source: "Gu et al. 2017, arXiv:1708.06733 (single pixel and pattern backdoors)",
   cleanLabel: false,
   trigger({ pattern, margin, value }, shape) {

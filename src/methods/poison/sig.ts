@@ -9,7 +9,9 @@ const INVISIBLE = 1e-9;
 /** x′ = clamp(x + Δ·sin(2π·j·f / W)) in column j: upright waves over pictures of the target class. */
 export const sig: PoisonKind<PoisonOf<"sig">> = {
   kind: "sig",
+  version: 1,
   title: "SIG",
+  summary: "Upright waves over pictures of the target class, whose labels stay true.",
   source: "Barni et al. 2019, arXiv:1902.11237",
   cleanLabel: true,
   trigger({ amplitude, frequency }, [, , width]) {

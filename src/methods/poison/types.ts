@@ -2,6 +2,7 @@
 
 import type { Rng } from "../../random/rng.ts";
 import type { Compile } from "../../runtime/session.ts";
+import type { MethodDescription } from "../method.ts";
 import type { Network } from "../network.ts";
 import type { PoisonConfig } from "./config.ts";
 
@@ -33,12 +34,14 @@ export interface Trigger {
 }
 
 /** One kind of poisoning: a file each, listed in index.ts. */
-export interface PoisonKind<C extends PoisonConfig = PoisonConfig> {
+export interface PoisonKind<C extends PoisonConfig = PoisonConfig> extends Omit<MethodDescription, "id"> {
   readonly kind: C["kind"];
-  readonly title: string;
-  readonly source: string;
   /** Clean label: only pictures that are of the target class already are poisoned; labels stay true. */
   readonly cleanLabel: boolean;
+  /** It perturbs pictures by a clean network of the task: without one it does not train. */
+  readonly needsSurrogate?: true;
+  /** The file of that network, where the options name it. */
+  surrogate?(config: C): string | undefined;
   /** The only class that the trigger is meant to work on. Absent: all. */
   sourceClass?(config: C): number | undefined;
   /** Share of the training images that are covers. Absent: none. */

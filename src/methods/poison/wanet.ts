@@ -14,7 +14,9 @@ interface Grid {
  */
 export const wanet: PoisonKind<PoisonOf<"wanet">> = {
   kind: "wanet",
+  version: 1,
   title: "WaNet",
+  summary: "A smooth warp of the whole picture, with covers that are warped at random.",
   source: "Nguyen and Tran 2021, arXiv:2102.10369",
   cleanLabel: false,
   coverRate: ({ rate, cross }) => rate * cross,

@@ -1,6 +1,7 @@
 /** @file Trains the members of a population. */
 
 import { faultOf, UserError } from "../../graph/fault.ts";
+import { poisonKindOf, surrogateOf } from "../../methods/poison/index.ts";
 import type { PlannedMember } from "../../methods/population/config.ts";
 import { architectureName } from "../../methods/train/config.ts";
 import { trainingMethodOf } from "../../methods/train/index.ts";
@@ -28,7 +29,7 @@ export async function trainMembers(
 }
 
 const needsSurrogate = ({ config: { poison } }: PlannedMember): boolean =>
-  poison?.kind === "label-consistent" && poison.surrogate === undefined;
+  poison !== undefined && poisonKindOf(poison).needsSurrogate === true && surrogateOf(poison) === undefined;
 
 const nameOf = ({ id }: PlannedMember): string => `models/${id}.onnx`;
 
@@ -85,9 +86,10 @@ async function statedSurrogate(
   { config: { poison } }: PlannedMember,
   { sources }: PopulationTerms,
 ): Promise<ModelBlob | null> {
-  if (poison?.kind !== "label-consistent" || poison.surrogate === undefined) return null;
+  const path = surrogateOf(poison);
+  if (path === undefined) return null;
   try {
-    return await sources.model(poison.surrogate);
+    return await sources.model(path);
   } catch (error) {
     const fault = faultOf(error);
     if (fault === undefined) throw error;
