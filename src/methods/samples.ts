@@ -2,7 +2,7 @@
 
 import type { Dataset } from "../data/dataset.ts";
 import { sizeOf } from "../graph/dims.ts";
-import { float32Tensor, intTensor } from "../graph/tensor.ts";
+import { float32Tensor, intTensor, rowsAt } from "../graph/tensor.ts";
 import type { Rng } from "../random/rng.ts";
 import type { Batch } from "../spec/classification.ts";
 
@@ -52,16 +52,19 @@ export function firstOf(samples: Samples, count: number): Samples {
 }
 
 /** The images at these places, in this order, as one batch. */
-export function gather({ images, shape, labels }: Samples, places: Int32Array): Batch {
-  const size = sizeOf(shape);
-  const pixels = new Float32Array(places.length * size);
-  const chosen = new Int32Array(places.length);
-  places.forEach((place, i) => {
-    pixels.set(images.subarray(place * size, (place + 1) * size), i * size);
-    chosen[i] = labels[place]!;
-  });
-  return { images: float32Tensor([places.length, ...shape], pixels), labels: chosen };
-}
+export const gather = ({ images, shape, labels }: Samples, places: ArrayLike<number>): Batch => ({
+  images: float32Tensor([places.length, ...shape], rowsAt(images, sizeOf(shape), places)),
+  labels: Int32Array.from(places, (place) => labels[place]!),
+});
+
+/** The part of a batch at these places, in this order. */
+export const partOf = ({ images: { shape, data }, labels }: Batch, places: ArrayLike<number>): Batch => ({
+  images: float32Tensor(
+    [places.length, ...shape.slice(1)],
+    rowsAt(data as Float32Array, data.length / labels.length, places),
+  ),
+  labels: Int32Array.from(places, (place) => labels[place]!),
+});
 
 export const labelTensor = ({ labels }: Batch) => intTensor([labels.length], labels);
 

@@ -1,5 +1,6 @@
 /** @file The geometry of input sets: their boxes, distances, and what lies in them. */
 
+import { rowsAt } from "../graph/tensor.ts";
 import type { BallSet, Box, FloatArray, InputSet, Norm, Threat } from "./types.ts";
 
 /** The next float32 below (or above) a double that float32 may not hold: ends of boxes are rounded outward. */
@@ -105,12 +106,7 @@ const partOfBox = ({ lower, upper }: Box, from: number, to: number): Box => ({
 
 /** The boxes at these positions, each of `size` elements. */
 export function pickBox({ lower, upper }: Box, size: number, positions: readonly number[]): Box {
-  const chosen = (ends: FloatArray): FloatArray => {
-    const out = new (ends instanceof Float64Array ? Float64Array : Float32Array)(positions.length * size);
-    for (const [to, from] of positions.entries()) out.set(ends.subarray(from * size, (from + 1) * size), to * size);
-    return out;
-  };
-  return { lower: chosen(lower), upper: chosen(upper) };
+  return { lower: rowsAt(lower, size, positions), upper: rowsAt(upper, size, positions) };
 }
 
 /** Inputs from … to − 1 of a set of `count`. */

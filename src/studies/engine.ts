@@ -6,6 +6,7 @@
 
 import { printable } from "../formats/onnx/error.ts";
 import { UserError } from "../graph/fault.ts";
+import { rowsAt } from "../graph/tensor.ts";
 import type { Answer, Chunk, Unanswered } from "../methods/records.ts";
 import { bytesOf, type Digest, hashText } from "../runtime/hash.ts";
 import type { KeyedJob, Outcome, Place, Plain, TimeWindow } from "../runtime/jobs.ts";
@@ -346,11 +347,9 @@ function split(inputs: Chunk, size: number): Chunk[] {
 /** The inputs at these positions. */
 export function pick({ images, labels, indices, targets, box }: Chunk, positions: readonly number[]): Chunk {
   const size = labels.length === 0 ? 0 : images.length / labels.length;
-  const chosen = new Float32Array(positions.length * size);
-  for (const [to, from] of positions.entries()) chosen.set(images.subarray(from * size, (from + 1) * size), to * size);
   const at = (values: Int32Array) => Int32Array.from(positions, (i) => values[i]!);
   return {
-    images: chosen,
+    images: rowsAt(images, size, positions),
     labels: at(labels),
     indices: at(indices),
     ...(targets && { targets: at(targets) }),

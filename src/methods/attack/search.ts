@@ -4,6 +4,7 @@ import type { Rng } from "../../random/rng.ts";
 import { rng } from "../../random/rng.ts";
 import { marginOf } from "../../spec/classification.ts";
 import { pickBox } from "../../spec/sets.ts";
+import { partOf } from "../samples.ts";
 import type { Evaluation, LossGradient, Scores } from "./loss-gradient.ts";
 import type { AttackBatch, Attempt } from "./types.ts";
 
@@ -118,12 +119,9 @@ export async function withoutSlopes(
   const flat = attempts.flatMap((attempt, i) => (attempt.flat && !attempt.success ? [i] : []));
   if (flat.length === 0) return attempts;
   const size = batch.images.data.length / batch.labels.length;
-  const data = new Float32Array(flat.length * size);
-  for (const [row, i] of flat.entries()) data.set(batch.images.data.subarray(i * size, (i + 1) * size), row * size);
   const at = (values: Int32Array) => Int32Array.from(flat, (i) => values[i]!);
   const found = await others({
-    images: { dtype: "float", shape: [flat.length, ...batch.images.shape.slice(1)], data },
-    labels: at(batch.labels),
+    ...partOf(batch, flat),
     indices: at(batch.indices),
     ...(batch.targets && { targets: at(batch.targets) }),
     ...(batch.box && { box: pickBox(batch.box, size, flat) }),

@@ -5,9 +5,7 @@
  * what the model answers to it.
  */
 
-import { float32Tensor } from "../../graph/tensor.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
-import type { Batch } from "../../spec/classification.ts";
 import { CLEANSE_DEFAULTS, type CleanseRecord, reverseTrigger } from "../backdoor/neural-cleanse.ts";
 import { type Answers, compileResponder, UNBOUNDED } from "../backdoor/titration/graph.ts";
 import { drawNoise } from "../backdoor/titration/noise.ts";
@@ -15,6 +13,7 @@ import { DEFAULT_INPUTS, firstImages } from "../backdoor/titration/titrate.ts";
 import { inPrimaryRange, type Mode, type TitrationCurve } from "../backdoor/titration/types.ts";
 import { DetectorError, type Material } from "../backdoor/types.ts";
 import { pixelIndex } from "../picture.ts";
+import { partOf } from "../samples.ts";
 
 /** Noise of one kind and intensity, and the class that it is to lead to. */
 export interface Dose extends PlainRecord {
@@ -136,12 +135,12 @@ export async function triggerLook(material: Material, label: number): Promise<Tr
   const { inputs } = material;
   if (!inputs) throw new DetectorError("a trigger is fitted to inputs, and there are none");
   const places = Array.from(inputs.labels, (_, i) => i);
-  const half = rowsOf(
+  const half = partOf(
     inputs,
     places.filter((i) => i % 2 === 0),
   );
   const record = await reverseTrigger({ ...material, inputs: half }, { label, ...CLEANSE_DEFAULTS });
-  const unseen = rowsOf(
+  const unseen = partOf(
     inputs,
     places.filter((i) => i % 2 === 1),
   );
@@ -160,16 +159,6 @@ export async function triggerLook(material: Material, label: number): Promise<Tr
     trials: usable.length,
     hits: hits.length,
     shown: surest(hits.length > 0 ? hits : usable, answers, unseen.labels, stamped),
-  };
-}
-
-function rowsOf({ images, labels }: Batch, places: readonly number[]): Batch {
-  const size = images.data.length / labels.length;
-  const data = new Float32Array(places.length * size);
-  for (const [to, from] of places.entries()) data.set(images.data.subarray(from * size, (from + 1) * size), to * size);
-  return {
-    images: float32Tensor([places.length, ...images.shape.slice(1)], data),
-    labels: Int32Array.from(places, (i) => labels[i]!),
   };
 }
 

@@ -7,6 +7,7 @@
  * are not found, and an untampered model may have such patches too.
  */
 
+import { rowsAt } from "../../graph/tensor.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import { predictedOf } from "../../spec/classification.ts";
@@ -142,11 +143,7 @@ export async function fitPatch(
   const per = images.length / labels.length;
   const others = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, k) => from + k).filter((i) => labels[i] !== target);
-  const gather = (places: readonly number[]) => {
-    const out = new Float32Array(places.length * per);
-    for (const [k, i] of places.entries()) out.set(images.subarray(i * per, (i + 1) * per), k * per);
-    return out;
-  };
+  const gather = (places: readonly number[]) => rowsAt(images, per, places);
   const size = patchSize(geometry);
   const first = plainPatch(geometry, size, start);
   const { patch, flat } = loss

@@ -1,3 +1,4 @@
+import { rowsAt } from "../../graph/tensor.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import { type Clustering, kMeans, silhouette } from "../../stats/clusters.ts";
@@ -64,8 +65,7 @@ function sampledSilhouette(points: Matrix, assignment: Int32Array, random: Rng):
   if (points.rows <= SILHOUETTE_IMAGES) return silhouette(points, assignment);
   const { columns, values } = points;
   const chosen = random.permutation(points.rows).subarray(0, SILHOUETTE_IMAGES);
-  const sample = new Float64Array(chosen.length * columns);
-  for (const [k, row] of chosen.entries()) sample.set(values.subarray(row * columns, (row + 1) * columns), k * columns);
+  const sample = rowsAt(values, columns, chosen);
   // A cluster may be too small to be in the sample; then nothing speaks for two clusters.
   return (
     silhouette(

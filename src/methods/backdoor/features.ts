@@ -6,6 +6,7 @@ import { recordOf } from "../../ops/index.ts";
 import { type Batch, sliceBatch } from "../../spec/classification.ts";
 import type { Matrix } from "../../stats/principal-axes.ts";
 import type { Network } from "../network.ts";
+import { partOf } from "../samples.ts";
 import { rowsAtOnce } from "./rows.ts";
 import { DetectorError, type Material, type Runnable } from "./types.ts";
 
@@ -79,17 +80,7 @@ export function withLabel({ training }: Pick<Material, "training">, label: numbe
       "this detector looks for poison in the training data; give the data the model was trained on.",
     );
   const places = Int32Array.from(training.labels.keys()).filter((place) => training.labels[place] === label);
-  const { data, shape, dtype } = training.images;
-  const per = data.length / training.labels.length;
-  const images = new Float32Array(places.length * per);
-  for (const [k, place] of places.entries()) images.set(data.subarray(place * per, (place + 1) * per), k * per);
-  return {
-    batch: {
-      images: { dtype, shape: [places.length, ...shape.slice(1)], data: images },
-      labels: new Int32Array(places.length).fill(label),
-    },
-    places,
-  };
+  return { batch: partOf(training, places), places };
 }
 
 /** Fewer images of a label than this say nothing of how they are spread. */

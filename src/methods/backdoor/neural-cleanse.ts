@@ -4,12 +4,12 @@
  * Constants and order of events are those of the authors' example scripts (early stop included), not only of the paper.
  */
 
-import { float32Tensor } from "../../graph/tensor.ts";
 import type { Tensor } from "../../graph/types.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import type { Batch } from "../../spec/classification.ts";
 import { median } from "../../stats/summary.ts";
+import { partOf } from "../samples.ts";
 import { advance, SCHEDULE, SCHEDULE_START } from "./neural-cleanse-schedule.ts";
 import { compileTriggerEngine, type ReversedTrigger, randomStart, type TriggerSearch } from "./reverse-trigger.ts";
 import { type CaseFacts, type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
@@ -51,20 +51,16 @@ export interface CleanseRecord extends PlainRecord, ReversedTrigger {
 // ---------------------------------------------------------------- the search for one class
 
 /** Minibatches without end: the inputs in a new order each time round. */
-function* minibatches({ images, labels }: Batch, size: number, random: Rng): Generator<Tensor, never> {
-  const count = labels.length;
-  const per = images.data.length / count;
-  const shape = [size, ...images.shape.slice(1)];
+function* minibatches(inputs: Batch, size: number, random: Rng): Generator<Tensor, never> {
+  const count = inputs.labels.length;
   let order: Int32Array = new Int32Array(0);
   let [at, round] = [0, 0];
   for (;;) {
-    const data = new Float32Array(size * per);
-    for (let k = 0; k < size; k++) {
+    const places = Array.from({ length: size }, () => {
       if (at === order.length) [order, at] = [random.split(`round/${round++}`).permutation(count), 0];
-      const i = order[at++]!;
-      data.set(images.data.subarray(i * per, (i + 1) * per), k * per);
-    }
-    yield float32Tensor(shape, data);
+      return order[at++]!;
+    });
+    yield partOf(inputs, places).images;
   }
 }
 

@@ -18,7 +18,7 @@ import { gradient } from "../../transforms/gradient.ts";
 import { type Network, substitute } from "../network.ts";
 import { noGradient } from "../no-gradient.ts";
 import { crossEntropy, oneHot } from "../train/losses.ts";
-import { type Optimiser, STEP_NUMBERS, type StepNumber, stateNames, stepNumbers, update } from "../train/optimisers.ts";
+import { numberFeeds, type Optimiser, stepNumbers, updatePorts } from "../train/optimisers.ts";
 import { countTrue, isCorrect } from "../train/step.ts";
 import { type CaseFacts, DetectorError } from "./types.ts";
 
@@ -150,20 +150,8 @@ export function triggerGradientGraph(network: Network, space: TriggerSpace): Gra
 export function triggerStepGraph(network: Network, space: TriggerSpace): Graph {
   const b = builder();
   const { given, theta, slope, measured } = objective(b, network, space);
-  const state = stateNames(ADAM).map((name) => [name, b.input(name, theta.shape)] as const);
-  const numbers = STEP_NUMBERS.map((name) => [name, b.input(name, [])] as const);
-  const byNumber = Object.fromEntries(numbers) as Record<StepNumber, Value>;
-  const next = update(b, ADAM, theta, slope, Object.fromEntries(state), byNumber);
-  return simplify(
-    makeGraph(
-      [...given, ...state.map(([, input]) => input), ...numbers.map(([, input]) => input)],
-      [
-        ...measured,
-        { name: "thetaNext", value: next.theta },
-        ...Object.entries(next.state).map(([name, value]) => ({ name: `${name}Next`, value })),
-      ],
-    ),
-  );
+  const { inputs, outputs } = updatePorts(b, ADAM, theta, slope);
+  return simplify(makeGraph([...given, ...inputs], [...measured, ...outputs]));
 }
 
 // ---------------------------------------------------------------- running it
@@ -224,9 +212,8 @@ export async function compileTriggerEngine(
             images,
             label: target,
             // the loss is summed over the batch, as the official code does; to Adam that is the mean, but for ε
-            weight: scalar(cost * count),
+            ...numberFeeds({ weight: cost * count, ...stepNumbers(ADAM, ++updates, learningRate) }),
             ...moving,
-            ...stepScalars(++updates, learningRate),
           });
           moving = {
             theta: out["thetaNext"] as typeof moving.theta,
@@ -240,10 +227,3 @@ export async function compileTriggerEngine(
     },
   };
 }
-
-const scalar = (value: number): Tensor => float32Tensor([], Float32Array.of(value));
-
-const stepScalars = (updates: number, learningRate: number): Record<StepNumber, Tensor> => {
-  const { correction1, correction2, learningRate: rate } = stepNumbers(ADAM, updates, learningRate);
-  return { learningRate: scalar(rate), correction1: scalar(correction1), correction2: scalar(correction2) };
-};

@@ -4,13 +4,13 @@
  * suspicion are what is examined.
  */
 
-import { float32Tensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { PlainRecord } from "../../runtime/jobs.ts";
 import type { Batch } from "../../spec/classification.ts";
 import { logGamma } from "../../stats/gamma.ts";
 import { pText } from "../../stats/p-text.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
+import { partOf } from "../samples.ts";
 import { rowsAtOnce, runRows } from "./rows.ts";
 import { type Detection, DetectorError, defineDetector, type Material, type Rejected, type Runnable } from "./types.ts";
 
@@ -186,14 +186,9 @@ async function examine(material: Material, part: StripPart): Promise<StripRecord
   const none = { suspects: new Float64Array(), labels: new Int32Array(), places: new Int32Array() };
   if (!training) return { clean, ...none };
   const places = material.random.split("suspects").permutation(training.labels.length).slice(0, part.suspects).sort();
-  const labels = places.map((place) => training.labels[place]!);
-  const per = training.images.data.length / training.labels.length;
-  const pixels = new Float32Array(places.length * per);
-  for (const [k, place] of places.entries())
-    pixels.set(training.images.data.subarray(place * per, (place + 1) * per), k * per);
-  const drawn = { images: float32Tensor([places.length, ...training.images.shape.slice(1)], pixels), labels };
+  const drawn = partOf(training, places);
   const suspects = await overlayEntropies(stream(material, "suspects"), drawn, inputs, part);
-  return { clean, suspects, labels, places };
+  return { clean, suspects, labels: drawn.labels, places };
 }
 
 /** The rule's: rejections of suspects are too many at a p-value of at most this. */

@@ -7,6 +7,7 @@ import type { PlainRecord } from "../../runtime/jobs.ts";
 import { predictedOf } from "../../spec/classification.ts";
 import { median } from "../../stats/summary.ts";
 import { compileLossGradient } from "../attack/loss-gradient.ts";
+import { partOf } from "../samples.ts";
 import { ANOMALY_LIMIT, anomaliesOf } from "./neural-cleanse.ts";
 import { type CaseFacts, type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
 
@@ -58,12 +59,9 @@ async function examine(material: Material, part: UniversalPart): Promise<Univers
   const places = Array.from(inputs.labels.keys()).filter((i) => inputs.labels[i] !== part.label);
   const count = Math.min(part.images, places.length);
   if (count === 0) throw new DetectorError(`all inputs are of class ${part.label}; give some of other classes`);
-  const size = inputs.images.data.length / inputs.labels.length;
-  const images = new Float32Array(count * size);
-  for (let k = 0; k < count; k++) {
-    const from = places[Math.floor((k * places.length) / count)]! * size;
-    images.set(inputs.images.data.subarray(from, from + size), k * size);
-  }
+  const spread = Array.from({ length: count }, (_, k) => places[Math.floor((k * places.length) / count)]!);
+  const images = partOf(inputs, spread).images.data as Float32Array;
+  const size = images.length / count;
   const loss = await compileLossGradient(network, runtime, "margin");
   const targets = new Int32Array(count).fill(part.label);
   const [low, high] = domain;

@@ -4,6 +4,7 @@
  * network. So both are run on the same points, and compared within what rounding explains.
  */
 
+import { rowsAt } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import type { Graph, Output, Tensor } from "../../graph/types.ts";
 import { builder } from "../../ops/index.ts";
@@ -76,7 +77,7 @@ export async function compileReading(
       const worst = farthest(pairs, count);
       enclosing ??= compileEnclosure(graph, outputs, runtime, memoryBudget);
       const run = await enclosing;
-      const ends = run && (await runPoints(run, pick(points, worst, size), worst.length));
+      const ends = run && (await runPoints(run, rowsAt(points, size, worst), worst.length));
       return pairs.map((pair, k) => {
         const name = outputs[k]!.name;
         const box = ends && { lower: ends.get(`lower/${name}`)!, upper: ends.get(`upper/${name}`)! };
@@ -162,12 +163,6 @@ async function runPoints(
       return [name, whole];
     }),
   );
-}
-
-function pick(points: Float32Array, places: readonly number[], size: number): Float32Array {
-  const chosen = new Float32Array(places.length * size);
-  for (const [k, place] of places.entries()) chosen.set(points.subarray(place * size, (place + 1) * size), k * size);
-  return chosen;
 }
 
 // ---------------------------------------------------------------- comparing

@@ -1,6 +1,7 @@
 /** @file Optimisers as graphs over the flat vector of parameters: old parameters, state and gradient in, new ones out. */
 
-import type { Builder, Value } from "../../graph/types.ts";
+import { float32Tensor } from "../../graph/tensor.ts";
+import type { Builder, InputValue, Output, Tensor, Value } from "../../graph/types.ts";
 import { add, div, mul, sub } from "../../ops/rules.ts";
 
 export type Optimiser =
@@ -28,7 +29,33 @@ export function stepNumbers(optimiser: Optimiser, t: number, learningRate: numbe
   return { learningRate, correction1: 1 / (1 - beta1 ** t), correction2: 1 / (1 - beta2 ** t) };
 }
 
-export interface Updated {
+/** One update in a graph, with all that it takes and gives under its name. */
+export interface StepPorts {
+  /** The state's vectors, then the step numbers. */
+  readonly inputs: readonly InputValue[];
+  /** The new parameters and state, `Next` appended to their names. */
+  readonly outputs: readonly Output[];
+}
+
+/** @param theta [P], an input of this name  @param gradient [P] */
+export function updatePorts(b: Builder, optimiser: Optimiser, theta: Value, gradient: Value): StepPorts {
+  const state = stateNames(optimiser).map((name) => b.input(name, theta.shape));
+  const numbers = STEP_NUMBERS.map((name) => b.input(name, []));
+  const named = <T>(inputs: readonly InputValue[]) =>
+    Object.fromEntries(inputs.map((input) => [input.name, input])) as T;
+  const next = update(b, optimiser, theta, gradient, named(state), named(numbers));
+  const moved = { theta: next.theta, ...next.state };
+  return {
+    inputs: [...state, ...numbers],
+    outputs: Object.entries(moved).map(([name, value]) => ({ name: `${name}Next`, value })),
+  };
+}
+
+/** Numbers as inputs of a run, by name. */
+export const numberFeeds = (numbers: Readonly<Record<string, number>>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, float32Tensor([], Float32Array.of(value))]));
+
+interface Updated {
   readonly theta: Value;
   readonly state: Readonly<Record<string, Value>>;
 }

@@ -16,7 +16,7 @@ import { gradient } from "../../transforms/gradient.ts";
 import { inColumns } from "./columns.ts";
 import { oneHot } from "./losses.ts";
 import { type Classifier, classifierOf, type TrainableModel } from "./model.ts";
-import { clipNorm, type Optimiser, STEP_NUMBERS, type StepNumber, stateNames, update } from "./optimisers.ts";
+import { clipNorm, type Optimiser, updatePorts } from "./optimisers.ts";
 import type { BatchValues, Objective } from "./types.ts";
 
 /** The batch and the parameters as a graph sees them. */
@@ -108,29 +108,12 @@ export function trainingStep(
   const { b, theta, network, inputs, loss, correct } = meanLoss(model, objective, columns);
   const raw = flatGradient(b, network, loss);
   const step = limit === undefined ? raw : clipNorm(b, raw, limit);
-  const state = stateNames(optimiser).map((name) => b.input(name, [model.size]));
-  const numbers = Object.fromEntries(STEP_NUMBERS.map((name) => [name, b.input(name, [])])) as Record<
-    StepNumber,
-    InputValue
-  >;
-  const next = update(
-    b,
-    optimiser,
-    theta,
-    step,
-    Object.fromEntries(state.map((input) => [input.name, input])),
-    numbers,
-  );
-  const whole = makeGraph(
-    [...inputs, ...state, ...Object.values(numbers)],
-    [
-      { name: "loss", value: loss },
-      { name: "correct", value: correct },
-      { name: "thetaNext", value: next.theta },
-      ...Object.entries(next.state).map(([name, value]) => ({ name: `${name}Next`, value })),
-    ],
-  );
-  return simplify(pruneInputs(whole));
+  const ports = updatePorts(b, optimiser, theta, step);
+  const measured = [
+    { name: "loss", value: loss },
+    { name: "correct", value: correct },
+  ];
+  return simplify(pruneInputs(makeGraph([...inputs, ...ports.inputs], [...measured, ...ports.outputs])));
 }
 
 /** The gradient of a number in all parameters, [P]; 0 for those that it does not depend on. */

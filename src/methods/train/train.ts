@@ -15,7 +15,7 @@ import { type Evaluation, evaluate } from "./evaluate.ts";
 import { objectiveOf } from "./index.ts";
 import { initialParameters } from "./initialise.ts";
 import { type TrainableModel, trainedGraph } from "./model.ts";
-import { stateNames, stepNumbers } from "./optimisers.ts";
+import { numberFeeds, stateNames, stepNumbers } from "./optimisers.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { taken, trainingStep } from "./step.ts";
 import { type Start, sameOrder, trainable } from "./trainable.ts";
@@ -266,9 +266,7 @@ async function advance(run: Run, state: RunState, order: Int32Array): Promise<Ru
 
 /** Numbers and vectors, by name. */
 const tensors = (numbers: Readonly<Record<string, number>>, vectors: RunState["optimiser"]): Feeds => ({
-  ...Object.fromEntries(
-    Object.entries(numbers).map(([name, value]) => [name, float32Tensor([], Float32Array.of(value))]),
-  ),
+  ...numberFeeds(numbers),
   ...Object.fromEntries(Object.entries(vectors).map(([name, data]) => [name, float32Tensor([data.length], data)])),
 });
 

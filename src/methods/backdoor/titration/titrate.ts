@@ -1,5 +1,6 @@
 /** @file The run itself: inputs under noise of rising intensity, and the answers counted. */
 
+import { rowsAt } from "../../../graph/tensor.ts";
 import type { PlainRecord } from "../../../runtime/jobs.ts";
 import type { Batch } from "../../../spec/classification.ts";
 import { DetectorError, type Material } from "../types.ts";
@@ -200,12 +201,7 @@ function onlyAt(places: Int32Array, { images, labels, plain }: Answered): Answer
 }
 
 function gather(values: Float32Array, places: Int32Array, size: number): Float32Array {
-  if (places.length * size === values.length) return values;
-  const out = new Float32Array(places.length * size);
-  for (let k = 0; k < places.length; k++) {
-    out.set(values.subarray(places[k]! * size, (places[k]! + 1) * size), k * size);
-  }
-  return out;
+  return places.length * size === values.length ? values : rowsAt(values, size, places);
 }
 
 async function runMode(
