@@ -118,6 +118,7 @@ export { renderHtml } from "./report/html.ts";
 export { parseReport, ReportError } from "./report/parse.ts";
 export type { AuditReport } from "./report/schema.ts";
 export { renderText } from "./report/text.ts";
+export type { Blobs, Executor, Host, Job, JobKey, Outcome, Place, Store, Stored } from "./runtime/jobs.ts";
 export { createRuntime, type NodeRuntimeOptions, openModel } from "./runtime/node.ts";
 export { type LoadedModel, loadModel } from "./runtime/node-model.ts";
 export {

@@ -27,6 +27,9 @@ const RECIPE = {
   detectors: ["titration", "spectral-signatures"],
 };
 
+/** Perturbs pictures by a model that is not there. */
+const SURROGATE = { name: "none", count: 1, poison: { kind: "label-consistent", rate: 0.5, surrogate: "none.onnx" } };
+
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "assay-population-"));
@@ -89,6 +92,7 @@ test.for([
   [{ clean: 0 }, /clean: /],
   [{ detectors: ["titratoin"] }, /no detector "titratoin".*Did you mean "titration"\?/],
   [{ train: { ...RECIPE.train, data: "nowhere" } }, /nowhere: no such file or folder/],
+  [{ backdoored: [SURROGATE] }, /population recipe: poison\.surrogate: none\.onnx: no such file/],
 ] as const)("a recipe that cannot work is refused in one line: %j", async ([change, line]) => {
   const path = join(folder, "wrong.json");
   writeFileSync(path, JSON.stringify({ ...RECIPE, ...change }));
