@@ -45,6 +45,50 @@ function linearModel(name: string, weights: readonly (readonly number[])[], bias
   return file(name, exportOnnx(makeGraph([x], [{ name: "logits", value: logits }])));
 }
 
+/** A convolution over coloured pictures of 4 × 4, in the model's own order of axes. */
+function pictureModel(name: string, order: "NCHW" | "NHWC"): string {
+  const b = builder();
+  const draw = (label: string, shape: readonly number[]) => {
+    const data = new Float64Array(shape.reduce((p, q) => p * q, 1));
+    rng(6).split(label).fillNormal(data);
+    return b.constant(floatTensor(shape, data.map(Math.fround)));
+  };
+  const x = b.input("x", order === "NCHW" ? ["N", 3, 4, 4] : ["N", 4, 4, 3]);
+  const planes = order === "NCHW" ? x : b.emit("Transpose", [x], { perm: [0, 3, 1, 2] });
+  const attrs = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], group: 1 };
+  const y = b.emit("Relu", [b.emit("Conv", [planes, draw("w", [2, 3, 3, 3])], attrs)]);
+  const flat = b.emit("Reshape", [y], { shape: ["N", 8] });
+  return file(name, exportOnnx(makeGraph([x], [{ name: "y", value: b.emit("MatMul", [flat, draw("v", [8, 3])]) }])));
+}
+
+describe.each(["NCHW", "NHWC"] as const)("rows that are pictures, for a model of %s", (order) => {
+  test.each(["NCHW", "NHWC"] as const)("in the order %s, as stated, are those pictures", async (rows) => {
+    const model = pictureModel(`pictures-${order}.onnx`, order);
+    const pixels = new Float32Array(6 * 48);
+    rng(3).fillUniform(pixels, 0, 1);
+    const shape = rows === "NCHW" ? [6, 3, 4, 4] : [6, 4, 4, 3];
+    const argv = ["certify", model, "--epsilon", "0.001", "--method", "ibp", "--no-attack", "--json", "--data"];
+    const expected = await assay(...argv, npz(`${rows}.npz`, pixels, shape, []));
+    const flat = npz(`${rows}-rows.npz`, pixels, [6, 48], []);
+    const got = await assay(...argv, flat, "--row-order", rows);
+    expect([got.code, got.stderr.match(/as stated/)?.[0]]).toEqual([0, "as stated"]);
+    const margins = ({ stdout }: Ended) =>
+      JSON.parse(stdout).results.map(({ margin }: { margin: number }) => margin) as number[];
+    expect(margins(got)).toEqual(margins(expected));
+    const other = await assay(...argv, flat, "--row-order", rows === "NCHW" ? "NHWC" : "NCHW");
+    expect(margins(other)).not.toEqual(margins(expected));
+  });
+});
+
+test("an order of rows is refused for what is no row of a picture", async () => {
+  const model = pictureModel("pictures.onnx", "NCHW");
+  const argv = ["certify", model, "--epsilon", "0.001", "--row-order", "NHWC", "--data"];
+  const array = await assay(...argv, npz("array.npz", new Float32Array(2 * 48).fill(0.5), [2, 3, 4, 4], []));
+  expect([array.code, array.stderr]).toEqual([3, expect.stringContaining("an order is stated for rows (--row-order)")]);
+  const short = await assay(...argv, npz("short.npz", new Float32Array(2 * 12).fill(0.5), [2, 12], []));
+  expect([short.code, short.stderr]).toEqual([3, expect.stringContaining("the model takes none of so many values")]);
+});
+
 /** Two classes: 1 where the mean of the values is above a threshold. */
 const brightness = (name: string, size: number, threshold: number, steepness = 10): string =>
   linearModel(
@@ -58,7 +102,7 @@ const npz = (name: string, x: Float32Array | Uint8Array, shape: readonly number[
     name,
     writeNpz({
       x: { dtype: x instanceof Uint8Array ? "u1" : "f4", shape, data: x },
-      y: { dtype: "i4", shape: [y.length], data: Int32Array.from(y) },
+      ...(y.length > 0 && { y: { dtype: "i4", shape: [y.length], data: Int32Array.from(y) } }),
     }),
   );
 

@@ -126,6 +126,11 @@ export const OPTIONS = {
     help: "bring pictures to this size, such as 32 or 32x48 (height x width): bilinear, antialiased where they shrink",
     schema: size,
   }),
+  rowOrder: define({
+    flag: "--row-order <order>",
+    help: "how rows hold pictures: NCHW, one channel after the other, or NHWC, the channels of each pixel together",
+    schema: choice("NCHW", "NHWC"),
+  }),
   epsilon: define({
     flag: "--epsilon <radius>",
     help: "radius of the set: of pictures in pixels of 0 to 1 (0.1 or 8/255), of tables in standard deviations of each feature",
@@ -357,9 +362,9 @@ export function parseOptions<K extends OptionKey>(
 
 /** The part of the options that says how data is read, where it does not tell by itself. */
 export function readingOptions(
-  options: Options<"labelColumn" | "firstLabel" | "dataRange" | "channels" | "channelOrder" | "resize">,
+  options: Options<"labelColumn" | "firstLabel" | "dataRange" | "channels" | "channelOrder" | "resize" | "rowOrder">,
 ): ReadingOptions {
-  const { labelColumn, firstLabel, dataRange, channels, channelOrder, resize } = options;
+  const { labelColumn, firstLabel, dataRange, channels, channelOrder, resize, rowOrder } = options;
   return {
     ...(labelColumn !== undefined && { csv: { label: { column: labelColumn } } }),
     ...(firstLabel !== undefined && { firstLabel }),
@@ -367,6 +372,7 @@ export function readingOptions(
     ...(channels && { channels }),
     ...(channelOrder && { channelOrder }),
     ...(resize && { resize }),
+    ...(rowOrder && { rowOrder }),
   };
 }
 

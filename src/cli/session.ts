@@ -36,6 +36,7 @@ export type SessionOptions = Options<
   | "channels"
   | "channelOrder"
   | "resize"
+  | "rowOrder"
   | "epsilonUnit"
   | "featureEpsilon"
   | "fixed"

@@ -18,8 +18,10 @@ export interface ArrayOptions {
   readonly shape?: readonly number[];
   /** Where black and white lie, for values that do not tell: floats between 0 and 255, tables within 0 … 1. */
   readonly range?: PixelRange;
-  /** Rows of so many values are pictures, because the model takes pictures of so many. */
-  readonly pictureRow?: number;
+  /** [channels, height, width] of the pictures that the model takes: rows of as many values are such pictures. */
+  readonly modelPicture?: readonly number[];
+  /** Of rows that are pictures: one channel after the other (default), or the channels of each pixel together. */
+  readonly rowOrder?: "NCHW" | "NHWC";
   /** Read only so many samples. */
   readonly limit?: number;
 }
@@ -51,7 +53,11 @@ export function fromArray(array: NdArray, options: ArrayOptions = {}): Pixels {
   const all = array.data instanceof Uint8Array ? array.data : toFloat32(array);
   const facts = examineValues(all);
   const picture =
-    options.shape !== undefined || sizes.length > 1 || size === options.pictureRow || FLAT_PICTURES.has(size);
+    options.shape !== undefined ||
+    sizes.length > 1 ||
+    options.rowOrder !== undefined ||
+    size === product(options.modelPicture ?? []) ||
+    FLAT_PICTURES.has(size);
   // tables have no black and white, even where they happen to lie between 0 and 1, unless it is stated
   const range = picture || options.range !== undefined ? rangeOf(facts, options.range) : "unknown";
   const ends = endsOf(range);
@@ -77,14 +83,43 @@ function pictureOf(
     }
     return { images, shape: options.shape, range };
   }
+  if (options.rowOrder !== undefined) return pictureRows(images, sizes, range, options, notes);
   if (sizes.length === 1) {
     const picture = range === "unknown" ? undefined : FLAT_PICTURES.get(size);
     if (picture)
-      notes.push(`Rows of ${size} pixels were read as pictures of shape ${picture.join("×")}, channel by channel.`);
+      notes.push(
+        `Rows of ${size} pixels were read as pictures of shape ${picture.join("×")}, channel by channel${picture[0] === 1 ? "" : " (--row-order NHWC where the channels of each pixel stand together)"}.`,
+      );
     return { images, shape: picture ?? [size], range };
   }
   if (sizes.length !== 3) return { images, shape: sizes.length === 2 ? [1, ...sizes] : sizes, range };
   return fromPictures(images, sizes as [number, number, number], range, options, notes);
+}
+
+/** Rows whose order is stated, as pictures of the model's size, or else of a common one. */
+function pictureRows(
+  images: Float32Array,
+  sizes: readonly number[],
+  range: PixelRange,
+  { modelPicture, rowOrder }: ArrayOptions,
+  notes: string[],
+): Pick<Pixels, "images" | "shape" | "range"> {
+  const size = product(sizes);
+  if (sizes.length !== 1)
+    throw new FormatError("array", `samples have the axes [${sizes}]: an order is stated for rows (--row-order).`);
+  const fits = modelPicture !== undefined && product(modelPicture) === size;
+  const picture = fits ? modelPicture : FLAT_PICTURES.get(size);
+  if (picture === undefined)
+    throw new FormatError(
+      "array",
+      `rows of ${size} values are stated to be pictures (--row-order), but the model takes none of so many values; give them as an array [N, height, width, channels].`,
+    );
+  const [channels, height, width] = picture as [number, number, number];
+  const last = rowOrder === "NHWC";
+  notes.push(
+    `Rows of ${size} values were read as pictures of shape ${picture.join("×")}, ${last ? "the channels of each pixel together" : "channel by channel"}, as stated.`,
+  );
+  return { images: last ? channelsFirst(images, height * width, channels) : images, shape: picture, range };
 }
 
 const product = (sizes: readonly number[]): number => sizes.reduce((p, size) => p * size, 1);

@@ -2,11 +2,14 @@
 
 import type { ReadOptions } from "../data/bytes.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { checkScale, type Inputs, type InputTerms, inputsFor, pictureRowOf } from "../studies/inputs.ts";
+import { checkScale, type Inputs, type InputTerms, inputsFor, modelPictureOf } from "../studies/inputs.ts";
 import type { ReadModel } from "../studies/jobs/subject.ts";
 
 /** How files are read, where they do not tell by themselves. */
-export type ReadingOptions = Pick<ReadOptions, "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize">;
+export type ReadingOptions = Pick<
+  ReadOptions,
+  "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize" | "rowOrder"
+>;
 
 export interface InputOptions extends Omit<InputTerms, "sureOfScale" | "firstLabel"> {
   /** A file, a folder, or the name of a data set. */
@@ -25,17 +28,17 @@ export interface InputOptions extends Omit<InputTerms, "sureOfScale" | "firstLab
 export async function loadInputs(model: ReadModel, options: InputOptions): Promise<Inputs> {
   const { loadDataset } = await import("../data/files.ts");
   const { data, labels, limit, sample, seed, stated, split, reading } = options;
-  const pictureRow = await pictureRowOf(model);
+  const modelPicture = await modelPictureOf(model);
   const whole = await loadDataset(data, {
     ...reading,
     ...(labels && { labels }),
     ...(limit && { limit }),
     ...(split && { split }),
-    ...(pictureRow && { pictureRow }),
+    ...(modelPicture && { modelPicture }),
     ...(stated.layout && stated.layout !== "flat" && { layoutInDoubt: stated.layout }),
   });
   // the whole set tells more of its scale than a part
-  if (reading?.range === undefined) await checkScale(whole, pictureRow);
+  if (reading?.range === undefined) await checkScale(whole, modelPicture);
   const dataset = sample === undefined ? whole : await drawSample(whole, sample, seed);
   return inputsFor(model, dataset, {
     stated,

@@ -55,7 +55,10 @@ export function networkOf(graph: Graph, hash: string, normalisation?: Normalisat
   const input = inputOf(graph, output.value);
   const batch = orRefused(() => batchOf(input.shape, output.value.shape));
   const answer = answerOf(output.value, batch);
-  if (!answer) throw new NetworkError(`a classifier's output is [N, classes]; this model's is [${output.value.shape}]`);
+  if (!answer)
+    throw new NetworkError(
+      `a classifier's output is [N, classes]; this model's is [${output.value.shape}]: export the scores of the classes, or name them with --output`,
+    );
   const b = builder();
   const framed = (name: string, value: Value): Graph => {
     const plain = makeGraph([input], [{ name, value }]);

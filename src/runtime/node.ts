@@ -217,7 +217,11 @@ async function makeSession(
   try {
     return await inNative(() => ort.InferenceSession.create(bytes, options));
   } catch (error) {
-    throw new RunError(`${name}: ONNX Runtime refuses the model: ${briefly(error)}`, { cause: error });
+    const fact = briefly(error);
+    const wayOut = /Could not find an implementation|opset/i.test(fact)
+      ? "; export it again for an opset of 9 to 23"
+      : "; the file is damaged, or made for another runtime: export it again";
+    throw new RunError(`${name}: ONNX Runtime refuses the model: ${fact}${wayOut}`, { cause: error });
   }
 }
 

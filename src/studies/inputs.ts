@@ -50,10 +50,10 @@ export interface InputTerms {
   readonly sureOfScale?: boolean | undefined;
 }
 
-/** Elements of one input, where the model takes pictures of a fixed size. */
-export async function pictureRowOf({ graph }: Pick<ReadModel, "graph">): Promise<number | undefined> {
+/** [channels, height, width] of one input, where the model takes pictures of a fixed size. */
+export async function modelPictureOf({ graph }: Pick<ReadModel, "graph">): Promise<readonly number[] | undefined> {
   const { networkOf } = await import("../methods/network.ts");
-  return sizeOfPictures(networkOf(graph, "").input.shape.slice(1));
+  return pictureOf(networkOf(graph, "").input.shape.slice(1));
 }
 
 /**
@@ -68,7 +68,7 @@ export async function inputsFor(model: ReadModel, dataset: Dataset, options: Inp
   const { networkOf } = await import("../methods/network.ts");
   const { stated, firstLabel } = options;
   const { input, classes } = networkOf(model.graph, "");
-  if (!options.sureOfScale) await checkScale(dataset, sizeOfPictures(input.shape.slice(1)));
+  if (!options.sureOfScale) await checkScale(dataset, pictureOf(input.shape.slice(1)));
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
   const stands = contractFor(model, { modelInputShape: shape, dataset, stated });
   const { classNames: keys } = model;
@@ -144,23 +144,24 @@ function withClassOrder({ contract, items }: InferredContract, order: readonly n
   };
 }
 
-/** Elements of a picture, where the model takes pictures of a fixed size. */
-function sizeOfPictures(sizes: readonly unknown[]): number | undefined {
+/** [channels, height, width] of a picture, where the model takes pictures of a fixed size. */
+function pictureOf(sizes: readonly unknown[]): readonly number[] | undefined {
   const [first, second, last] = sizes;
   if (typeof first !== "number" || typeof second !== "number" || typeof last !== "number") return undefined;
   if (sizes.length !== 3) return undefined;
   const channels = (size: number) => size === 1 || size === 3;
-  const picture = (channels(first) && second > 1 && last > 1) || (channels(last) && first > 1 && second > 1);
-  return picture ? first * second * last : undefined;
+  if (channels(first) && second > 1 && last > 1) return [first, second, last];
+  return channels(last) && first > 1 && second > 1 ? [last, first, second] : undefined;
 }
 
 /** @throws ContractError where pictures have values that do not tell what black and white are */
-export async function checkScale(dataset: Dataset, pictureRow: number | undefined): Promise<void> {
+export async function checkScale(dataset: Dataset, modelPicture: readonly number[] | undefined): Promise<void> {
   const { doubtfulScale } = await import("../data/scale.ts");
   const { FLAT_PICTURES } = await import("../data/convert.ts");
   const { ContractError } = await import("../data/contract.ts");
   const [size] = dataset.shape;
-  const flat = dataset.shape.length === 1 && (size === pictureRow || FLAT_PICTURES.has(size!));
+  const flat =
+    dataset.shape.length === 1 && (size === modelPicture?.reduce((p, q) => p * q, 1) || FLAT_PICTURES.has(size!));
   const doubt = doubtfulScale(dataset, flat);
   if (doubt !== undefined) throw new ContractError(doubt);
 }

@@ -10,6 +10,7 @@ export const READING = [
   "dataRange",
   "channels",
   "resize",
+  "rowOrder",
 ] as const satisfies readonly OptionKey[];
 export const UNITS = ["epsilonUnit", "featureEpsilon", "fixed"] as const satisfies readonly OptionKey[];
 export const RUN = ["seed", "timeout", "jobs", "memory", "device", "resume"] as const satisfies readonly OptionKey[];

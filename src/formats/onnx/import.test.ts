@@ -412,3 +412,14 @@ test("what the file says of itself comes back", () => {
   expect(inputs).toEqual([{ name: "x", dtype: "float", elementType: "float", shape: ["batch", 3] }]);
   expect(outputs).toEqual([{ name: "y", dtype: "float", elementType: "float", shape: undefined }]);
 });
+
+test("batch normalisation that puts its statistics out is training, whether or not anything reads them", () => {
+  const statistics = [weights("g", [3]), weights("b", [3]), weights("m", [3]), floats("v", [3], [0.5, 1, 2])];
+  for (const outputs of [
+    ["y", "mean", "variance"],
+    ["y", "", "", "saved", ""],
+  ])
+    expect(() =>
+      importOnnx(model([3], [node("BatchNormalization", ["x", "g", "b", "m", "v"], outputs)], statistics, 9)),
+    ).toThrow(/BatchNormalization.*training mode; export the model for inference/);
+});

@@ -61,6 +61,11 @@ export class OnnxNode {
     return this.source.outputs.length;
   }
 
+  /** Is this output there? The runtime may make it whether or not anything reads it. */
+  declares(output: number): boolean {
+    return (this.source.outputs[output] ?? "") !== "";
+  }
+
   /** Is this output there and used? */
   wants(output: number): boolean {
     const name = this.source.outputs[output];

@@ -27,7 +27,7 @@ const perChannel = (n: OnnxNode, x: Value, rank: number): Value => {
  */
 function batchNormalization(n: OnnxNode): Value {
   const training = n.opset < 7 ? n.int("is_test", 0) === 0 : n.int("training_mode", 0) !== 0;
-  if (training || [1, 2, 3, 4].some((output) => n.wants(output)))
+  if (training || [1, 2, 3, 4].some((output) => n.declares(output)))
     throw n.unsupported("is in training mode; export the model for inference");
   if (n.int("spatial", 1) !== 1) throw n.unsupported("spatial = 0 is not supported");
   const x = channelled(n, n.value(0));
