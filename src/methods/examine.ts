@@ -13,6 +13,7 @@ import { recheck } from "./attack/witness.ts";
 import { runOriginal } from "./original.ts";
 import { boxAt, sampleSets } from "./points.ts";
 import type { AttackRecord, BoundRecord, Chunk, Prediction, Subject } from "./records.ts";
+import type { Left } from "./time.ts";
 import type { PreparedVerifier } from "./verify/types.ts";
 
 type Plainly<T> = { readonly [K in keyof T]: T[K] } & PlainRecord;
@@ -56,11 +57,12 @@ export async function attackChunk(
   attack: PreparedAttack,
   threat: Threat,
   chunk: Chunk,
+  left?: Left,
 ): Promise<Plainly<AttackRecord>[]> {
   const { images, labels, targets } = chunk;
   const size = images.length / Math.max(1, labels.length);
   const sampled = await sampleSets(subject, threat, chunk);
-  const attempts = await attack.attack({ ...chunk, images: imagesTensor(subject, images, labels.length) });
+  const attempts = await attack.attack({ ...chunk, images: imagesTensor(subject, images, labels.length) }, left);
   const successes = attempts.flatMap(({ success }, i) => (success ? [i] : []));
   const checks = await recheck(
     subject.original,
@@ -73,7 +75,7 @@ export async function attackChunk(
       box: boxAt(chunk, i),
     })),
   );
-  return attempts.map(({ success, margin, queries, flat }, i) => {
+  return attempts.map(({ success, margin, queries, flat, unfinished }, i) => {
     const check = success ? checks[successes.indexOf(i)]! : undefined;
     const held = check?.holds ? { ...check, witness: check.point } : undefined;
     const broken = held ?? sampled[i];
@@ -88,6 +90,7 @@ export async function attackChunk(
       notANumber: broken?.notANumber ?? false,
       zeroGradient: flat && attack.byGradient !== false,
       witness: broken?.witness,
+      ...(unfinished && !broken && { unfinished }),
     };
   });
 }
@@ -98,11 +101,12 @@ export async function boundChunk(
   verifier: PreparedVerifier,
   threat: Threat,
   chunk: Chunk,
+  left?: Left,
 ): Promise<Plainly<BoundRecord>[]> {
   const { images, labels, box } = chunk;
   const sampled = await sampleSets(subject, threat, chunk);
   const batch = { images: imagesTensor(subject, images, labels.length), labels, ...(box && { box }) };
   const queries = classification(subject.network, batch, threat);
-  const bounds = await verifier.bounds(queries);
+  const bounds = await verifier.bounds(queries, left);
   return Array.from(labels, (_, i) => ({ verdict: verdictOf(queries, bounds, i), sampled: sampled[i]! }));
 }

@@ -54,6 +54,8 @@ export interface AttackRecord {
   /** The attack thought it had succeeded, but the model file disagreed. */
   readonly refuted: boolean;
   readonly witness: Float32Array | undefined;
+  /** Nothing was found until time ended, which was before the search did. */
+  readonly unfinished?: true;
 }
 
 /** A point of the set, drawn without the network, that the model file gets wrong. */
@@ -83,8 +85,16 @@ export const UNANSWERED_WORDS = {
 /** What came of one input: a time-out, and an error of one method, are answers; they end nothing else. */
 export type Answer<R> =
   | { readonly kind: "done"; readonly record: R; readonly seconds: number }
-  | { readonly kind: "timeout"; readonly reason?: "timeout" | "time-budget" | "interrupted" }
+  | {
+      readonly kind: "timeout";
+      readonly reason?: "timeout" | "time-budget" | "interrupted";
+      /** How far it came. */
+      readonly record?: R;
+    }
   | { readonly kind: "failed"; readonly reason: "memory" | "internal-error" };
+
+/** What there is of an answer. */
+export const recordOf = <R>(answer: Answer<R>): R | undefined => (answer.kind === "failed" ? undefined : answer.record);
 
 export const unansweredReason = (answer: Exclude<Answer<unknown>, { readonly kind: "done" }>): Unanswered =>
   answer.reason ?? "timeout";

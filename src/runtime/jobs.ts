@@ -94,6 +94,8 @@ export interface Parser<T> {
 export interface JobKind<I, R> {
   readonly id: string;
   readonly load: () => Promise<JobFunction<I, R>>;
+  /** Whether time ended before the work on a record did: more time may say more, so that it is not kept. */
+  readonly isUnfinished?: (record: R) => boolean;
   readonly parsers: () => Promise<{ readonly input: Parser<I>; readonly record: Parser<R> }>;
 }
 

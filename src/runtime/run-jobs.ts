@@ -26,6 +26,8 @@ export interface RunJobsOptions<R = PlainRecord> {
   readonly window?: TimeWindow | undefined;
   /** What is stored and reported in the place of computed records: what does not belong in a store is taken out here. */
   readonly settle?: (records: readonly R[], index: number) => readonly R[] | Promise<readonly R[]>;
+  /** Whether time ended before the work on a record did: such a result is not stored. */
+  readonly isUnfinished?: ((record: R) => boolean) | undefined;
   /** What is kept of an outcome until all have ended; by default all of it. */
   readonly keep?: (outcome: Outcome<R>, index: number) => Outcome<R> | Promise<Outcome<R>>;
   /** Of records from the store, which another version may have written: what throws is computed again. */
@@ -45,7 +47,7 @@ export async function runJobs<I, R>(
   options: RunJobsOptions<R>,
 ): Promise<Outcome<R>[]> {
   const { executor, store, resume = true, signal, timeoutMs, window, onProgress } = options;
-  const { keep = (outcome) => outcome, parse = (record) => record as R, settle } = options;
+  const { keep = (outcome) => outcome, parse = (record) => record as R, settle, isUnfinished = () => false } = options;
   let finished = 0;
 
   async function computed(job: KeyedJob<I, R>, index: number): Promise<Outcome<R>> {
@@ -57,7 +59,7 @@ export async function runJobs<I, R>(
     });
     if (ended.kind !== "done") return ended;
     const outcome = settle ? { ...ended, records: await settle(ended.records, index) } : ended;
-    await store?.put(job.key, stored(outcome));
+    if (!outcome.records.some(isUnfinished)) await store?.put(job.key, stored(outcome));
     return outcome;
   }
 

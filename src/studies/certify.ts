@@ -3,7 +3,7 @@
 import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
 import { checkStated } from "../methods/options.ts";
-import { type AttackRecord, unansweredReason } from "../methods/records.ts";
+import { type AttackRecord, recordOf, unansweredReason } from "../methods/records.ts";
 import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Threat } from "../spec/types.ts";
 import type { UnknownReason, Verdict } from "../spec/verdict.ts";
@@ -117,15 +117,14 @@ async function prove(
       });
     for (const [k, answer] of answers.entries()) {
       const i = open[k]!;
-      if (answer.kind !== "done") {
-        if (!reasons.has(i)) reasons.set(i, unansweredReason(answer));
-        continue;
-      }
-      seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
-      const { verdict, sampled: point } = answer.record;
+      if (answer.kind === "done") seconds.set(i, (seconds.get(i) ?? 0) + answer.seconds);
+      else if (!reasons.has(i)) reasons.set(i, unansweredReason(answer));
+      const record = recordOf(answer);
+      if (!record) continue;
+      const { verdict, sampled: point } = record;
       if (verdict.kind === "unknown") {
         if (verdict.detail !== undefined) details.add(`${verifier.id}: ${verdict.detail}`);
-        reasons.set(i, verdict.reason);
+        if (answer.kind === "done") reasons.set(i, verdict.reason);
       }
       if (point) sampled.set(i, point);
       const bound = { method: verifier.id, verdict };

@@ -162,7 +162,7 @@ export function createEngine(options: EngineOptions): Engine {
     planned: readonly Planned<S, R>[],
     seconds: number | undefined,
     { deadline }: Limits = {},
-    keep?: (outcome: Outcome<R>, index: number) => Outcome<R>,
+    { keep, advance = (_, { units }) => units }: Partial<Following<S, R>> = {},
   ): Promise<Outcome<R>[]> {
     const window: TimeWindow | undefined =
       deadline === undefined ? undefined : { startBy: deadline, endBy: deadline + GRACE_MS };
@@ -172,12 +172,14 @@ export function createEngine(options: EngineOptions): Engine {
       store: await place.store(),
       resume: options.resume,
       parse: (value) => record.parse(value),
+      isUnfinished: job.isUnfinished,
       signal,
       window,
       ...(keep && { keep }),
       ...(seconds !== undefined && { timeoutMs: 1000 * seconds * Math.max(...planned.map(({ units }) => units)) }),
       onProgress: (event) => {
-        if (event.kind === "job" && event.outcome.kind !== "timeout") progress.advance(planned[event.index]!.units);
+        if (event.kind === "job" && event.outcome.kind !== "timeout")
+          progress.advance(advance(event.outcome, planned[event.index]!));
       },
     });
   }
@@ -191,22 +193,49 @@ export function createEngine(options: EngineOptions): Engine {
       const planned = chunks.map((chunk) => jobOf(task, chunk));
       const kept: Answer<R>[][] = [];
       let each = Number.POSITIVE_INFINITY;
-      const again: number[] = [];
-      const take = (k: number, outcome: Outcome<R>) => {
-        const count = chunks[k]!.labels.length;
-        if (outcome.kind === "done") each = Math.min(each, outcome.seconds / count);
-        const ending = endingOf(outcome, task, planned[k]!, { fail, late });
-        kept[k] = [...receive(answersOf(ending, planned[k]!.units), chunks[k]!)];
+      const again: { readonly k: number; readonly open: readonly number[] }[] = [];
+      // a chunk shares the budget of its inputs; when that is used up, those that are not finished get their own
+      const openIn = (outcome: Outcome<R>, { units }: Pick<Planned<S, R>, "units">): number[] => {
+        if (units === 1 || late(task) || limit === undefined) return [];
+        const places = Array.from({ length: units }, (_, place) => place);
+        if (outcome.kind === "timeout") return places;
+        return outcome.kind === "done"
+          ? places.filter((place) => task.job.isUnfinished?.(outcome.records[place]!))
+          : [];
       };
-      await runAll(task.job, planned, limit, task, (outcome, k) => {
-        // a chunk shares the budget of its inputs; when that is used up, each gets its own
-        if (outcome.kind === "timeout" && planned[k]!.units > 1 && !late(task)) again.push(k);
-        else take(k, outcome);
-        return TAKEN;
-      });
-      for (const k of again) {
-        const { answers } = await answersFor(split(chunks[k]!, 1));
+      const take = (k: number, outcome: Outcome<R>, open: readonly number[]) => {
+        const [chunk, { units }] = [chunks[k]!, planned[k]!];
+        if (outcome.kind === "done") each = Math.min(each, outcome.seconds / units);
+        const ending = endingOf(outcome, task, planned[k]!, { fail, late });
+        const isUnfinished = task.job.isUnfinished ?? (() => false);
+        const reason = limit === undefined || late(task) ? "time-budget" : "timeout";
+        const answers = answersOf(ending, units).map(
+          (answer): Answer<R> =>
+            answer.kind === "done" && isUnfinished(answer.record)
+              ? { kind: "timeout", reason, record: answer.record }
+              : answer,
+        );
+        const shut = answers.flatMap((_, place) => (open.includes(place) ? [] : [place]));
+        const received = receive(
+          shut.map((place) => answers[place]!),
+          open.length === 0 ? chunk : pick(chunk, shut),
+        );
         kept[k] = answers;
+        for (const [j, place] of shut.entries()) kept[k][place] = received[j]!;
+      };
+      await runAll(task.job, planned, limit, task, {
+        keep: (outcome, k) => {
+          const open = openIn(outcome, planned[k]!);
+          if (open.length < planned[k]!.units) take(k, outcome, open);
+          else kept[k] = [];
+          if (open.length > 0) again.push({ k, open });
+          return TAKEN;
+        },
+        advance: (outcome, job) => job.units - openIn(outcome, job).length,
+      });
+      for (const { k, open } of again) {
+        const { answers } = await answersFor(split(pick(chunks[k]!, open), 1));
+        for (const [j, place] of open.entries()) kept[k]![place] = answers[j]!;
       }
       return { answers: kept.flat(), each };
     }
@@ -240,6 +269,14 @@ export function createEngine(options: EngineOptions): Engine {
       ),
     failures,
   };
+}
+
+/** What a run of jobs is followed with. */
+interface Following<S, R> {
+  /** What is kept of an outcome. */
+  readonly keep: (outcome: Outcome<R>, index: number) => Outcome<R>;
+  /** Units of the progress bar that an outcome is worth. */
+  readonly advance: (outcome: Outcome<R>, job: Planned<S, R>) => number;
 }
 
 /** Stands for what was taken of an outcome. */

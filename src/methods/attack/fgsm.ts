@@ -24,15 +24,15 @@ export const fgsm = defineAttack({
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
-      async attack(batch) {
-        if (!lossGradient) return squares(batch);
+      async attack(batch, left) {
+        if (!lossGradient) return squares(batch, left);
         const balls = ballsOf(threat, batch);
         const search = startSearch(lossGradient, batch, network.classes);
         const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));
         await search.visit(
           new Map(here.map(({ i, centre, direction }) => [i, balls(i).linearMaximum(centre, direction)])),
         );
-        return withoutSlopes(batch, search.attempts, squares);
+        return withoutSlopes(batch, search.attempts, (others) => squares(others, left));
       },
       [Symbol.asyncDispose]: async () => {},
     };

@@ -1,4 +1,5 @@
 import { type Ball, ballsOf, stepUphill } from "../../spec/ball.ts";
+import { timeOf } from "../time.ts";
 import { lossGradientIfAny } from "./loss-gradient.ts";
 import { type Here, type Search, startSearch, streamOf, withoutSlopes } from "./search.ts";
 import { squaresOnDemand } from "./square.ts";
@@ -42,18 +43,18 @@ export const pgd = defineAttack({
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
-      async attack(batch) {
-        if (!lossGradient) return squares(batch);
+      async attack(batch, left) {
+        if (!lossGradient) return squares(batch, left);
         const balls = ballsOf(threat, batch);
-        const search = startSearch(lossGradient, batch, network.classes);
-        for (let restart = 0; restart < restarts; restart++) {
+        const search = startSearch(lossGradient, batch, network.classes, timeOf(left));
+        for (let restart = 0; restart < restarts && search.goesOn(); restart++) {
           const random = (i: number) =>
             balls(i).randomStart(search.centre(i), streamOf(seed, network.hash, ID, batch.indices[i]!, restart));
           let here =
             restart === 0
               ? await fromCentre(search, balls)
               : await search.visit(new Map(search.open().map((i) => [i, random(i)])));
-          for (let step = 0; step < steps && here.length > 0; step++) {
+          for (let step = 0; step < steps && here.length > 0 && search.goesOn(); step++) {
             signal?.throwIfAborted();
             here = await search.visit(
               new Map(
@@ -65,7 +66,7 @@ export const pgd = defineAttack({
             );
           }
         }
-        return withoutSlopes(batch, search.attempts, squares);
+        return withoutSlopes(batch, search.attempts, (others) => squares(others, left));
       },
       [Symbol.asyncDispose]: async () => {},
     };

@@ -5,6 +5,7 @@ import { rng } from "../../random/rng.ts";
 import { marginOf } from "../../spec/classification.ts";
 import { pickBox } from "../../spec/sets.ts";
 import { partOf } from "../samples.ts";
+import { type Time, timeOf } from "../time.ts";
 import type { Evaluation, LossGradient, Scores } from "./loss-gradient.ts";
 import type { AttackBatch, Attempt } from "./types.ts";
 
@@ -24,12 +25,17 @@ export interface Here {
 
 export interface Search {
   readonly attempts: readonly Attempt[];
+  /** Whether time suffices for another visit; where it does not, what is still open stays unfinished. */
+  goesOn(): boolean;
   /** Positions not fooled yet. */
   open(): number[];
   centre(i: number): Float32Array;
   /** Evaluates a point for each position and records it. @returns those still open where a slope is not 0, with the way to go from there */
   visit(points: ReadonlyMap<number, Float32Array>): Promise<readonly Here[]>;
 }
+
+/** Share of the time in which witnesses are run again through the model file. */
+const KEPT_FOR_CHECKS = 0.1;
 
 /** A slope that is no number says nothing of the way to go: 0; an infinite one only its sign. */
 function numbers(slope: Float32Array): Float32Array {
@@ -41,7 +47,12 @@ function numbers(slope: Float32Array): Float32Array {
 }
 
 /** @param loss what gives the slopes too, or the logits alone */
-export function startSearch(loss: LossGradient | Scores, batch: AttackBatch, classes: number): Search {
+export function startSearch(
+  loss: LossGradient | Scores,
+  batch: AttackBatch,
+  classes: number,
+  time: Time = timeOf(),
+): Search {
   const { images, labels, targets } = batch;
   const count = labels.length;
   const size = images.data.length / Math.max(1, count);
@@ -86,6 +97,12 @@ export function startSearch(loss: LossGradient | Scores, batch: AttackBatch, cla
 
   return {
     attempts,
+    goesOn() {
+      if (time.fits(KEPT_FOR_CHECKS)) return true;
+      for (const [i, attempt] of attempts.entries())
+        if (!attempt.success) attempts[i] = { ...attempt, unfinished: true };
+      return false;
+    },
     open: () => attempts.flatMap(({ success }, i) => (success ? [] : [i])),
     centre: (i) => centres[i]!,
     async visit(points) {
@@ -93,7 +110,7 @@ export function startSearch(loss: LossGradient | Scores, batch: AttackBatch, cla
       const places = [...points.keys()];
       const flat = new Float32Array(places.length * size);
       for (const [row, i] of places.entries()) flat.set(points.get(i)!, row * size);
-      const { logits, uphill } = await evaluate(flat, places);
+      const { logits, uphill } = await time.run(() => evaluate(flat, places));
       return places.flatMap((i, row) => {
         const point = points.get(i)!;
         if (record(i, row, point, logits)) return [];
@@ -133,6 +150,7 @@ export async function withoutSlopes(
       ...(other.margin < attempt.margin ? other : attempt),
       queries: attempt.queries + other.queries,
       flat: true,
+      ...(other.unfinished && { unfinished: other.unfinished }),
     };
   });
 }

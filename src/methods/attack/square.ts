@@ -2,6 +2,7 @@ import type { Rng } from "../../random/rng.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import { type Ball, ballsOf } from "../../spec/ball.ts";
 import type { Network } from "../network.ts";
+import { type Left, timeOf } from "../time.ts";
 import { compileScores, type Scores } from "./loss-gradient.ts";
 import { type Search, startSearch, streamOf } from "./search.ts";
 import { type AttackBatch, type AttackTerms, type Attempt, defineAttack } from "./types.ts";
@@ -43,7 +44,7 @@ export const square = defineAttack({
     const scores = await compileScores(network, runtime, options.memoryBudget);
     return {
       byGradient: false,
-      attack: (batch) => searchSquares(network, scores, batch, options),
+      attack: (batch, left) => searchSquares(network, scores, batch, options, left),
       [Symbol.asyncDispose]: async () => {},
     };
   },
@@ -52,9 +53,9 @@ export const square = defineAttack({
 /** For attacks whose gradient says nothing: the network is compiled when it is first needed. */
 export function squaresOnDemand(network: Network, runtime: Pick<Runtime, "compile">, options: AttackTerms) {
   let scores: Promise<Scores> | undefined;
-  return async (batch: AttackBatch): Promise<readonly Attempt[]> => {
+  return async (batch: AttackBatch, left?: Left): Promise<readonly Attempt[]> => {
     scores ??= compileScores(network, runtime, options.memoryBudget);
-    return searchSquares(network, await scores, batch, { ...options, ...STANDARD });
+    return searchSquares(network, await scores, batch, { ...options, ...STANDARD }, left);
   };
 }
 
@@ -63,15 +64,16 @@ async function searchSquares(
   scores: Scores,
   batch: AttackBatch,
   { threat, seed, steps, restarts, signal }: AttackTerms & typeof STANDARD,
+  left?: Left,
 ): Promise<readonly Attempt[]> {
   const balls = ballsOf(threat, batch);
-  const search = startSearch(scores, batch, network.classes);
+  const search = startSearch(scores, batch, network.classes, timeOf(left));
   const sample = network.input.shape.slice(1) as readonly number[];
-  for (let restart = 0; restart < restarts; restart++) {
+  for (let restart = 0; restart < restarts && search.goesOn(); restart++) {
     const streams = Array.from(batch.labels, (_, i) => streamOf(seed, network.hash, ID, batch.indices[i]!, restart));
-    for (let k = 0; k < CORNERS + INSIDE + 1; k++)
+    for (let k = 0; k < CORNERS + INSIDE + 1 && search.goesOn(); k++)
       await search.visit(new Map(search.open().map((i) => [i, startOf(k, search, i, balls(i), streams[i]!)])));
-    for (let step = 0; step < steps && search.open().length > 0; step++) {
+    for (let step = 0; step < steps && search.open().length > 0 && search.goesOn(); step++) {
       signal?.throwIfAborted();
       const share = FIRST_SHARE / 2 ** HALVINGS.filter((after) => step >= after * steps).length;
       const moved = (i: number) => moveSquare(search, i, balls(i), sample, share, streams[i]!);

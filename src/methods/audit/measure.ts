@@ -7,7 +7,7 @@ import type { Attack } from "../attack/types.ts";
 import { settingsOf } from "../method.ts";
 import type { Geometry } from "../picture.ts";
 import { POINTS } from "../points.ts";
-import { type Answer, type Unanswered, unansweredReason } from "../records.ts";
+import { type Answer, recordOf, type Unanswered, unansweredReason } from "../records.ts";
 import type { Verifier } from "../verify/types.ts";
 import { candidatesOf, PATCH_SETTINGS, type PatchRecord, patchSize } from "./patch-screen.ts";
 import type {
@@ -299,7 +299,7 @@ async function proveAt(
   const counts = { verified: 0, bounded: 0, unknown: 0 };
   for (const [at, answer] of answers.entries()) {
     const position = positions[at]!;
-    const sampled = answer.kind === "done" ? answer.record.sampled : null;
+    const sampled = recordOf(answer)?.sampled;
     if (sampled && !(brokenAt.get(position)! <= epsilon)) {
       // a point that was drawn counts where the attack found none
       witnesses.set(position, { method: POINTS.id, epsilon, record: sampled });

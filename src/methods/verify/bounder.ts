@@ -5,6 +5,7 @@ import { sliceQueries } from "../../spec/queries.ts";
 import type { Queries } from "../../spec/types.ts";
 import type { Shortfall } from "../../spec/verdict.ts";
 import { kinksOf } from "../../transforms/relax/index.ts";
+import { type Time, timeOf } from "../time.ts";
 import { type Boundable, boundable, relaxedNodes, sampleSize } from "./boundable.ts";
 import { candidatePoints } from "./candidates.ts";
 import { type Plan, type PlanOptions, planStages, type Stage } from "./plan.ts";
@@ -24,7 +25,7 @@ import {
   type Verifier,
   type VerifierDefinition,
 } from "./types.ts";
-import { compileWhole, runWhole } from "./whole.ts";
+import { compileWhole, LATE, runWhole } from "./whole.ts";
 
 /**
  * A relaxation as a bounder. What needs interval boxes alone runs as one graph where nothing is restricted; everything
@@ -49,13 +50,15 @@ export const relaxationBounder =
     return {
       layers,
       relaxed,
-      async bounds(queries, given) {
-        if (given || !direct) return layerwise(net, await planned(), full, queries, given ?? {}, layers, relaxed);
+      async bounds(queries, given, left) {
+        const time = timeOf(left);
+        if (given || !direct)
+          return layerwise(net, await planned(), full, queries, given ?? {}, { layers, relaxed, time });
         const bounds = nothingProved(queries, full);
         const stage = await whole.of(queries.spec.size);
         if ("reason" in stage) bounds.reasons.fill(stage);
         else
-          for (const [i, why] of (await runWhole(net, stage, full, queries, bounds.lower)).entries())
+          for (const [i, why] of (await runWhole(net, stage, full, queries, bounds.lower, time)).entries())
             bounds.reasons[i] = why;
         return { ...bounds, boxes: [] };
       },
@@ -99,8 +102,7 @@ async function layerwise(
   options: PlanOptions,
   asked: Queries,
   given: Restrictions,
-  layers: readonly Layer[],
-  relaxed: Bounder["relaxed"],
+  { layers, relaxed, time }: Pick<Bounder, "layers" | "relaxed"> & { readonly time: Time },
 ): Promise<Bounds> {
   const { queries, empty } = given.inputs
     ? narrowed(asked, given.inputs)
@@ -110,11 +112,15 @@ async function layerwise(
   const parts: (readonly LayerBox[])[] = [];
   const points = new Map<string, Float32Array>();
   for (let from = 0; from < count; from += plan.atOnce) {
+    if (!time.fits()) {
+      bounds.reasons.fill(LATE, from);
+      return { ...bounds, boxes: [] };
+    }
     const to = Math.min(count, from + plan.atOnce);
     const part = sliceQueries(queries, from, to);
     const candidates = options.candidates ? candidatePoints(part, net.inputs) : undefined;
     const own = sliceRestrictions(given, layers, relaxed, from, to);
-    const found = await runStages(net, plan, options, part, own, candidates);
+    const found = await runStages(net, plan, options, part, own, time, candidates);
     bounds.lower.set(found.lower, from * spec.size);
     for (const [i, why] of found.reasons.entries()) bounds.reasons[from + i] = why;
     parts.push(found.boxes);
@@ -160,11 +166,15 @@ export const fromBounder = (make: MakeBounder, description: Omit<VerifierDefinit
     ...description,
     async prepare(network, runtime, options) {
       try {
-        return await make(network.graph, runtime, {
+        const bounder = await make(network.graph, runtime, {
           ...options,
           rows: Math.max(1, network.classes - 1),
           rowsBudget: ROWS_BUDGET,
         });
+        return {
+          bounds: (queries, left) => bounder.bounds(queries, undefined, left),
+          [Symbol.asyncDispose]: () => bounder[Symbol.asyncDispose](),
+        };
       } catch (error) {
         if (!(error instanceof MemoryError)) throw error;
         return withoutBounds(options, { reason: "memory", detail: error.message });

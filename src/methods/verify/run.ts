@@ -5,13 +5,17 @@ import type { Tensor } from "../../graph/types.ts";
 import { rowsOf, sliceQueries } from "../../spec/queries.ts";
 import type { FloatArray, Queries } from "../../spec/types.ts";
 import type { Shortfall } from "../../spec/verdict.ts";
+import type { Time } from "../time.ts";
 import { type Boundable, boxNames, placeOf } from "./boundable.ts";
 import type { CandidatePoints } from "./candidates.ts";
 import { SPEC, setFeeds } from "./input-set.ts";
 import type { LayerPlan, Plan, PlanOptions, Stage } from "./plan.ts";
 import { cutAtSplits } from "./restrictions.ts";
 import type { LayerBox, Restrictions } from "./types.ts";
-import { boundInRows } from "./whole.ts";
+import { boundInRows, LATE } from "./whole.ts";
+
+/** Share of the time that is kept for the rows themselves: neurons that are not bounded backwards keep their interval. */
+const KEPT_FOR_ROWS = 0.25;
 
 export interface StagedBounds {
   /** [n, S]; −∞ where a row was left open. */
@@ -32,6 +36,9 @@ interface Run {
   /** Queries of which the splits leave nothing. */
   readonly empty: Set<number>;
   readonly candidates: CandidatePoints | undefined;
+  readonly time: Time;
+  /** Queries of which some neurons keep their intervals for want of time: bounds hold, but might be better. */
+  readonly late: Set<number>;
 }
 
 export async function runStages(
@@ -40,13 +47,26 @@ export async function runStages(
   options: PlanOptions,
   queries: Queries,
   given: Restrictions,
+  time: Time,
   candidates?: CandidatePoints,
 ): Promise<StagedBounds> {
-  const run: Run = { queries, net, plan, options, given, boxes: [], empty: new Set(), candidates };
+  const run: Run = {
+    queries,
+    net,
+    plan,
+    options,
+    given,
+    boxes: [],
+    empty: new Set(),
+    candidates,
+    time,
+    late: new Set(),
+  };
   for (const [index, layer] of plan.layers.entries()) run.boxes.push(await boxOfLayer(run, layer, index));
   const last = await plan.last(queries.spec.size);
   const lower = allocateFloats(options, queries.count * queries.spec.size).fill(Number.NEGATIVE_INFINITY);
   const reasons = await (last.many === "queries" ? wholeRows : rowByRow)(run, last, lower);
+  for (const i of run.late) reasons[i] = LATE;
   const fill = (i: number, value: number) => lower.fill(value, i * queries.spec.size, (i + 1) * queries.spec.size);
   for (const i of run.empty) fill(i, Number.POSITIVE_INFINITY);
   for (const i of withoutBounds(run)) fill(i, Number.NEGATIVE_INFINITY);
@@ -65,12 +85,14 @@ async function boxOfLayer(run: Run, layer: LayerPlan, index: number): Promise<La
 async function wholeRows(run: Run, stage: Stage, lower: FloatArray) {
   const { spec, count } = run.queries;
   const target = run.plan.layers.length;
+  const reasons = new Array<Shortfall | undefined>(count).fill(undefined);
   await inChunks(run, stage, target, async (from, to, feeds) => {
-    const found = await stage.session.run(select(stage, { ...feeds, [SPEC]: rowsOf(spec, from, to - from) }));
+    if (!run.time.fits()) return reasons.fill(LATE, from, to);
+    const found = await runOf(run, stage, { ...feeds, [SPEC]: rowsOf(spec, from, to - from) });
     lower.set(found["rows"]!.data, from * spec.size);
     run.candidates?.add(found, from, to - from, 0, spec.size);
   });
-  return new Array<undefined>(count).fill(undefined);
+  return reasons;
 }
 
 async function rowByRow(run: Run, stage: Stage, lower: FloatArray) {
@@ -79,11 +101,11 @@ async function rowByRow(run: Run, stage: Stage, lower: FloatArray) {
     const feeds = feedsOf(run, stage, run.plan.layers.length, i, i + 1);
     const bound = async (rows: Tensor, from: number) => {
       run.options.signal?.throwIfAborted();
-      const found = await stage.session.run(select(stage, { ...feeds, [SPEC]: rows }));
+      const found = await runOf(run, stage, { ...feeds, [SPEC]: rows });
       run.candidates?.add(found, i, 1, from, rows.shape[1] as number);
       return found["rows"]!.data;
     };
-    reasons.push(await boundInRows(run.queries.spec, i, stage.atOnce, { lower }, bound));
+    reasons.push(await boundInRows(run.queries.spec, i, stage.atOnce, { lower, time: run.time }, bound));
   }
   return reasons;
 }
@@ -112,7 +134,7 @@ async function boxStage(run: Run, { guess, size }: LayerPlan, index: number): Pr
     upper: allocateFloats(run.options, run.queries.count * size),
   };
   await inChunks(run, guess, index, async (from, _, feeds) => {
-    const { lower, upper } = await guess.session.run(select(guess, feeds));
+    const { lower, upper } = await runOf(run, guess, feeds);
     // what is no number cannot be fed to the next stage
     box.lower.set(lower!.data.map(orElse(Number.NEGATIVE_INFINITY)), from * size);
     box.upper.set(upper!.data.map(orElse(Number.POSITIVE_INFINITY)), from * size);
@@ -125,7 +147,7 @@ async function inChunks(
   run: Run,
   stage: Stage,
   target: number,
-  visit: (from: number, to: number, feeds: Record<string, Tensor>) => Promise<void>,
+  visit: (from: number, to: number, feeds: Record<string, Tensor>) => Promise<unknown>,
 ): Promise<void> {
   const { count } = run.queries;
   for (let from = 0; from < count; from += stage.atOnce) {
@@ -171,6 +193,9 @@ const toUnit = (alpha: number): number => (Number.isNaN(alpha) ? NO_CHOICE : Mat
 const select = ({ session }: Stage, feeds: Record<string, Tensor>): Record<string, Tensor> =>
   Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!]));
 
+const runOf = ({ time }: Run, stage: Stage, feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> =>
+  time.run(() => stage.session.run(select(stage, feeds)));
+
 /** Replaces the interval bounds of the undecided neurons by backward ones, query by query. */
 async function refineRows(
   run: Run,
@@ -186,7 +211,10 @@ async function refineRows(
     const chosen = undecided(lower, upper, kinks);
     if (chosen.length === 0) continue;
     const feeds = feedsOf(run, rows, index, i, i + 1);
-    const bound = (asked: readonly Row[]) => boundRows(run, rows, feeds, asked, per, { lower, upper }, intersect);
+    const bound = async (asked: readonly Row[]) => {
+      const whole = await boundRows(run, rows, feeds, asked, per, { lower, upper }, intersect);
+      if (!whole) run.late.add(i);
+    };
     if (!kinks) {
       await bound(
         chosen.flatMap((element): Row[] => [
@@ -215,26 +243,31 @@ interface Row {
   readonly sign: 1 | -1;
 }
 
-/** Bounds the rows asked for, as many at a time as fit; `intersect` keeps the better of the old and the new bound. */
+/**
+ * Bounds the rows asked for, as many at a time as fit; `intersect` keeps the better of the old and the new bound.
+ * @returns whether time sufficed for all of them
+ */
 async function boundRows(
-  { options }: Run,
+  run: Run,
   stage: Stage,
   feeds: Record<string, Tensor>,
   asked: readonly Row[],
   per: number,
   box: LayerBox,
   intersect: boolean,
-): Promise<void> {
+): Promise<boolean> {
   for (let from = 0; from < asked.length; from += stage.atOnce) {
-    options.signal?.throwIfAborted();
+    run.options.signal?.throwIfAborted();
+    if (!run.time.fits(KEPT_FOR_ROWS)) return false;
     const part = asked.slice(from, from + stage.atOnce);
-    const found = (await stage.session.run(select(stage, { ...feeds, ...rowFeeds(part, per) })))["rows"]!.data;
+    const found = (await runOf(run, stage, { ...feeds, ...rowFeeds(part, per) }))["rows"]!.data;
     for (const [r, { element, sign }] of part.entries()) {
       const bound = sign * (Number.isNaN(found[r]!) ? Number.NEGATIVE_INFINITY : found[r]!);
       if (sign === 1) box.lower[element] = intersect ? Math.max(box.lower[element]!, bound) : bound;
       else box.upper[element] = intersect ? Math.min(box.upper[element]!, bound) : bound;
     }
   }
+  return true;
 }
 
 const rowFeeds = (rows: readonly Row[], per: number): Record<string, Tensor> => {

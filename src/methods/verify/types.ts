@@ -8,6 +8,7 @@ import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
 import { type Configurable, configurable, type Declared, NO_OPTIONS, type Settings } from "../options.ts";
+import type { Left } from "../time.ts";
 import type { SetNorms } from "./input-set.ts";
 
 export interface VerifyOptions {
@@ -25,7 +26,8 @@ export interface VerifyOptions {
 
 /** A verifier compiled for one network: lower bounds of the rows, batch after batch. */
 export interface PreparedVerifier extends AsyncDisposable {
-  bounds(queries: Queries): Promise<RowBounds>;
+  /** @param left what is not proved when it ends is unknown, with the reason "timeout" and the bounds so far */
+  bounds(queries: Queries, left?: Left): Promise<RowBounds>;
 }
 
 export interface Verifier extends BallMethod, Configurable<Verifier> {
@@ -140,7 +142,8 @@ export interface Bounder extends AsyncDisposable {
   readonly layers: readonly Layer[];
   /** Shapes of the results of the relaxed nodes, of one sample: what `alphas` are for. */
   readonly relaxed: readonly (readonly number[])[];
-  bounds(queries: Queries, given?: Restrictions): Promise<Bounds>;
+  /** @param left as of a verifier; where it ends early the boxes are left out */
+  bounds(queries: Queries, given?: Restrictions, left?: Left): Promise<Bounds>;
 }
 
 /** @throws UnsupportedReading naming the node that cannot be bounded; MemoryError where nothing fits the budget */

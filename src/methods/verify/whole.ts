@@ -11,6 +11,7 @@ import type { Runtime, Session } from "../../runtime/session.ts";
 import { marginOfBounds, rowsOf, sliceQueries } from "../../spec/queries.ts";
 import type { FloatArray, LinearSpec, Queries } from "../../spec/types.ts";
 import type { Shortfall } from "../../spec/verdict.ts";
+import { type Time, timeOf } from "../time.ts";
 import type { Boundable } from "./boundable.ts";
 import { SPEC, setFeeds } from "./input-set.ts";
 import type { PlanOptions, Stage } from "./plan.ts";
@@ -45,6 +46,9 @@ export async function compileWhole(
 const atOnceOf = ({ inputs }: Boundable, many: Stage["many"], { atOnce }: Fit): number =>
   many === "queries" && inputs.some(({ shape }) => typeof shape[0] === "number") ? 1 : atOnce;
 
+/** Time ended before all rows were bounded. */
+export const LATE: Shortfall = { reason: "timeout", detail: "time ended before all rows were bounded" };
+
 /** Fills in the bounds of the rows. @returns why rows were left open */
 export async function runWhole(
   net: Boundable,
@@ -52,27 +56,36 @@ export async function runWhole(
   { float, signal }: PlanOptions,
   queries: Queries,
   lower: Float64Array,
+  time: Time = timeOf(),
 ): Promise<(Shortfall | undefined)[]> {
   const { count, spec } = queries;
-  const run = runnerOf(net, session, float, signal);
+  const run = runnerOf(net, session, float, signal, time);
   const reasons = new Array<Shortfall | undefined>(count).fill(undefined);
   for (let from = 0; many === "queries" && from < count; from += atOnce) {
+    if (!time.fits()) return reasons.fill(LATE, from);
     const to = Math.min(count, from + atOnce);
     lower.set(await run(sliceQueries(queries, from, to), rowsOf(spec, from, to - from)), from * spec.size);
   }
   for (let i = 0; many === "rows" && i < count; i++) {
     const part = sliceQueries(queries, i, i + 1);
-    reasons[i] = await boundInRows(spec, i, atOnce, { lower }, (rows) => run(part, rows));
+    reasons[i] = await boundInRows(spec, i, atOnce, { lower, time }, (rows) => run(part, rows));
   }
   return reasons;
 }
 
-function runnerOf(net: Boundable, session: Session, float: PlanOptions["float"], signal: AbortSignal | undefined) {
+function runnerOf(
+  net: Boundable,
+  session: Session,
+  float: PlanOptions["float"],
+  signal: AbortSignal | undefined,
+  time: Time,
+) {
   const wanted = new Set(session.inputs.map((port) => port.name));
   return async (queries: Queries, rows: Tensor): Promise<ArrayLike<number>> => {
     signal?.throwIfAborted();
     const feeds: Record<string, Tensor> = { ...setFeeds(queries, net.inputs, float), [SPEC]: rows };
-    const found = await session.run(Object.fromEntries(Object.entries(feeds).filter(([key]) => wanted.has(key))));
+    const taken = Object.fromEntries(Object.entries(feeds).filter(([key]) => wanted.has(key)));
+    const found = await time.run(() => session.run(taken));
     return found["rows"]!.data;
   };
 }
@@ -88,12 +101,13 @@ export async function boundInRows(
   spec: LinearSpec,
   i: number,
   atOnce: number,
-  { lower }: { readonly lower: FloatArray },
+  { lower, time = timeOf() }: { readonly lower: FloatArray; readonly time?: Time },
   run: (rows: Tensor, from: number) => Promise<ArrayLike<number>>,
 ): Promise<Shortfall | undefined> {
   const { size, clearance = 0 } = spec;
   const own = lower.subarray(i * size, (i + 1) * size);
   for (let from = 0; from < size; from += atOnce) {
+    if (!time.fits()) return LATE;
     const to = Math.min(size, from + atOnce);
     own.set(await run(rowsOf(spec, i, 1, from, to), from), from);
     const worst = marginOfBounds(spec, i, own, to);

@@ -73,7 +73,7 @@ export async function attackJob(input: ModelInput<AttackSettings>, host: JobCont
       .with(options)
       .prepare(network, runtime, { threat, seed, ...budgetOf(input) }),
   );
-  return attackChunk(subject, method, threat, input.chunk);
+  return attackChunk(subject, method, threat, input.chunk, host.left);
 }
 
 export async function boundJob(input: ModelInput<BoundSettings>, host: JobContext) {
@@ -83,5 +83,5 @@ export async function boundJob(input: ModelInput<BoundSettings>, host: JobContex
       .with(options)
       .prepare(network, runtime, { norm: threat.norm, arithmetic, ...budgetOf(input) }),
   );
-  return boundChunk(subject, method, threat, input.chunk);
+  return boundChunk(subject, method, threat, input.chunk, host.left);
 }

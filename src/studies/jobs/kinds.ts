@@ -22,6 +22,7 @@ export const attack = defineJob<ModelInput<AttackSettings>, AttackRecord>({
   id: "attack",
   load: async () => (await import("./examine.ts")).attackJob,
   parsers: async () => (await import("./schemas.ts")).attack,
+  isUnfinished: ({ unfinished = false }) => unfinished,
 });
 
 /** [n] */
@@ -29,6 +30,7 @@ export const bound = defineJob<ModelInput<BoundSettings>, BoundRecord>({
   id: "bound",
   load: async () => (await import("./examine.ts")).boundJob,
   parsers: async () => (await import("./schemas.ts")).bound,
+  isUnfinished: ({ verdict }) => verdict.kind === "unknown" && verdict.reason === "timeout",
 });
 
 /** One a candidate. */
