@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { type Network, networkOf } from "../src/methods/network.ts";
 import { boundable } from "../src/methods/verify/boundable.ts";
-import { crown } from "../src/methods/verify/crown.ts";
+import { verifiers } from "../src/methods/verify/index.ts";
 import { SPEC, setFeeds } from "../src/methods/verify/input-set.ts";
 import type { Relaxation } from "../src/methods/verify/row-bounds.ts";
 import { wholeGraph } from "../src/methods/verify/stage-graphs.ts";
@@ -140,12 +140,14 @@ describe.each(TRAPS)("$name", (trap) => {
           }
       }
       const central = networkOf(trapGraph(trap, seed, middle), "trap");
-      await using prepared = await crown.prepare(central, runtime, { norm: THREAT.norm });
-      const { lower } = await prepared.bounds(classification(central, boxes.batch, THREAT));
       const bad = await violated(trap, seed, middle, boxes);
-      bad.forEach((violation, i) => {
-        if (violation) expect(lower[i]!, `crown, seed ${seed}, box ${i}`).toBeLessThanOrEqual(0);
-      });
+      for (const verifier of verifiers) {
+        await using prepared = await verifier.prepare(central, runtime, { norm: THREAT.norm });
+        const { lower } = await prepared.bounds(classification(central, boxes.batch, THREAT));
+        bad.forEach((violation, i) => {
+          if (violation) expect(lower[i]!, `${verifier.id}, seed ${seed}, box ${i}`).toBeLessThanOrEqual(0);
+        });
+      }
     }
     expect(real.wrong, "the trap catches arithmetic without rounding errors").toBeGreaterThan(0);
     expect(sound.wrong).toBe(0);

@@ -12,10 +12,8 @@ import type { Threat } from "../../spec/types.ts";
 import { verdictOf } from "../../spec/verdict.ts";
 import { networkOf } from "../network.ts";
 import { relaxationBounder } from "./bounder.ts";
-import { crown, crownBounder } from "./crown.ts";
-import { crownIbp } from "./crown-ibp.ts";
-import { fastLin } from "./fast-lin.ts";
-import { ibp } from "./ibp.ts";
+import { crownBounder } from "./crown.ts";
+import { verifiers } from "./index.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -55,7 +53,7 @@ describe("verdicts", () => {
   });
 });
 
-describe.each([ibp, crownIbp, fastLin, crown])("$id", (verifier) => {
+describe.each(verifiers)("$id", (verifier) => {
   const constant = (gap: number): Graph =>
     graphOf([{ w: [new Float64Array(2), new Float64Array(2)], b: Float64Array.of(gap, 0) }]);
   const batch: Batch = { images: float32Tensor([1, 2], Float32Array.of(0.5, 0.5)), labels: Int32Array.of(0) };
