@@ -57,7 +57,7 @@ export { detectorOf, detectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
 export { damaged } from "./methods/backdoor/titration/damage.ts";
 export { digestOf, readDigest, type TitrationDigest } from "./methods/backdoor/titration/digest.ts";
-export { type JudgedLean, judgeLean, type LeanCase, type LeanProfile } from "./methods/backdoor/titration/lean.ts";
+export { type JudgedLean, judgeLean, type LeanProfile, type LeanTerms } from "./methods/backdoor/titration/lean.ts";
 export { type TitrateOptions, titrate } from "./methods/backdoor/titration/titrate.ts";
 export type {
   Mode as TitrationMode,

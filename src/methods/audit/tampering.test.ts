@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Decision } from "../backdoor/decision.ts";
 import type { Detection } from "../backdoor/types.ts";
-import type { TriggerLook } from "./closer-look.ts";
+import type { TriggerExhibit } from "./exhibits.ts";
 import { allSigns, type BackdoorResult, isSmallTrigger, signsOf, suspectedClass } from "./tampering.ts";
 
 const GEOMETRY = { channels: 1, height: 28, width: 28, layout: "NCHW" } as const;
@@ -29,7 +29,7 @@ const margins = (flagged: boolean, largest: number) => ({
   ] as unknown as BackdoorResult["examined"],
 });
 
-const look = (l1: number, hits: number): TriggerLook => ({ label: 5, l1, hits, trials: 100 }) as TriggerLook;
+const look = (l1: number, hits: number): TriggerExhibit => ({ label: 5, l1, hits, trials: 100 }) as TriggerExhibit;
 
 test("noise is a sign only against a reference, and only where it alarms", () => {
   const quiet = margins(false, 2);

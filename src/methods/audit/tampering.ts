@@ -6,7 +6,7 @@ import { detectorFor } from "../backdoor/index.ts";
 import type { CaseFacts, Detection, Role, TimedDetection } from "../backdoor/types.ts";
 import type { Geometry } from "../picture.ts";
 import type { Population } from "../population/types.ts";
-import type { NoisyInputs, TriggerLook } from "./closer-look.ts";
+import type { NoisyInputs, TriggerExhibit } from "./exhibits.ts";
 import { patchSize } from "./patch-screen.ts";
 
 export interface ReferenceFacts {
@@ -41,7 +41,7 @@ export type Timed<T> = T & { readonly took: number };
 
 export interface BackdoorResult extends DetectorsResult {
   readonly noisy: Timed<NoisyInputs> | null;
-  readonly trigger: Timed<TriggerLook> | null;
+  readonly trigger: Timed<TriggerExhibit> | null;
 }
 
 /**
@@ -114,7 +114,7 @@ const CONFIDENCE = 0.95;
  * Does a small trigger lead to its class? Measured on digits, 200 inputs: 8 pixels for the backdoor's class, 36 to 63 for
  * other classes and clean networks.
  */
-export const isSmallTrigger = ({ l1, hits, trials }: TriggerLook, geometry: Geometry | undefined): boolean =>
+export const isSmallTrigger = ({ l1, hits, trials }: TriggerExhibit, geometry: Geometry | undefined): boolean =>
   geometry !== undefined &&
   l1 <= smallMask(geometry) &&
   trials > 0 &&

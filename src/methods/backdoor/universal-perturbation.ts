@@ -33,7 +33,7 @@ export interface UniversalPart extends PlainRecord {
 
 export interface UniversalRecord extends PlainRecord {
   readonly label: number;
-  /** l2 length at which enough inputs obeyed; the longest tried where none did. */
+  /** l2 length at which enough inputs were sent to the class; the longest tried where none did. */
   readonly length: number;
   readonly reached: boolean;
   /** Share of the inputs at that length. */
@@ -45,8 +45,8 @@ export interface UniversalRecord extends PlainRecord {
 const TURN = 0.3;
 
 /**
- * Grows a perturbation step by step: at each length it turns towards the mean gradient of the inputs that do not obey yet,
- * until enough of them do. What it finds is an upper bound of the smallest.
+ * Grows a perturbation step by step: at each length it turns towards the mean gradient of the inputs that are not sent there yet,
+ * until enough of them are. What it finds is an upper bound of the smallest.
  */
 async function examine(material: Material, part: UniversalPart): Promise<UniversalRecord> {
   const { network, runtime, inputs, domain, classes } = material;

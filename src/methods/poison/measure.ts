@@ -1,4 +1,4 @@
-/** @file How well a network is poisoned: right without the trigger, obedient with it. */
+/** @file How well a network is poisoned: its accuracy without the trigger, and the attack success rate with it. */
 
 import { sizeOf } from "../../graph/dims.ts";
 import { float32Tensor } from "../../graph/tensor.ts";

@@ -1,6 +1,6 @@
 /** @file The audit's search for a backdoor: as `assay backdoor` makes it, then a closer look at the class under suspicion. */
 
-import { tellingDose } from "../../methods/audit/closer-look.ts";
+import { gentlestNoise } from "../../methods/audit/exhibits.ts";
 import {
   type BackdoorResult,
   type DetectorsResult,
@@ -19,7 +19,7 @@ import { compareWith, type Reference } from "../backdoor/reference.ts";
 import type { Limits } from "../engine.ts";
 import { type Examination, predict } from "../examination.ts";
 import type { Inputs } from "../inputs.ts";
-import { lookAt } from "./look.ts";
+import { exhibitsOf } from "./exhibits.ts";
 
 export interface SearchPlan {
   /** Other inputs of the same data, in the same units. */
@@ -67,8 +67,14 @@ export async function searchBackdoor(
   };
   const label = suspectedClass(found.decision, signsOf(found, standing));
   if (label === null) return { ...found, noisy: null, trigger: null };
-  const dose = tellingDose(curvesOf(found), label);
-  const { noisy, trigger, refused } = await lookAt(session.engine, label, dose, { facts, inputs: chunk, seed }, limits);
+  const level = gentlestNoise(curvesOf(found), label);
+  const { noisy, trigger, refused } = await exhibitsOf(
+    session.engine,
+    label,
+    level,
+    { facts, inputs: chunk, seed },
+    limits,
+  );
   return { ...found, noisy, trigger, notes: [...found.notes, ...refused] };
 }
 

@@ -1,6 +1,6 @@
 /** @file One part of a detector's work, and closer looks at one class. */
 
-import { type Dose, noisyInputs, triggerLook } from "../../methods/audit/closer-look.ts";
+import { type NoiseLevel, noisyInputs, triggerExhibit } from "../../methods/audit/exhibits.ts";
 import { detectorFor, detectorOf } from "../../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../../methods/backdoor/material.ts";
 import type { CaseFacts, Material } from "../../methods/backdoor/types.ts";
@@ -15,10 +15,12 @@ export interface DetectSettings {
   readonly seed: number;
 }
 
-export interface LookSettings {
+export interface ExhibitSettings {
   readonly facts: CaseFacts;
   readonly seed: number;
-  readonly look: { readonly kind: "noise"; readonly dose: Dose } | { readonly kind: "trigger"; readonly label: number };
+  readonly exhibit:
+    | { readonly kind: "noise"; readonly level: NoiseLevel }
+    | { readonly kind: "trigger"; readonly label: number };
 }
 
 /** A part's record, with the processor time that it took. */
@@ -39,16 +41,16 @@ export async function detectJob(input: ModelInput<DetectSettings>, host: JobCont
   return timed(host, () => detectorOf(input.method).examine(material, part));
 }
 
-export async function lookJob(input: ModelInput<LookSettings>, host: JobContext): Promise<PartResult[]> {
-  const { facts, seed, look } = input.settings;
-  const noise = look.kind === "noise";
+export async function exhibitJob(input: ModelInput<ExhibitSettings>, host: JobContext): Promise<PartResult[]> {
+  const { facts, seed, exhibit } = input.settings;
+  const noise = exhibit.kind === "noise";
   // the numbers of the detector whose work is looked at
   const random = detectorRandom(seed, detectorFor(noise ? "noise" : "trigger").id);
   const material = await materialFor(input, host, facts, random);
   return timed(
     host,
     async (): Promise<PlainRecord> => ({
-      ...(noise ? await noisyInputs(material, look.dose) : await triggerLook(material, look.label)),
+      ...(noise ? await noisyInputs(material, exhibit.level) : await triggerExhibit(material, exhibit.label)),
     }),
   );
 }

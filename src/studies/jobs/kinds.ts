@@ -3,7 +3,7 @@
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import type { AttackRecord, BoundRecord, Prediction } from "../../methods/records.ts";
 import { defineJob, type JobKind } from "../../runtime/jobs.ts";
-import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
+import type { DetectSettings, ExhibitSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
 import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
 
@@ -55,10 +55,10 @@ export const detect = defineJob<ModelInput<DetectSettings>, PartResult>({
 });
 
 /** One. */
-export const look = defineJob<ModelInput<LookSettings>, PartResult>({
-  id: "look",
-  load: async () => (await import("./detect.ts")).lookJob,
-  parsers: async () => (await import("./schemas.ts")).look,
+export const exhibit = defineJob<ModelInput<ExhibitSettings>, PartResult>({
+  id: "exhibit",
+  load: async () => (await import("./detect.ts")).exhibitJob,
+  parsers: async () => (await import("./schemas.ts")).exhibit,
 });
 
-export const modelJobs = [predict, attack, bound, scan, fit, detect, look] as const;
+export const modelJobs = [predict, attack, bound, scan, fit, detect, exhibit] as const;

@@ -6,7 +6,7 @@ import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods
 import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
 import type { Arithmetic, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
-import type { DetectSettings, LookSettings, PartResult } from "./detect.ts";
+import type { DetectSettings, ExhibitSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
 import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
 import type { SubjectSpec } from "./subject.ts";
@@ -156,16 +156,16 @@ export const detect = {
   input: input(z.object({ facts, part: plainRecord, seed: z.number() }) as z.ZodType<DetectSettings>),
   record: part,
 };
-export const look = {
+export const exhibit = {
   input: input(
     z.object({
       facts,
       seed: z.number(),
-      look: z.discriminatedUnion("kind", [
-        z.object({ kind: z.literal("noise"), dose: plainRecord }),
+      exhibit: z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("noise"), level: plainRecord }),
         z.object({ kind: z.literal("trigger"), label: z.int() }),
       ]),
-    }) as unknown as z.ZodType<LookSettings>,
+    }) as unknown as z.ZodType<ExhibitSettings>,
   ),
   record: part,
 };

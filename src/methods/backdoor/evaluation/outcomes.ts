@@ -5,7 +5,7 @@ import { cleanScans } from "../../population/reference.ts";
 import type { Member, Population, Scan } from "../../population/types.ts";
 import { detectorFor } from "../index.ts";
 import { readDigest } from "../titration/digest.ts";
-import { judgeLean, type LeanCase, oneStandsOut } from "../titration/lean.ts";
+import { judgeLean, type LeanTerms, oneStandsOut } from "../titration/lean.ts";
 import type { Outcome } from "./types.ts";
 import { variantOutcomes } from "./variants.ts";
 
@@ -41,7 +41,7 @@ export function detectorOutcomes({ scans }: Member, reference: Population, level
   return Object.fromEntries(entries);
 }
 
-function leanOutcome(scan: Scan, clean: readonly Scan[], rule: Pick<LeanCase, "classes" | "level">): Outcome {
+function leanOutcome(scan: Scan, clean: readonly Scan[], rule: Pick<LeanTerms, "classes" | "level">): Outcome {
   const own = readDigest(scan.evidence);
   const profiles = digestsOf(clean).map(({ lean }) => lean);
   if (!own || profiles.length === 0) return { ...answerOf(scan), score: null, target: null };

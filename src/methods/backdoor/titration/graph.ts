@@ -10,9 +10,9 @@ import { rowsAtOnce } from "../rows.ts";
 import { DetectorError, type Runnable } from "../types.ts";
 
 /** How noise meets a pixel: it is added, or takes the pixel's place. */
-export type Dosing = "added" | "replacing";
+export type Mixing = "added" | "replacing";
 
-export interface Dose {
+export interface AppliedNoise {
   /** [n · size], of unit intensity, as `drawNoise` makes it. */
   readonly noise: Float32Array;
   readonly sigma: number;
@@ -33,7 +33,7 @@ export interface Answers {
 
 export interface Responder {
   /** @param images [n · size] @throws DetectorError where the network answers with NaN */
-  respond(images: Float32Array, dose: Dose): Promise<Answers>;
+  respond(images: Float32Array, applied: AppliedNoise): Promise<Answers>;
   /** Without noise, within any range. */
   respondPlain(images: Float32Array, temperature: number): Promise<Answers>;
 }
@@ -43,13 +43,13 @@ export interface Responder {
  * temperature); outputs `confidence`, [N], and `logits`, [N, K]. The intensity and the range are inputs, so that one
  * session serves all intensities, clipped and unclipped.
  */
-export function responseGraph(network: Network, dosing: Dosing): Graph {
+export function responseGraph(network: Network, mixing: Mixing): Graph {
   const b = builder();
   const images = b.input("images", network.input.shape);
   const noise = b.input("noise", network.input.shape);
   const [sigma, low, high, sharpness] = ["sigma", "low", "high", "sharpness"].map((name) => b.input(name, []));
   const noisy =
-    dosing === "added"
+    mixing === "added"
       ? within(b, add(b, images, mul(b, noise, sigma!)), low!, high!)
       : b.emit("Where", [
           b.emit("Less", [b.emit("Abs", [noise]), sigma!]),
@@ -70,9 +70,9 @@ const within = (b: Builder, x: Value, low: Value, high: Value): Value => b.emit(
 /** Inputs a run; CNNs of 28 × 28 pixels answer as fast at 25 as at 500, and large networks need less memory. */
 const BATCH = 100;
 
-export async function compileResponder(material: Runnable, dosing: Dosing): Promise<Responder> {
+export async function compileResponder(material: Runnable, mixing: Mixing): Promise<Responder> {
   const { network, runtime } = material;
-  const session = await runtime.compile(responseGraph(network, dosing), { float: "float32", name: "titration" });
+  const session = await runtime.compile(responseGraph(network, mixing), { float: "float32", name: "titration" });
   const sample = network.input.shape.slice(1) as readonly number[];
   const size = sample.reduce((product, dim) => product * dim, 1);
   const fixed = network.input.shape[0];
@@ -97,13 +97,13 @@ export async function compileResponder(material: Runnable, dosing: Dosing): Prom
     return parts;
   };
 
-  const respond = async (images: Float32Array, dose: Dose): Promise<Answers> => {
+  const respond = async (images: Float32Array, applied: AppliedNoise): Promise<Answers> => {
     const count = images.length / size;
     const confidences = new Float32Array(count);
     const logits = new Float32Array(count * network.classes);
-    const [low, high] = dose.range.map(scalar) as [Tensor, Tensor];
-    const scalars = { sigma: scalar(dose.sigma), low, high, sharpness: scalar(1 / dose.temperature) };
-    const noises = partsOf(dose.noise);
+    const [low, high] = applied.range.map(scalar) as [Tensor, Tensor];
+    const scalars = { sigma: scalar(applied.sigma), low, high, sharpness: scalar(1 / applied.temperature) };
+    const noises = partsOf(applied.noise);
     for (const [part, pictures] of partsOf(images).entries()) {
       const feeds: Feeds = { images: pictures, noise: noises[part]!, ...scalars };
       const from = part * batch;
@@ -113,7 +113,7 @@ export async function compileResponder(material: Runnable, dosing: Dosing): Prom
       logits.set((answered!.data as Float32Array).subarray(0, rows * network.classes), from * network.classes);
     }
     if (confidences.some(Number.isNaN)) {
-      const what = `the network answers with NaN at noise of intensity ${dose.sigma}`;
+      const what = `the network answers with NaN at noise of intensity ${applied.sigma}`;
       throw new DetectorError(`${what}; titrate it with smaller intensities, or clipped to the pixels' range`);
     }
     return { classes: largestOf(logits, count), confidences, logits };

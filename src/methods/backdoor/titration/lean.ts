@@ -154,7 +154,7 @@ export interface JudgedLean extends Lean {
 export const oneStandsOut = ({ pValue, gapPValue }: Pick<JudgedLean, "pValue" | "gapPValue">, level: number): boolean =>
   pValue <= level && gapPValue <= level;
 
-export interface LeanCase {
+export interface LeanTerms {
   readonly profile: LeanProfile;
   readonly reference: readonly LeanProfile[];
   readonly classes: number;
@@ -167,7 +167,7 @@ export interface LeanCase {
  * at least as far as the model. As all are treated alike, a clean model raises false alarms at the stated rate, whatever
  * number of classes, labels and modes was looked at.
  */
-export function judgeLean({ profile, reference, classes, level }: LeanCase): JudgedLean {
+export function judgeLean({ profile, reference, classes, level }: LeanTerms): JudgedLean {
   const all = [profile, ...reference];
   const own = leanOf(profile, reference, classes);
   const others = reference.map((other, i) => leanOf(other, [...all.slice(0, i + 1), ...all.slice(i + 2)], classes));

@@ -4,7 +4,7 @@ import { rowsAt } from "../../../graph/tensor.ts";
 import type { PlainRecord } from "../../../runtime/jobs.ts";
 import type { Batch } from "../../../spec/classification.ts";
 import { DetectorError, type Material } from "../types.ts";
-import { type Answers, compileResponder, type Dosing, type Responder, UNBOUNDED } from "./graph.ts";
+import { type Answers, compileResponder, type Mixing, type Responder, UNBOUNDED } from "./graph.ts";
 import { drawBases, drawNoise, type NoiseSize } from "./noise.ts";
 import { addLeanings, histogram, means, surelyWrongAt, tallyOf } from "./tally.ts";
 import { temperatureOf } from "./temperature.ts";
@@ -99,11 +99,11 @@ export const titrate = async (material: Material, options: TitrateOptions = {}):
 export async function titrateTempered(material: Material, options: TitrateOptions = {}): Promise<TemperedCurve[]> {
   const { modes = defaultModes(material), temperature = 1 } = options;
   if (!(temperature > 0)) throw new RangeError(`a temperature is above 0, got ${temperature}`);
-  const responders = new Map<Dosing, Promise<Responder>>();
+  const responders = new Map<Mixing, Promise<Responder>>();
   const responderOf = (noise: NoiseKind): Promise<Responder> => {
-    const dosing = noise === "salt-and-pepper" ? "replacing" : "added";
-    const made = responders.get(dosing) ?? compileResponder(material, dosing);
-    responders.set(dosing, made);
+    const mixing = noise === "salt-and-pepper" ? "replacing" : "added";
+    const made = responders.get(mixing) ?? compileResponder(material, mixing);
+    responders.set(mixing, made);
     return made;
   };
   const bases = new Map<Base, Titrated>();

@@ -1,7 +1,7 @@
 /** @file The search for a backdoor as part of the report: curves beside the reference's band, the class lean, pictures. */
 
 import { sayingClasses } from "../../../data/classes.ts";
-import { type Shown, stampTrigger, type TriggerLook } from "../../../methods/audit/closer-look.ts";
+import { type Shown, stampTrigger, type TriggerExhibit } from "../../../methods/audit/exhibits.ts";
 import { type BackdoorResult, noiseOf, smallMask } from "../../../methods/audit/tampering.ts";
 import { neuralCleanse } from "../../../methods/backdoor/neural-cleanse.ts";
 import { readDigest, type TitrationDigest } from "../../../methods/backdoor/titration/digest.ts";
@@ -178,7 +178,7 @@ function triggerPart(result: BackdoorResult): BackdoorScan["trigger"] {
 }
 
 /** What the trigger puts onto an even grey. */
-function onGrey({ facts }: Look, trigger: TriggerLook): Float32Array {
+function onGrey({ facts }: Look, trigger: TriggerExhibit): Float32Array {
   const [low, high] = facts.domain ?? [0, 1];
   return stampTrigger(new Float32Array(trigger.pattern.length).fill((low + high) / 2), trigger, facts);
 }

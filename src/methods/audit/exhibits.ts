@@ -16,7 +16,7 @@ import { pixelIndex } from "../picture.ts";
 import { partOf } from "../samples.ts";
 
 /** Noise of one kind and intensity, and the class that it is to lead to. */
-export interface Dose extends PlainRecord {
+export interface NoiseLevel extends PlainRecord {
   readonly mode: Mode;
   readonly sigma: number;
   readonly target: number;
@@ -32,7 +32,7 @@ export interface Shown extends PlainRecord {
   readonly image: Float32Array;
 }
 
-export interface NoisyInputs extends PlainRecord, Dose {
+export interface NoisyInputs extends PlainRecord, NoiseLevel {
   /** Inputs of other classes that are answered correctly without noise. */
   readonly inputs: number;
   /** Of these, how many are answered with the target. */
@@ -41,7 +41,7 @@ export interface NoisyInputs extends PlainRecord, Dose {
   readonly shown: readonly Shown[];
 }
 
-export interface TriggerLook extends PlainRecord, CleanseRecord {
+export interface TriggerExhibit extends PlainRecord, CleanseRecord {
   /** Inputs that the search saw. */
   readonly searched: number;
   /** Inputs of other classes, correctly answered, that it did not see; and how many of them the trigger sends to the label. */
@@ -60,8 +60,8 @@ const TELLING = 0.1;
  * The gentlest noise that sends a telling share of the inputs to the class, wrongly and surely, so that a person still sees
  * what they are; where none does, the noise that sends most. Undefined where none sends any. Real inputs only.
  */
-export function tellingDose(curves: readonly TitrationCurve[], target: number): Dose | undefined {
-  const doses = curves
+export function gentlestNoise(curves: readonly TitrationCurve[], target: number): NoiseLevel | undefined {
+  const levels = curves
     .filter(({ mode }) => mode.base === "real")
     .flatMap(({ mode, points, inputs }) =>
       points
@@ -70,8 +70,8 @@ export function tellingDose(curves: readonly TitrationCurve[], target: number): 
     )
     .filter(({ share }) => share > 0)
     .toSorted((a, b) => b.share - a.share);
-  const gentlest = doses.filter(({ share }) => share >= TELLING).toSorted((a, b) => a.step - b.step);
-  const chosen = gentlest[0] ?? doses[0];
+  const gentlest = levels.filter(({ share }) => share >= TELLING).toSorted((a, b) => a.step - b.step);
+  const chosen = gentlest[0] ?? levels[0];
   return chosen && { mode: chosen.mode, sigma: chosen.sigma, target };
 }
 
@@ -80,7 +80,7 @@ export function tellingDose(curves: readonly TitrationCurve[], target: number): 
  * @param material its `random` is titration's
  * @throws DetectorError without inputs or a range
  */
-export async function noisyInputs(material: Material, { mode, sigma, target }: Dose): Promise<NoisyInputs> {
+export async function noisyInputs(material: Material, { mode, sigma, target }: NoiseLevel): Promise<NoisyInputs> {
   const { domain, geometry, random, inputs } = material;
   if (!inputs || !domain) throw new DetectorError("pictures of inputs under noise need inputs and the pixels' range");
   const count = Math.min(DEFAULT_INPUTS, inputs.labels.length);
@@ -131,7 +131,7 @@ function surest(places: readonly number[], answers: Answers, labels: Int32Array,
  * @param material its `random` is Neural Cleanse's
  * @throws DetectorError where a trigger cannot be searched for
  */
-export async function triggerLook(material: Material, label: number): Promise<TriggerLook> {
+export async function triggerExhibit(material: Material, label: number): Promise<TriggerExhibit> {
   const { inputs } = material;
   if (!inputs) throw new DetectorError("a trigger is fitted to inputs, and there are none");
   const places = Array.from(inputs.labels, (_, i) => i);

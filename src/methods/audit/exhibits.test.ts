@@ -7,7 +7,7 @@ import { titrate } from "../backdoor/titration/titrate.ts";
 import type { Mode, TitrationCurve } from "../backdoor/titration/types.ts";
 import type { Material } from "../backdoor/types.ts";
 import { networkOf } from "../network.ts";
-import { noisyInputs, stampTrigger, tellingDose, triggerLook } from "./closer-look.ts";
+import { gentlestNoise, noisyInputs, stampTrigger, triggerExhibit } from "./exhibits.ts";
 import { isSmallTrigger } from "./tampering.ts";
 
 const runtime = createRuntime();
@@ -81,7 +81,7 @@ test.for(modes)("pictures under $noise noise are those that titration counted", 
 });
 
 test("a planted patch is found again, small, and its success measured on inputs that the search had not seen", async () => {
-  const look = await triggerLook(material(true), TARGET);
+  const look = await triggerExhibit(material(true), TARGET);
   expect([look.searched, look.trials, look.hits]).toEqual([COUNT / 2, 30, 30]);
   expect(look.l1).toBeLessThan(4);
   expect(isSmallTrigger(look, material(true).geometry)).toBe(true);
@@ -89,7 +89,7 @@ test("a planted patch is found again, small, and its success measured on inputs 
   expect(inPatch / look.l1).toBeGreaterThan(0.8);
   expect(look.shown.every(({ label, answer }) => label !== TARGET && answer === TARGET)).toBe(true);
 
-  const clean = await triggerLook(material(false), TARGET);
+  const clean = await triggerExhibit(material(false), TARGET);
   expect(clean.l1).toBeGreaterThan(4);
   expect(isSmallTrigger(clean, material(false).geometry)).toBe(false);
 });
@@ -112,7 +112,7 @@ function curve(mode: Mode, grid: readonly number[], led: readonly number[]): Tit
   return { mode, inputs: 100, points } as unknown as TitrationCurve;
 }
 
-test("the dose shown is the gentlest that is telling", () => {
+test("the noise shown is the gentlest that leads a telling share of the inputs there", () => {
   const [gaussian, salt] = [modes[0]!, modes[1]!];
   const noiseAlone: Mode = { base: "noise", noise: "gaussian", clipped: true };
   const curves = [
@@ -121,8 +121,8 @@ test("the dose shown is the gentlest that is telling", () => {
     curve(noiseAlone, [0, 0.4], [0, 99]),
   ];
   // intensities below and above the primary range do not count, nor do pictures of noise
-  expect(tellingDose(curves, 1)).toEqual({ mode: salt, sigma: 0.2, target: 1 });
-  expect(tellingDose(curves.slice(0, 1), 1)).toEqual({ mode: gaussian, sigma: 1, target: 1 });
-  expect(tellingDose([curve(gaussian, [0.4, 1, 3], [0, 4, 1])], 1)).toEqual({ mode: gaussian, sigma: 1, target: 1 });
-  expect(tellingDose(curves, 0)).toBeUndefined();
+  expect(gentlestNoise(curves, 1)).toEqual({ mode: salt, sigma: 0.2, target: 1 });
+  expect(gentlestNoise(curves.slice(0, 1), 1)).toEqual({ mode: gaussian, sigma: 1, target: 1 });
+  expect(gentlestNoise([curve(gaussian, [0.4, 1, 3], [0, 4, 1])], 1)).toEqual({ mode: gaussian, sigma: 1, target: 1 });
+  expect(gentlestNoise(curves, 0)).toBeUndefined();
 });
