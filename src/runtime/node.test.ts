@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { info, modelFile, node } from "../../test/helpers/onnx-seeds.ts";
 import { exportOnnx } from "../formats/onnx/export.ts";
 import type { Graph, Tensor } from "../graph/types.ts";
 import { builder } from "../ops/index.ts";
@@ -155,4 +156,17 @@ test("importing the runtime loads no native library, making a session does", () 
     });`;
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
   expect(execFileSync(process.execPath, ["--import", tsx, "-e", script], { encoding: "utf8" })).toBe("false true");
+});
+
+test("an input that is no tensor is refused with the way out", async () => {
+  const tensorType = { elemType: 1 };
+  const file = modelFile({
+    name: "sequence",
+    node: [node("Neg", ["x"], ["y"])],
+    input: [info("x", ["N", 2]), { name: "s", type: { sequenceType: { elemType: { tensorType } } } } as never],
+    output: [info("y", ["N", 2])],
+  });
+  await expect(openModel(file, { name: "s.onnx" })).rejects.toThrow(
+    /"s" is a sequence, a map or optional; export the model with tensors of float32 alone$/,
+  );
 });

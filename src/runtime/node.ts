@@ -241,8 +241,8 @@ const graphElement = (dtype: DType, float: CompileOptions["float"]): Element =>
 function fileport(meta: InferenceSession.ValueMetadata, place: string): TypedPort {
   const dtype = meta.isTensor ? elementTypes[meta.type as Element] : undefined;
   if (!meta.isTensor || !dtype) {
-    const type = meta.isTensor ? meta.type : "not a tensor";
-    throw new RunError(`${place} "${meta.name}" is ${type}; convert the model to float32`);
+    const fact = meta.isTensor ? `holds ${meta.type}` : "is a sequence, a map or optional";
+    throw new RunError(`${place} "${meta.name}" ${fact}; export the model with tensors of float32 alone`);
   }
   return { name: meta.name, dtype, shape: meta.shape, element: meta.type as Element };
 }
