@@ -31,21 +31,7 @@ with other settings than the standard ones is shown, and takes no part in the ve
 
 const TAIL = `## Results as JSON
 
-\`attack\` and \`certify\` write, with \`--json\` to stdout and with \`--out\` to a file:
-
-\`\`\`text
-{tool, version, model: {path, sha256}, method, methods: [{id, version, settings}], norm, epsilon, seed,
- counts: {inputs, correct, certified, falsified, unknown},
- results: [{index, label, predicted, verdict, margin, seconds, witness?}]}
-\`\`\`
-
-\`verdict\` is \`certified\`, \`falsified\`, \`unknown\` or \`misclassified\`. \`margin\` is the logit of the label minus the best
-other one: the proved lower bound where a proof was tried (null where there is none), the value at the witness where the
-input is falsified. \`predicted\` is then the answer to the witness. \`witness\` holds its pixels, 0 to 1, in the order of the
-model's input: numbers that are exactly the float32 values. Several methods are joined by \`+\`. \`methods\` has each with all
-settings that it ran with, and with \`certify\` the attack that was held against the proofs.
-
-\`counts.correct\` = certified + falsified + unknown. Where the data has no labels, the model's own answers stand for them.
+\`attack\` and \`certify\` write results whose form is published: [results.md](results.md).
 
 \`backdoor\` writes:
 

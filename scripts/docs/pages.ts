@@ -1,6 +1,7 @@
 import { renderCli } from "./cli.ts";
 import { methodPages } from "./methods.ts";
 import { opsPage } from "./ops.ts";
+import { schemaPages } from "./schemas.ts";
 import { trainingPages } from "./training.ts";
 
 /** Every generated page by its path. */
@@ -9,4 +10,5 @@ export const pages: Readonly<Record<string, () => string>> = {
   "docs/cli.md": renderCli,
   ...methodPages,
   ...trainingPages,
+  ...schemaPages,
 };

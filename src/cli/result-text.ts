@@ -4,7 +4,7 @@ import { epsilonText, intervalText, percent } from "../report/format.ts";
 import { unknownText } from "../report/read.ts";
 import { proportion } from "../stats/proportion.ts";
 import type { Examination } from "../studies/examination.ts";
-import type { ResultFile } from "../studies/results.ts";
+import type { ResultFile } from "../studies/result-schema.ts";
 
 /** "93.4% (95% interval 89.1–96.3%, 187 of 200)" */
 export function rateText(successes: number, trials: number): string {

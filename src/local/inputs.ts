@@ -40,13 +40,15 @@ export async function loadInputs(model: ReadModel, options: InputOptions): Promi
   // the whole set tells more of its scale than a part
   if (reading?.range === undefined) await checkScale(whole, modelPicture);
   const dataset = sample === undefined ? whole : await drawSample(whole, sample, seed);
-  return inputsFor(model, dataset, {
+  const inputs = await inputsFor(model, dataset, {
     stated,
     firstLabel: reading?.firstLabel,
     unit: options.unit,
     like: options.like,
     sureOfScale: true,
   });
+  const how = sample !== undefined ? "random" : limit !== undefined ? "first" : "all";
+  return { ...inputs, drawn: { how, limit: limit ?? null, sample: sample ?? null } };
 }
 
 async function drawSample(dataset: Dataset, count: number, seed: number): Promise<Dataset> {

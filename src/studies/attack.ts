@@ -9,16 +9,8 @@ import { withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
 import * as jobs from "./jobs/kinds.ts";
-import {
-  type Asked,
-  falsified,
-  finite,
-  type Outcome,
-  type ResultFile,
-  remarksOf,
-  resultFile,
-  resultsOf,
-} from "./results.ts";
+import type { ResultFile } from "./result-schema.ts";
+import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 export interface AttackRequest extends SearchTerms {
@@ -70,7 +62,8 @@ export async function attack(opened: Examination, request: AttackRequest): Promi
   }
   const found = { best, seconds, witnesses, target };
   const results = resultsOf(examination, (asked) => resultOf(asked, found));
-  const run = { methods: attacks, threat, box, arithmetic: null, targeted: target !== undefined };
+  const { provenance } = request;
+  const run = { provenance, methods: attacks, threat, box, arithmetic: null, target: label };
   return {
     file: resultFile(examination, run, results),
     attacked: [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : [])),

@@ -13,16 +13,8 @@ import { NotApplicable, pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
 import type { BoundSettings } from "./jobs/examine.ts";
 import * as jobs from "./jobs/kinds.ts";
-import {
-  type Asked,
-  falsified,
-  finite,
-  type Outcome,
-  type ResultFile,
-  remarksOf,
-  resultFile,
-  resultsOf,
-} from "./results.ts";
+import type { ResultFile } from "./result-schema.ts";
+import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 /** The attack against what is proved: its task is to tell broken from unknown. */
@@ -77,7 +69,14 @@ export async function certify(opened: Examination, request: CertifyRequest): Pro
   return {
     file: resultFile(
       examination,
-      { methods: verifiers, against: attack ? [QUICK_ATTACK] : [], threat, box, arithmetic },
+      {
+        provenance: request.provenance,
+        methods: verifiers,
+        against: attack ? [QUICK_ATTACK] : [],
+        threat,
+        box,
+        arithmetic,
+      },
       results,
     ),
     attacked: searched.map(([, record]) => record),

@@ -22,6 +22,8 @@ export interface OpenModel {
   readonly place: Place;
   readonly progress: Progress;
   readonly seed: number;
+  /** What each input and run may take. */
+  readonly limits: { readonly timeout: number | null; readonly memory: number | null; readonly device: Device };
 }
 
 /** With inputs, and the model's answers to them. */
@@ -89,7 +91,8 @@ export async function openModel(
   const { resume = false, timeout, signal } = options;
   const run = { timeout, signal, resume, progress };
   const engine = createEngine({ subject, subjectHash: network.hash, place, ...run });
-  return { model, network, engine, place, progress, seed };
+  const limits = { timeout: timeout ?? null, memory: memory ?? null, device };
+  return { model, network, engine, place, progress, seed, limits };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Normalisation } from "../methods/network.ts";
 import type { Chunk } from "../methods/records.ts";
 import type { Norm, Threat } from "../spec/types.ts";
 import type { ReadModel } from "./jobs/subject.ts";
+import type { Drawn } from "./result-schema.ts";
 
 export interface Inputs {
   readonly dataset: Dataset;
@@ -25,6 +26,8 @@ export interface Inputs {
   /** Places in the network's input of values that do not change. */
   readonly fixed: readonly number[];
   readonly naming: ClassNaming;
+  /** How they were drawn from their source; absent where a program made them. */
+  readonly drawn?: Drawn | undefined;
 }
 
 /** The set that methods examine around each of these inputs. */

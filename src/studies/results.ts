@@ -2,46 +2,18 @@
 
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
-import type { Bound } from "../formats/onnx/bind.ts";
-import type { Settings } from "../methods/options.ts";
 import type { AttackRecord } from "../methods/records.ts";
-import type { Arithmetic, Norm, Threat } from "../spec/types.ts";
-import type { UnknownReason } from "../spec/verdict.ts";
+import type { Arithmetic, Threat } from "../spec/types.ts";
 import type { BoxFacts } from "./boxes.ts";
 import type { Examination } from "./examination.ts";
 import { floats } from "./floats.ts";
 import { type Inputs, inDataUnits } from "./inputs.ts";
+import { contractFacts, dataFacts, modelFacts, type Provenance } from "./result-facts.ts";
+import type { MethodRun, NamedResult, ResultFile, VerdictName } from "./result-schema.ts";
 import type { Witnesses, WitnessPlace } from "./witnesses.ts";
 
-/**
- * `certified` is said of proofs that cover float32 rounding alone; a bound in real arithmetic proves nothing of the network
- * as it runs, and is `bounded`. `already-there`: of a targeted attack, inputs of the target's class.
- */
-export type VerdictName = "certified" | "bounded" | "falsified" | "unknown" | "misclassified" | "already-there";
-
-/** Why an input is unknown; an attack that did not succeed leaves it `not-broken`. */
-export type ResultReason = UnknownReason | "not-broken";
-
 /** As methods count: classes by the model's outputs, witnesses in units of epsilon. */
-export interface InputResult {
-  /** Place in the data set. */
-  readonly index: number;
-  readonly label: number;
-  /** The model's answer to the input; for a falsified one, its answer to the witness. */
-  readonly predicted: number;
-  readonly verdict: VerdictName;
-  /** Certified or unknown after a proof was tried: the proved lower bound. Otherwise at the worst point seen. */
-  readonly margin: number | null;
-  readonly seconds: number;
-  /** Of unknown ones. */
-  readonly reason?: ResultReason;
-  /** The model file's answer to the witness holds what is no number: a wrong answer, without a margin. */
-  readonly notANumber?: true;
-  /** The attack's gradient was exactly 0 wherever it looked; it went on without. */
-  readonly zeroGradient?: true;
-  /** Pixels, or what else epsilon counts in; float32. Where they are many, where in which file. */
-  readonly witness?: readonly number[] | WitnessPlace;
-}
+export type InputResult = Omit<NamedResult, "output" | "predictedOutput">;
 
 /** An input of a study, before it has a verdict. */
 export type Asked = Pick<InputResult, "index" | "label" | "predicted"> & {
@@ -88,73 +60,14 @@ export const remarksOf = ({
   ...(zeroGradient && { zeroGradient }),
 });
 
-/** As the data counts: classes by its labels, witnesses of tables in its own units. */
-export interface NamedResult extends InputResult {
-  /** The model's output that stands for the label. */
-  readonly output: number;
-  readonly predictedOutput: number;
-}
-
-/** How many inputs of each verdict; the last four make up those that are classified correctly. */
-export interface VerdictCounts {
-  readonly inputs: number;
-  readonly correct: number;
-  /** Proved, rounding included. */
-  readonly certified: number;
-  readonly falsified: number;
-  readonly unknown: number;
-  /** In real arithmetic only. */
-  readonly bounded?: number | undefined;
-}
-
-export interface MethodRun {
-  readonly id: string;
-  readonly version: number;
-  /** Beside the set and the seed. */
-  readonly settings: Settings;
-}
-
 /** What a result says of a method that was run. */
 export const methodRun = ({ id, version, settings }: MethodRun): MethodRun => ({ id, version, settings });
 
-export interface ResultFile {
-  readonly tool: string;
-  readonly version: string;
-  /** `bound`: the values that its other inputs were given. */
-  readonly model: { readonly path: string; readonly sha256: string; readonly bound?: Bound };
-  readonly method: string;
-  /** Each with all that it was run with. */
-  readonly methods: readonly MethodRun[];
-  /** Norm and epsilon are null where the sets were given as boxes. */
-  readonly norm: Norm | null;
-  readonly epsilon: number | null;
-  /** What one unit of epsilon is, or which file gave the sets. */
-  readonly unit: string;
-  readonly box?: BoxFacts;
-  /** What black and white are in the data; null for values without a range. */
-  readonly range: readonly [black: number, white: number] | null;
-  /** How each output is called; empty where outputs, labels and names are the same. */
-  readonly classes: readonly string[];
-  /** What the clean answers say against relying on the numbers. */
-  readonly notices: readonly string[];
-  readonly seed: number;
-  /** Of proofs; `null` where none were tried. */
-  readonly arithmetic: Arithmetic | null;
-  /** Errors of this program on the way; what they concern is unknown. */
-  readonly errors: readonly string[];
-  readonly counts: VerdictCounts & {
-    /** Of a targeted attack only. */
-    readonly alreadyThere?: number;
-  };
-  /** How many are unknown for which reason. */
-  readonly reasons: Readonly<Record<string, number>>;
-  readonly results: readonly NamedResult[];
-}
-
 /** @param seconds of each result are of compute, on one core */
 export function resultFile(
-  { model, seed, inputs, notices, engine, place }: Examination,
+  { model, seed, inputs, labelled, notices, engine, place, limits }: Examination,
   run: {
+    readonly provenance: Provenance | undefined;
     readonly methods: readonly MethodRun[];
     /** What was held against the methods. */
     readonly against?: readonly MethodRun[];
@@ -162,7 +75,8 @@ export function resultFile(
     readonly box: BoxFacts | undefined;
     /** Of proofs; `null` where none were tried. */
     readonly arithmetic: Arithmetic | null;
-    readonly targeted?: boolean;
+    /** The label to reach. */
+    readonly target?: number | undefined;
   },
   results: readonly InputResult[],
 ): ResultFile {
@@ -171,9 +85,14 @@ export function resultFile(
   const reasons: Record<string, number> = {};
   for (const { reason } of results) if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
   return {
+    schema: 1,
     tool: "assay",
     version: place.version,
-    model: { path: model.path, sha256: model.sha256, ...(model.choice.bound && { bound: model.choice.bound }) },
+    command: run.provenance?.command ?? null,
+    environment: run.provenance?.environment ?? {},
+    model: modelFacts(model),
+    data: dataFacts({ inputs, labelled }, place.digest),
+    contract: contractFacts(inputs),
     method: run.methods.map(({ id }) => id).join("+"),
     methods: [...run.methods, ...(run.against ?? [])].map(methodRun),
     norm: box ? null : threat.norm,
@@ -185,6 +104,8 @@ export function resultFile(
     notices: notices.map(({ sentence }) => sentence),
     seed,
     arithmetic: run.arithmetic,
+    target: run.target ?? null,
+    limits,
     errors: engine.failures.map(({ what, message }) => `${what}: ${message}`),
     counts: {
       inputs: results.length,
@@ -193,7 +114,7 @@ export function resultFile(
       falsified: count("falsified"),
       unknown: count("unknown"),
       ...(run.arithmetic === "real" && { bounded: count("bounded") }),
-      ...(run.targeted && { alreadyThere: count("already-there") }),
+      ...(run.target !== undefined && { alreadyThere: count("already-there") }),
     },
     reasons,
     results: results.map((result) => named(result, inputs)),

@@ -4,6 +4,7 @@ import type { Answer, AttackRecord, Chunk } from "../methods/records.ts";
 import type { SetTerms } from "./boxes.ts";
 import type { Examination } from "./examination.ts";
 import { floats } from "./floats.ts";
+import type { Provenance } from "./result-facts.ts";
 
 /** Where a witness is: an array `images` of an NPZ file, and the row in it. */
 export interface WitnessPlace {
@@ -44,6 +45,8 @@ export type MakeWitnesses = (extent: Extent, whole: (index: number) => boolean) 
 /** What attacks and proofs are both asked: of which sets, and where witnesses go; by default they stay with their results. */
 export interface SearchTerms extends SetTerms {
   readonly witnesses?: MakeWitnesses | undefined;
+  /** What results say of where they come from. */
+  readonly provenance?: Provenance | undefined;
 }
 
 export function witnessesFor(

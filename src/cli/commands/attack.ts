@@ -1,10 +1,11 @@
+import { environment } from "../../local/environment.ts";
 import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import { withShared } from "../../methods/options.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { attack as attackStudy } from "../../studies/attack.ts";
-import type { ResultFile } from "../../studies/results.ts";
+import type { ResultFile } from "../../studies/result-schema.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, deliver, gateCode } from "../deliver.ts";
 import { checkBox, setTerms } from "../epsilon.ts";
@@ -27,6 +28,7 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, witnesses } = await attackStudy(session, {
     ...sets,
+    provenance: { command: io.command, environment: environment() },
     attacks,
     target,
     witnesses: (extent, whole) => createWitnesses(options, session.inputs, extent, whole),

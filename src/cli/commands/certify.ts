@@ -1,11 +1,12 @@
 import { savingAlarms } from "../../local/alarm-file.ts";
+import { environment } from "../../local/environment.ts";
 import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
 import { standardVerifier, verifyFamily } from "../../methods/verify/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
 import { certify as certifyStudy } from "../../studies/certify.ts";
-import type { ResultFile } from "../../studies/results.ts";
+import type { ResultFile } from "../../studies/result-schema.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, deliver, gateCode } from "../deliver.ts";
 import { checkBox, setTerms } from "../epsilon.ts";
@@ -28,6 +29,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const { file, attacked, roundingDecides, witnesses } = await savingAlarms(() =>
     certifyStudy(session, {
       ...sets,
+      provenance: { command: io.command, environment: environment() },
       verifiers: named ?? [standardVerifier],
       arithmetic,
       attack,

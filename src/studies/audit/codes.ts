@@ -6,7 +6,7 @@ import type { Sign } from "../../methods/audit/tampering.ts";
 import type { Decision } from "../../methods/backdoor/decision.ts";
 import type { Arithmetic, Norm } from "../../spec/types.ts";
 import type { Proportion } from "../../stats/proportion.ts";
-import type { VerdictCounts } from "../results.ts";
+import type { VerdictCounts } from "../result-schema.ts";
 
 /**
  * What stands behind a finding: a proof, a bound in real arithmetic (which leaves out rounding and proves nothing of the

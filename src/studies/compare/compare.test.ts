@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { VerdictName } from "../results.ts";
+import type { VerdictName } from "../result-schema.ts";
 import { type Answers, answersOfResults, compareAnswers } from "./compare.ts";
 import { readAnswers } from "./read.ts";
 

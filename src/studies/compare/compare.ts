@@ -5,7 +5,7 @@ import { unsupportedInput } from "../../graph/fault.ts";
 import { pairedDrop } from "../../stats/paired.ts";
 import { proportion } from "../../stats/proportion.ts";
 import type { Examination } from "../examination.ts";
-import type { NamedResult, VerdictName } from "../results.ts";
+import type { NamedResult, VerdictName } from "../result-schema.ts";
 import type { ChangeOutcome, Comparison, RateChange, Side } from "./types.ts";
 
 export interface InputAnswer {

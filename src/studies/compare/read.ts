@@ -2,26 +2,22 @@
 
 import { z } from "zod";
 import { unsupportedInput } from "../../graph/fault.ts";
+import { inputShape, RESULT_SCHEMA, resultShape } from "../result-schema.ts";
 import type { Answers } from "./compare.ts";
 import { answersOfResults } from "./compare.ts";
 
-/** The part that is compared; the rest of the file may be anything. */
+const { tool, norm, epsilon } = resultShape;
+const { index, label, predicted, verdict } = inputShape;
+
+/** The part that is compared. The rest may be anything: so files of versions that had less are read, too. */
 const resultFile = z.object({
-  tool: z.literal("assay"),
+  schema: z.literal(RESULT_SCHEMA, `this version reads schema ${RESULT_SCHEMA}`).default(RESULT_SCHEMA),
+  tool,
   model: z.object({ path: z.string(), sha256: z.string() }),
-  norm: z.enum(["linf", "l2", "l1"]).nullable(),
-  epsilon: z.number().nullable(),
+  norm,
+  epsilon,
   box: z.object({ name: z.string() }).optional(),
-  results: z
-    .array(
-      z.object({
-        index: z.int(),
-        label: z.int(),
-        predicted: z.int(),
-        verdict: z.enum(["certified", "bounded", "falsified", "unknown", "misclassified", "already-there"]),
-      }),
-    )
-    .min(1),
+  results: z.array(z.object({ index, label, predicted, verdict })).min(1),
 });
 
 /** Is it of the form that `certify` and `attack` write, and not an audit's report? */
