@@ -124,5 +124,5 @@ test("an audit's report.json fits the published schema", async () => {
 
 test("the schemas refuse what is none", () => {
   expect(result({ schema: 1, tool: "assay" })).toBe(false);
-  expect(report({ schema: 1 })).toBe(false);
+  expect(report({ schema: 2 })).toBe(false);
 });

@@ -20,11 +20,11 @@ function changed(path: readonly (string | number)[], value: unknown): unknown {
 }
 
 test.for([
-  [["schema"], 2, "schema", "reads schema 1, got 2"],
+  [["schema"], 3, "schema", "reads schema 2, got 3"],
   [["findings", 2, "evidence"], "certain", "findings[2].evidence", "proved"],
   [["decision", "kind"], "maybe", "decision.kind", "ship"],
   [["model", "sha256"], "abc", "model.sha256", "64 hexadecimal digits"],
-  [["seed"], undefined, "seed", "expected string"],
+  [["seed"], undefined, "seed", "expected number"],
   [["robustness", 0, "headlineEpsilon"], 0.11, "robustness[0]", "headline epsilon"],
   [["robustness", 0, "points", 1, "epsilon"], 0.5, "robustness[0]", "must rise"],
   [["robustness", 0, "points", 0, "counts", "unknown"], 1, "robustness[0].points[0].counts", "add up"],
@@ -48,6 +48,13 @@ test.for([
   expect(read).toThrow(place);
   expect(read).toThrow(fact);
   expect(read).toThrow(/^[^\n]+$/);
+});
+
+test("a report of schema 1 is read: its seeds were text", () => {
+  const report = suspiciousReport();
+  const old = { ...report, schema: 1, seed: "7", runs: report.runs.map((run) => ({ ...run, seed: "7" })) };
+  expect(parseReport(JSON.parse(JSON.stringify(old)))).toEqual(report);
+  expect(() => parseReport({ ...old, seed: "seven" })).toThrow(/^Report: seed: /);
 });
 
 test("a report of before there was a search for backdoors is read as one without", () => {

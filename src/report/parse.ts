@@ -27,6 +27,23 @@ function checkLabels(report: AuditReport): void {
   }
 }
 
+/** The schema whose seeds were text. */
+const WITH_TEXT_SEEDS = 1;
+
+interface OldReport {
+  readonly seed?: unknown;
+  readonly runs?: unknown;
+}
+
+const seedOf = (seed: unknown): unknown => (typeof seed === "string" && /^\d+$/.test(seed) ? Number(seed) : seed);
+
+const withNumbers = (raw: OldReport): object => ({
+  ...raw,
+  schema: REPORT_SCHEMA,
+  seed: seedOf(raw.seed),
+  runs: Array.isArray(raw.runs) ? raw.runs.map((run: OldReport) => ({ ...run, seed: seedOf(run.seed) })) : raw.runs,
+});
+
 /**
  * The report in a parsed JSON value, as written by `assay audit --out`.
  *
@@ -35,10 +52,10 @@ function checkLabels(report: AuditReport): void {
 export function parseReport(raw: unknown): AuditReport {
   const schema = typeof raw === "object" && raw !== null && "schema" in raw ? raw.schema : undefined;
   if (schema === undefined) throw new ReportError("top level", 'no "schema" number, so not an audit report.');
-  if (schema !== REPORT_SCHEMA) {
+  if (schema !== REPORT_SCHEMA && schema !== WITH_TEXT_SEEDS) {
     throw new ReportError("schema", `this version reads schema ${REPORT_SCHEMA}, got ${JSON.stringify(schema)}.`);
   }
-  const parsed = reportSchema.safeParse(raw);
+  const parsed = reportSchema.safeParse(schema === WITH_TEXT_SEEDS ? withNumbers(raw as OldReport) : raw);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const fact = issue.message.replaceAll(/\s+/g, " ");

@@ -10,7 +10,7 @@ import * as robustness from "./sections/robustness/schema.ts";
 import * as tampering from "./sections/tampering/schema.ts";
 
 /** Raised when a reader of the previous version would misread the file. */
-export const REPORT_SCHEMA = 1;
+export const REPORT_SCHEMA = 2;
 
 /** What families of methods add: keys of the report, sections of the page that findings point to, classes that they name. */
 const FAMILIES = [robustness, tampering] as const;
@@ -101,7 +101,7 @@ const run = record({
   method: text,
   purpose: z.enum(["attack", "verify", "tampering", "accuracy"]),
   options: z.record(text, optionValue).readonly(),
-  seed: text,
+  seed: count,
   seconds: nonNegative,
   counts: z.record(text, count).readonly(),
   /** For verifiers: whether a proof covers float32 rounding ("float32-safe") or real arithmetic only. */
@@ -122,7 +122,7 @@ export const reportSchema = record({
   tool: record({ name: text, version: text }),
   /** ISO 8601, UTC. */
   created: z.iso.datetime(),
-  seed: text,
+  seed: count,
   command: text,
   seconds: nonNegative,
   decision,

@@ -25,7 +25,7 @@ test("a file name cannot send commands to the terminal", () => {
   const text = renderText({
     ...report,
     model: { ...report.model, fileName: "a\u001b[2J\u202eb\nSHIP.onnx" },
-    seed: "\u0007",
+    command: "\u0007",
   });
   expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   expect(text.split("\n")[0]).toBe("DO NOT SHIP: a [2J b SHIP.onnx");

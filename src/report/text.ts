@@ -82,7 +82,7 @@ export function renderText(report: AuditReport): string {
     ...robustnessLines(report),
     ...(findings.length === 0 ? [] : ["Findings", ...findings.slice(0, CARRYING_FINDINGS).flatMap(findingLines), ""]),
     ...wrap(`sha256 ${model.sha256}`, 0),
-    `seed ${clean(report.seed)}, ${secondsText(report.seconds)}`,
+    `seed ${report.seed}, ${secondsText(report.seconds)}`,
   ];
   return `${lines.join("\n")}\n`;
 }

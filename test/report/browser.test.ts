@@ -28,7 +28,6 @@ function strainedReport(): AuditReport {
   return {
     ...report,
     command: long,
-    seed: long,
     decision: { ...report.decision, headline: long, reason: long, nextSteps: [long] },
     findings: report.findings.map((finding) => ({ ...finding, title: long, sentence: long })),
     model: {
@@ -50,7 +49,7 @@ function strainedReport(): AuditReport {
       nextSteps: [`\`${long}\``],
       settings: [{ name: long, value: long }],
     },
-    runs: report.runs.map((run) => ({ ...run, method: long, seed: long, options: { [long]: long } })),
+    runs: report.runs.map((run) => ({ ...run, method: long, options: { [long]: long } })),
     environment: [{ name: long, value: long }],
   };
 }

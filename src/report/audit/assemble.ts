@@ -12,7 +12,15 @@ import { DEFAULT_GATE, judge } from "../../studies/audit/judge.ts";
 import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
 import { epsilonText } from "../format.ts";
 import { nameOfClass } from "../read.ts";
-import type { AuditReport, ContractTerm, DataCard, Limit, ModelCard, Run } from "../schema.ts";
+import {
+  type AuditReport,
+  type ContractTerm,
+  type DataCard,
+  type Limit,
+  type ModelCard,
+  REPORT_SCHEMA,
+  type Run,
+} from "../schema.ts";
 import type { Named } from "../sections/contract.ts";
 import { findingWords } from "../sections/page.ts";
 import { robustnessOf } from "../sections/robustness/measured.ts";
@@ -42,10 +50,10 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     gate,
   );
   return {
-    schema: 1,
+    schema: REPORT_SCHEMA,
     tool: facts.tool,
     created: facts.created,
-    seed: `${facts.seed}`,
+    seed: facts.seed,
     command: facts.command,
     seconds: facts.seconds,
     decision: decisionText(judgement, { norm: robustness.norm, epsilon: headline.epsilon }, named),
@@ -175,7 +183,7 @@ function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...fac
     method: "forward pass of the model file",
     purpose: "accuracy",
     options: inputSettings(facts),
-    seed: `${seed}`,
+    seed,
     seconds: predictSeconds,
     counts: { inputs: predictions.length, correct },
     arithmetic: null,
@@ -185,7 +193,7 @@ function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...fac
     method: title,
     purpose,
     options,
-    seed: `${seed}`,
+    seed,
     seconds,
     counts,
     arithmetic,

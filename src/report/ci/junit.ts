@@ -58,7 +58,7 @@ export function junitOf(report: AuditReport): string {
       ["model.sha256", model.sha256],
       ["data", data.source],
       ["selection", data.selection],
-      ["seed", seed],
+      ["seed", `${seed}`],
       ["version", tool.version],
       ["command", command],
     ].map(([name, value]) => `  ${property(name!, value!)}`),

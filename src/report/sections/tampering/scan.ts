@@ -187,7 +187,7 @@ function onGrey({ facts }: Look, trigger: TriggerExhibit): Float32Array {
 
 /** One a detector, and the closer look. Times are of processors, of all threads together. */
 export function backdoorRuns({ examined, seed, images, noisy, trigger }: BackdoorResult): Run[] {
-  const shared = { purpose: "tampering", seed: `${seed}`, arithmetic: null } as const;
+  const shared = { purpose: "tampering", seed, arithmetic: null } as const;
   const runs: Run[] = examined.map(({ detector, seconds }) => ({
     ...shared,
     id: detector.id,
