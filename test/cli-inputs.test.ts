@@ -537,6 +537,15 @@ function heldCamera(orientation: number): Uint8Array {
   return Uint8Array.from([0xff, 0xd8, 0xff, 0xe1, 0, body.length + 2, ...body, ...bytes.subarray(2)]);
 }
 
+test("the first inputs of one class only: the way to draw from all is named", async () => {
+  const { x } = pictures(8);
+  const data = npz("sorted.npz", x, [8, 1, SIDE, SIDE], [0, 0, 0, 0, 1, 1, 1, 1]);
+  const argv = ["certify", brightness("any.onnx", SIZE, 0.5), "--data", data, "--epsilon", "0.001", "--limit"];
+  const advice = "The first 4 inputs are all of one class: --sample 4";
+  expect((await assay(...argv, "4", "--force")).stderr).toContain(advice);
+  expect((await assay(...argv, "5", "--force")).stderr).not.toContain("are all of one class");
+});
+
 describe("folders of pictures", () => {
   const grey = (value: number) => writePng({ width: 2, height: 2, channels: 1, data: new Uint8Array(4).fill(value) });
 
@@ -618,6 +627,12 @@ describe("folders of pictures", () => {
       "--json",
     ];
     expectStopped(await assay(...argv), "no order of axes");
+    const picture = pictureModel("of-colours.onnx", "NCHW");
+    file("small/a.png", writePng({ width: 6, height: 5, channels: 3, data: new Uint8Array(90).fill(7) }));
+    const small = ["certify", picture, "--data", join(folder, "small"), "--epsilon", "0.001", "--method", "ibp"];
+    expectStopped(await assay(...small), "no order of axes", "--resize 4 --crop 4");
+    const sized = await assay(...small, "--resize", "4", "--crop", "4", "--no-attack");
+    expect([sized.code, sized.stderr]).toEqual([0, expect.stringContaining("no labels")]);
     const run = await assay(...argv, "--resize", "2", "--jobs", "1");
     const { data } = JSON.parse(run.stdout) as {
       data: { terms: { term: string; value: string }[]; cleanAccuracy: { estimate: number } };

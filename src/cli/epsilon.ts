@@ -16,7 +16,7 @@ function requiredEpsilon({ epsilon, featureEpsilon }: Options<"epsilon" | "featu
 }
 
 type SetOptions = Options<
-  "epsilon" | "featureEpsilon" | "epsilonUnit" | "fixed" | "norm" | "box" | "channels" | "resize"
+  "epsilon" | "featureEpsilon" | "epsilonUnit" | "fixed" | "norm" | "box" | "channels" | "resize" | "crop"
 >;
 
 /** What says otherwise what the sets are, or makes values of the data that a box has no ends for. */
@@ -28,6 +28,7 @@ const AGAINST_BOX = {
   fixed: "--fixed",
   channels: "--channels",
   resize: "--resize",
+  crop: "--crop",
 } as const satisfies Partial<Record<keyof SetOptions, string>>;
 
 /** The sets that the options ask about. @throws UserError, also where a box and something against it are stated */

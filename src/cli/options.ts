@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { StatedContract } from "../data/contract.ts";
+import type { Size } from "../data/sizing.ts";
 import type { StatedUnit } from "../data/units.ts";
 import { usage } from "../graph/fault.ts";
 import { didYouMean } from "../graph/suggest.ts";
@@ -123,8 +124,13 @@ export const OPTIONS = {
   }),
   resize: define({
     flag: "--resize <size>",
-    help: "bring pictures to this size, such as 32 or 32x48 (height x width): bilinear, antialiased where they shrink",
+    help: "bring pictures to this size, such as 32 or 32x48 (height x width): bilinear, antialiased where they shrink; with --crop, one number is the shorter side",
     schema: size,
+  }),
+  crop: define({
+    flag: "--crop <size>",
+    help: "keep the middle of pictures, such as 224 or 224x192 (height x width), after --resize",
+    schema: size.transform((both): Size => (typeof both === "number" ? [both, both] : both)),
   }),
   rowOrder: define({
     flag: "--row-order <order>",
@@ -362,9 +368,11 @@ export function parseOptions<K extends OptionKey>(
 
 /** The part of the options that says how data is read, where it does not tell by itself. */
 export function readingOptions(
-  options: Options<"labelColumn" | "firstLabel" | "dataRange" | "channels" | "channelOrder" | "resize" | "rowOrder">,
+  options: Options<
+    "labelColumn" | "firstLabel" | "dataRange" | "channels" | "channelOrder" | "resize" | "crop" | "rowOrder"
+  >,
 ): ReadingOptions {
-  const { labelColumn, firstLabel, dataRange, channels, channelOrder, resize, rowOrder } = options;
+  const { labelColumn, firstLabel, dataRange, channels, channelOrder, resize, crop, rowOrder } = options;
   return {
     ...(labelColumn !== undefined && { csv: { label: { column: labelColumn } } }),
     ...(firstLabel !== undefined && { firstLabel }),
@@ -372,6 +380,7 @@ export function readingOptions(
     ...(channels && { channels }),
     ...(channelOrder && { channelOrder }),
     ...(resize && { resize }),
+    ...(crop && { crop }),
     ...(rowOrder && { rowOrder }),
   };
 }

@@ -36,6 +36,7 @@ export type SessionOptions = Options<
   | "channels"
   | "channelOrder"
   | "resize"
+  | "crop"
   | "rowOrder"
   | "epsilonUnit"
   | "featureEpsilon"

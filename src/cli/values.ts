@@ -1,6 +1,7 @@
 /** @file Values of options: what text on the command line, or JSON, means. */
 
 import { z } from "zod";
+import type { Size } from "../data/sizing.ts";
 import { didYouMean } from "../graph/suggest.ts";
 import type { Norm } from "../spec/types.ts";
 
@@ -74,11 +75,11 @@ export const list = <T>(item: z.ZodType<T, string | number>) =>
 export const numbers = list(number(Number.isFinite, "must be numbers"));
 export const columns = list(z.union([z.string(), z.number()]).transform((name) => `${name}`));
 
-/** "32" or "32x48": height and width. */
-export const size = text.transform((raw, context): readonly [height: number, width: number] => {
+/** "32", or "32x48" as height and width. */
+export const size = text.transform((raw, context): number | Size => {
   const found = /^(\d{1,5})(?:[x×](\d{1,5}))?$/.exec(`${raw}`.trim());
   const [height, width] = [Number(found?.[1]), Number(found?.[2] ?? found?.[1])];
-  if (height >= 1 && width >= 1) return [height, width];
+  if (height >= 1 && width >= 1) return found![2] === undefined ? height : [height, width];
   context.addIssue({ code: "custom", message: `must be a size such as 32 or 32x48 (height x width), got "${raw}"` });
   return z.NEVER;
 });

@@ -41,7 +41,7 @@ export function readSamples(name: string, bytes: Uint8Array, options: ReadOption
   const ending = /\.([a-z]+)(\.gz)?$/i.exec(name)?.[1]?.toLowerCase();
   if (isZip(content)) return { format: "NPZ", ...fromArrays(readNpz(content), options) };
   if (isNpy(content)) return { format: "NPY", ...fromArray(readNpy(content), options) };
-  if (isPicture(content)) return { format: "picture", ...fromImages([decodePicture(content)], [name], options.resize) };
+  if (isPicture(content)) return { format: "picture", ...fromImages([decodePicture(content)], [name], options) };
   if (ending === "csv" || ending === "tsv" || ending === "txt") {
     return { format: "CSV", ...fromTable(readCsv(content, options.csv), options) };
   }

@@ -1,4 +1,5 @@
 import { type Dataset, endsOf, perSample } from "./dataset.ts";
+import { sizeAdvice } from "./sizing.ts";
 
 /** How the model reads a sample: its axes in this order, or `flat`, all values in the order in which the data has them. */
 export type Layout = "NCHW" | "NHWC" | "flat";
@@ -102,6 +103,15 @@ type Dims = readonly (number | "N")[];
 const show = (dims: Dims): string => `[${dims.join(", ")}]`;
 const product = (dims: readonly number[]): number => dims.reduce((p, size) => p * size, 1);
 
+/** What brings data to the model's size, where both are pictures of as many channels, or of one. */
+function wayToSize(model: Dims, data: readonly number[]): string {
+  const sizes = [model, [model.at(-1)!, ...model.slice(0, -1)]];
+  const picture = sizes.find(([channels]) => data.length === 3 && (channels === data[0] || data[0] === 1));
+  return picture?.length === 3 && !picture.includes("N")
+    ? sizeAdvice(picture as number[])
+    : "Use data of the model's size, or a model of the data's";
+}
+
 interface LayoutChoice {
   readonly value: Layout;
   readonly shape: readonly number[];
@@ -114,7 +124,7 @@ function inferLayout(model: Dims, data: readonly number[], stated: Layout | unde
   if (candidates.length === 0) {
     const modelSize = model.includes("N") ? "" : ` (${product(model as number[])} values)`;
     throw new ContractError(
-      `The model takes ${show(model)}${modelSize} a sample, the data has ${show(data)} (${dataSize} values): no order of axes joins them. Use data of the model's size, or a model of the data's.`,
+      `The model takes ${show(model)}${modelSize} a sample, the data has ${show(data)} (${dataSize} values): no order of axes joins them. ${wayToSize(model, data)}.`,
     );
   }
   const choose = (value: Layout, basis: Basis, reason: string): LayoutChoice => {

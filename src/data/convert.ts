@@ -3,8 +3,8 @@ import type { CsvTable } from "../formats/csv.ts";
 import { FormatError } from "../formats/error.ts";
 import type { Image } from "../formats/image.ts";
 import { type Dataset, endsOf, type PixelRange } from "./dataset.ts";
-import { resizeImage, resizeStep } from "./pictures.ts";
 import { clipRounding, examineValues, rangeOf, spreadOf } from "./scale.ts";
+import { isSized, type Sizing, sizeAdvice, sizedImage, sizeSteps } from "./sizing.ts";
 
 /** The part of a data set that the values alone decide. */
 export type Pixels = Pick<Dataset, "images" | "shape" | "range" | "notes" | "values">;
@@ -182,17 +182,16 @@ export function fromTable(
  * Pictures of one size as [N, C, H, W], 0 … 255. Opaque alpha is dropped; grey ones among coloured ones become RGB.
  *
  * @param names of the pictures, for messages
- * @param resize to this size first
+ * @param sizing brings each to size first
  * @throws FormatError naming the picture that has another size or is partly transparent
  */
 export function fromImages(
   images: readonly Image[],
   names: readonly string[],
-  resize?: readonly [height: number, width: number],
+  { resize, crop, modelPicture }: Sizing & Pick<ArrayOptions, "modelPicture"> = {},
 ): Pixels & Pick<Dataset, "steps"> {
-  const opaque = images
-    .map((image, i) => withoutAlpha(image, names[i]!))
-    .map((image) => (resize ? resizeImage(image, resize) : image));
+  const sizing = { resize, crop };
+  const opaque = images.map((image, i) => sizedImage(withoutAlpha(image, names[i]!), sizing));
   const [first] = opaque;
   if (first === undefined) throw new FormatError("pictures", "there are none.");
   const { width, height } = first;
@@ -203,7 +202,7 @@ export function fromImages(
     if (image.width !== width || image.height !== height) {
       throw new FormatError(
         "pictures",
-        `"${names[i]}" has ${image.width}×${image.height} pixels, "${names[0]}" ${width}×${height}; bring them to one size, or say which with --resize.`,
+        `"${names[i]}" has ${image.height}×${image.width} pixels (height × width), "${names[0]}" ${height}×${width}; ${sizeAdvice(modelPicture)}.`,
       );
     }
     const planes = channelsFirst(image.data, pixels, image.channels);
@@ -225,7 +224,7 @@ export function fromImages(
     shape: [channels, height, width],
     range: "0..255",
     notes,
-    ...(resize && { steps: [resizeStep(resize)] }),
+    ...(isSized(sizing) && { steps: sizeSteps(sizing) }),
   };
 }
 

@@ -222,12 +222,44 @@ describe("folders of pictures", () => {
 
   test("name the picture that does not fit", async () => {
     const sizes = folder({ "a/1.png": solid(2, 2, [1]), "b/2.png": solid(3, 2, [1]) });
-    await expect(loadDataset(sizes)).rejects.toThrow(/"b\/2.png" has 3×2 pixels, "a\/1.png" 2×2/);
+    await expect(loadDataset(sizes)).rejects.toThrow(
+      /"b\/2.png" has 2×3 pixels \(height × width\), "a\/1.png" 2×2; --resize 224 --crop 224 .*--resize 224x224/,
+    );
+    await expect(loadDataset(sizes, { modelPicture: [1, 8, 6] })).rejects.toThrow(/--resize 8 --crop 8x6 /);
     const broken = folder({ "a/1.png": "no picture" });
     await expect(loadDataset(broken)).rejects.toThrow(/1.png: picture: neither PNG nor JPEG/);
     const alpha = writePng({ width: 1, height: 1, channels: 4, data: Uint8Array.of(1, 2, 3, 128) });
     await expect(loadDataset(folder({ "a/1.png": alpha }))).rejects.toThrow(/"a\/1.png" is partly transparent/);
     await expect(loadDataset(folder({ "a/readme.txt": "" }))).rejects.toThrow(/hold no PNG or JPEG/);
+  });
+
+  test("of mixed size come to one: the shorter side as stated, then the middle", async () => {
+    // rows of grey: 0 1 2 3 on the left of one picture, 9 everywhere on the other
+    const wide = writePng({ width: 4, height: 2, channels: 1, data: Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7) });
+    const path = folder({ "a/1.png": wide, "b/2.png": solid(6, 6, [9]) });
+    const data = await loadDataset(path, { resize: 2, crop: [2, 2] });
+    expect([...data.images]).toEqual([1, 2, 5, 6, 9, 9, 9, 9]);
+    expect([data.shape, data.steps]).toEqual([
+      [1, 2, 2],
+      ["shorter side resized to 2 (bilinear, antialiased where it shrinks)", "middle 2×2 kept"],
+    ]);
+    await expect(loadDataset(path, { crop: [3, 3] })).rejects.toThrow(/1\.png.*--resize|2×4 pixels.*--resize/);
+    const array = await loadDataset(join(path, "a", "1.png"), { crop: [1, 2], channels: "rgb" });
+    expect([array.shape, [...array.images]]).toEqual([
+      [3, 1, 2],
+      [1, 2, 1, 2, 1, 2],
+    ]);
+  });
+
+  test("beside one another are read by name, without labels or with those stated", async () => {
+    const path = folder({ "b.png": solid(1, 1, [2]), "a.jpg.png": solid(1, 1, [1]), "._a.png": "", "notes.txt": "" });
+    const data = await loadDataset(path);
+    expect([[...data.images], data.labels]).toEqual([[1, 2], undefined]);
+    expect(data.notes.join()).toContain("no labels");
+    const labels = join(folder({ "labels.txt": "4\n7\n" }), "labels.txt");
+    const stated = await loadDataset(path, { labels });
+    expect([stated.labels, stated.notes]).toEqual([Int32Array.of(4, 7), []]);
+    expect((await loadDataset(path, { labels, limit: 1 })).labels).toEqual(Int32Array.of(4));
   });
 
   test("a single picture is a sample; opaque alpha is dropped", async () => {

@@ -173,9 +173,11 @@ async function loadFolder(path: string, options: LoadOptions): Promise<Parts> {
     if (folders.includes(inner)) return loadFolder(join(path, inner), options);
   }
   if (folders.length > 0) return loadClassFolders(path, folders, options);
+  const pictures = entries.filter(isPictureName).map(({ name }) => name);
+  if (pictures.length > 0) return loadPictures(path, pictures.sort(), options);
   throw new DataError(
     path,
-    `holds no ${split} data that is recognised: IDX files (${split === "test" ? "t10k" : "train"}-images…), CIFAR batches, or a folder of pictures a class.`,
+    `holds no ${split} data that is recognised: IDX files (${split === "test" ? "t10k" : "train"}-images…), CIFAR batches, pictures, or a folder of pictures a class.`,
   );
 }
 
@@ -222,19 +224,10 @@ async function loadClassFolders(path: string, folders: readonly string[], option
   const empty = found.filter((one) => one.pictures.length === 0).map(({ name }) => name);
   const order = interleave(pictures.map((names) => names.length)).slice(0, options.limit);
   if (order.length === 0) throw new DataError(path, "its folders hold no PNG or JPEG files.");
-  const files: { name: string; bytes: Uint8Array }[] = [];
-  for (const { group, place } of order) {
-    const name = pictures[group]![place]!;
-    files.push({ name, bytes: await readBytes(join(path, name)) });
-  }
-  const { decodePicture } = await readers();
-  const images = files.map(({ name, bytes }) => naming(join(path, name), () => decodePicture(bytes)));
-  const pixels = naming(path, () =>
-    fromImages(
-      images,
-      files.map(({ name }) => name),
-      options.resize,
-    ),
+  const pixels = await readPictures(
+    path,
+    order.map(({ group, place }) => pictures[group]![place]!),
+    options,
   );
   const map = classes.map((name, k) => (numeric ? name : `${k} ${name}`));
   return {
@@ -249,8 +242,34 @@ async function loadClassFolders(path: string, folders: readonly string[], option
         : [`Folders without pictures are no classes: ${empty.slice(0, SHOWN_CLASSES).join(", ")}.`]),
     ],
     source: `folder of pictures ${path}`,
-    sha256: sha256OfAll(files),
   };
+}
+
+/** Pictures beside one another, by name; their labels only where they are stated. */
+async function loadPictures(path: string, names: readonly string[], options: LoadOptions): Promise<Parts> {
+  const pixels = await readPictures(path, names.slice(0, options.limit), options);
+  const labels = options.labels === undefined ? undefined : await findLabels(path, options);
+  const note =
+    "The pictures lie in no folder a class: they have no labels, and the model's own answers stand for them.";
+  return {
+    ...pixels,
+    ...labels,
+    notes: labels ? pixels.notes : [...pixels.notes, note],
+    source: `folder of pictures ${path}, in the order of their names`,
+  };
+}
+
+/** @param names of files in the folder, in the order of the samples */
+async function readPictures(
+  path: string,
+  names: readonly string[],
+  options: LoadOptions,
+): Promise<Pixels & Pick<Dataset, "steps" | "sha256">> {
+  const files: { name: string; bytes: Uint8Array }[] = [];
+  for (const name of names) files.push({ name, bytes: await readBytes(join(path, name)) });
+  const { decodePicture } = await readers();
+  const images = files.map(({ name, bytes }) => naming(join(path, name), () => decodePicture(bytes)));
+  return { ...naming(path, () => fromImages(images, names, options)), sha256: sha256OfAll(files) };
 }
 
 /** `indices` are places in the split. */

@@ -5,7 +5,7 @@ import { classNaming, classText, labelOf, outputOf, sayingClasses } from "./clas
 import { confirmContract } from "./confirm.ts";
 import { fromArray } from "./convert.ts";
 import { coinTail } from "./normalisations.ts";
-import { resizePlane } from "./pictures.ts";
+import { resizePlane, sizedPlane } from "./sizing.ts";
 
 describe("confirmation by classes", () => {
   const labels = (counts: readonly number[]) => counts.flatMap((n, label) => Array<number>(n).fill(label));
@@ -91,6 +91,34 @@ describe("resizing", () => {
       }),
       { seed: 1, numRuns: 60 },
     );
+  });
+});
+
+describe("the shorter side and the middle", () => {
+  /** Where each kept pixel came from: pixel values are their places. */
+  const kept = (size: readonly [number, number], crop: readonly [number, number]): number[] => {
+    const places = Float32Array.from({ length: size[0] * size[1] }, (_, i) => i);
+    return [...sizedPlane(places, size, { crop }, false).plane];
+  };
+
+  test("the middle by hand; of an odd room, the half that Python rounds to", () => {
+    expect(kept([4, 4], [2, 2])).toEqual([5, 6, 9, 10]);
+    // (3 − 2) / 2 = 0.5 goes to 0; (5 − 2) / 2 = 1.5 to 2; (7 − 2) / 2 = 2.5 to 2
+    expect(kept([1, 3], [1, 2])).toEqual([0, 1]);
+    expect(kept([1, 5], [1, 2])).toEqual([2, 3]);
+    expect(kept([1, 7], [1, 2])).toEqual([2, 3]);
+    expect(() => kept([1, 3], [2, 2])).toThrow("--resize");
+  });
+
+  test("one number is both sides, and with a crop the shorter one, the longer cut to whole pixels", () => {
+    const plane = new Float32Array(3 * 5);
+    expect(sizedPlane(plane, [3, 5], { resize: 2 }, false).size).toEqual([2, 2]);
+    // 2 · 5 / 3 = 3.33
+    const wide = (crop: readonly [number, number]) => sizedPlane(plane, [3, 5], { resize: 2, crop }, false).size;
+    expect(wide([2, 3])).toEqual([2, 3]);
+    expect(() => wide([2, 4])).toThrow("2×3 pixels");
+    expect(() => sizedPlane(plane, [5, 3], { resize: 2, crop: [4, 2] }, false)).toThrow("3×2 pixels");
+    expect(sizedPlane(plane, [3, 5], { resize: [4, 6], crop: [4, 4] }, false).size).toEqual([4, 4]);
   });
 });
 

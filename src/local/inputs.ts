@@ -8,7 +8,7 @@ import type { ReadModel } from "../studies/jobs/subject.ts";
 /** How files are read, where they do not tell by themselves. */
 export type ReadingOptions = Pick<
   ReadOptions,
-  "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize" | "rowOrder"
+  "range" | "csv" | "firstLabel" | "channels" | "channelOrder" | "resize" | "crop" | "rowOrder"
 >;
 
 export interface InputOptions extends Omit<InputTerms, "sureOfScale" | "firstLabel"> {
@@ -39,7 +39,8 @@ export async function loadInputs(model: ReadModel, options: InputOptions): Promi
   });
   // the whole set tells more of its scale than a part
   if (reading?.range === undefined) await checkScale(whole, modelPicture);
-  const dataset = sample === undefined ? whole : await drawSample(whole, sample, seed);
+  const chosen = sample === undefined ? whole : await drawSample(whole, sample, seed);
+  const dataset = limit === undefined ? chosen : tellingOneClass(chosen, limit);
   const inputs = await inputsFor(model, dataset, {
     stated,
     firstLabel: reading?.firstLabel,
@@ -49,6 +50,14 @@ export async function loadInputs(model: ReadModel, options: InputOptions): Promi
   });
   const how = sample !== undefined ? "random" : limit !== undefined ? "first" : "all";
   return { ...inputs, drawn: { how, limit: limit ?? null, sample: sample ?? null } };
+}
+
+/** The first inputs of data that is sorted by class are all of one. */
+function tellingOneClass(dataset: Dataset, limit: number): Dataset {
+  const { labels, notes } = dataset;
+  if (!labels || labels.length < Math.max(2, limit) || labels.some((label) => label !== labels[0])) return dataset;
+  const note = `The first ${limit} inputs are all of one class: --sample ${limit} in place of --limit draws from all, each class in its share.`;
+  return { ...dataset, notes: [...notes, note] };
 }
 
 async function drawSample(dataset: Dataset, count: number, seed: number): Promise<Dataset> {

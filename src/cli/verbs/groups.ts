@@ -10,6 +10,7 @@ export const READING = [
   "dataRange",
   "channels",
   "resize",
+  "crop",
   "rowOrder",
 ] as const satisfies readonly OptionKey[];
 export const UNITS = ["epsilonUnit", "featureEpsilon", "fixed"] as const satisfies readonly OptionKey[];
