@@ -58,6 +58,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
       arithmetic,
       budget,
       began,
+      least: options.gate,
       search: { draw, seed, reference, bundled: bundledReferences },
       signal: io.signal,
     }),

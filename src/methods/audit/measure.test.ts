@@ -35,7 +35,7 @@ function verdictAt(margin: number, arithmetic: Arithmetic): Verdict {
 }
 
 /** An examiner that knows the answers, and counts what it is asked. */
-function oracle({ breaks, proved }: World) {
+function oracle({ breaks, proved }: World, own = PLAN.verifiers) {
   const asked: string[] = [];
   const examiner: Examiner = {
     attack: async (_, { threat: { epsilon } }, positions) => {
@@ -44,8 +44,8 @@ function oracle({ breaks, proved }: World) {
     },
     bound: async (verifier, { threat: { epsilon }, arithmetic }, positions) => {
       asked.push(`${verifier.id} ${epsilon}: ${positions}`);
-      const own = proved[PLAN.verifiers.indexOf(verifier)]!;
-      return positions.map((i) => done({ verdict: verdictAt(own[i]! - epsilon, arithmetic), sampled: null }));
+      const radii = proved[own.indexOf(verifier)]!;
+      return positions.map((i) => done({ verdict: verdictAt(radii[i]! - epsilon, arithmetic), sampled: null }));
     },
     scan: async () => [],
     fit: async () => [],
@@ -63,7 +63,7 @@ const PLAN: RobustnessPlan = {
   arithmetic: "float32",
 };
 
-test("radii rise, what is settled is not asked again, and the best verifier counts", async () => {
+test("attacks begin at the first radius, then radii rise; what is settled is not asked again, and the best verifier counts", async () => {
   const { examiner, asked } = oracle({
     breaks: [0.15, 0.5, 0.25, 0.5],
     proved: [
@@ -73,8 +73,8 @@ test("radii rise, what is settled is not asked again, and the best verifier coun
   });
   const { points, witnesses, proofs } = await measureRobustness(examiner, PLAN, [0, 1, 2, 3]);
   expect(asked).toEqual([
-    "attack 0.1: 0,1,2,3",
     "attack 0.2: 0,1,2,3",
+    "attack 0.1: 0",
     "attack 0.3: 1,2,3",
     "ibp 0.1: 0,1,2,3",
     "ibp 0.2: 0,1,3",
@@ -95,6 +95,26 @@ test("radii rise, what is settled is not asked again, and the best verifier coun
     [3, 0.3],
   ]);
   expect(witnesses.get(2)).toMatchObject({ epsilon: 0.3, method: "pgd" });
+});
+
+test("slow proofs are left out where attacks have surely answered, and cheap ones are held against the witnesses there", async () => {
+  const inputs = Array.from({ length: 40 }, (_, i) => i);
+  const [cheap, slow] = [verifiers.find(({ id }) => id === "ibp")!, verifiers.find(({ id }) => id === "crown")!];
+  // 40 of 40 break at 0.2, so surely fewer than half stand; 20 of 40 at 0.1, which leaves that open
+  const breaks = inputs.map((i) => (i % 2 === 0 ? 0.05 : 0.15));
+  const plan = { ...PLAN, epsilons: [0.1, 0.2], verifiers: [cheap, slow] };
+  const askedWith = async (asked: RobustnessPlan["asked"]) => {
+    const { examiner, asked: calls } = oracle({ breaks, proved: [breaks, breaks] }, plan.verifiers);
+    const { needless } = await measureRobustness(examiner, { ...plan, ...(asked && { asked }) }, inputs);
+    return { needless, proofs: calls.map((call) => call.split(":")[0]!).filter((call) => !call.startsWith("attack")) };
+  };
+  const all = ["ibp 0.1", "ibp 0.2", "crown 0.1", "crown 0.2"];
+  // nothing is proved at 0.1 of the first half, so that 0.2 is asked of the others
+  expect(await askedWith(undefined)).toEqual({ needless: [], proofs: all });
+  expect(await askedWith({ least: 0.5, inputs: 40 })).toEqual({
+    needless: [{ title: slow.title, from: 0.2 }],
+    proofs: ["ibp 0.1", "ibp 0.2", "crown 0.1"],
+  });
 });
 
 test("a witness inside a proved radius is a contradiction, one outside is none", async () => {

@@ -3,6 +3,7 @@
 import { faultOf } from "../../graph/fault.ts";
 import type { Arithmetic, Norm, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
+import { proportion } from "../../stats/proportion.ts";
 import type { Attack } from "../attack/types.ts";
 import { settingsOf } from "../method.ts";
 import type { Geometry } from "../picture.ts";
@@ -16,6 +17,7 @@ import type {
   Examiner,
   Found,
   MethodRun,
+  Needless,
   PatchResult,
   Piece,
   Proof,
@@ -26,7 +28,10 @@ import type {
 
 export interface RobustnessPlan {
   readonly norm: Norm;
+  /** The first is the one that is asked about. */
   readonly epsilons: readonly number[];
+  /** The question: whether this share of so many inputs stands. Where attacks have surely left less, proofs change no answer. */
+  readonly asked?: { readonly least: number; readonly inputs: number };
   readonly domain: Threat["domain"];
   readonly fixed?: Threat["fixed"];
   readonly attack: Attack;
@@ -51,6 +56,8 @@ export interface Course {
   readonly reasons: readonly Map<number, UnknownReason>[];
   readonly runs: MethodRun[];
   readonly refused: Map<string, Refused>;
+  /** By slow verifier: from which radius on it was not tried, because no proof changes the answer there. */
+  readonly needless: Map<string, Needless>;
   /** By method and radius. */
   readonly unexamined: Map<string, readonly Unexamined[]>;
   /** By method and radius: positions that need not be tried again. */
@@ -70,12 +77,22 @@ export function beginCourse(plan: RobustnessPlan, correct: readonly number[]): C
     reasons: epsilons.map(() => new Map()),
     runs: [],
     refused: new Map(),
+    needless: new Map(),
     unexamined: new Map(),
     tried: new Map(),
   };
 }
 
-export function resultOf({ plan, epsilons, brokenAt, held, reasons, refused, ...course }: Course): RobustnessResult {
+export function resultOf({
+  plan,
+  epsilons,
+  brokenAt,
+  held,
+  reasons,
+  refused,
+  needless,
+  ...course
+}: Course): RobustnessResult {
   const points = epsilons.map((epsilon, k): EpsilonResult => {
     const falsified = new Set([...brokenAt].flatMap(([i, radius]) => (radius <= epsilon ? [i] : [])));
     return {
@@ -94,6 +111,7 @@ export function resultOf({ plan, epsilons, brokenAt, held, reasons, refused, ...
     proofs,
     runs,
     refused: [...refused.values()],
+    needless: [...needless.values()],
     unexamined: [...unexamined.values()].flat(),
   };
 }
@@ -117,9 +135,10 @@ function reasonsAt(
 }
 
 /**
- * Both sides of robust accuracy at rising radii. What is broken at one radius is broken at the larger ones and not
- * attacked again; what is not proved at one is not tried at the larger ones. Proofs are tried on broken inputs too, so
- * that a proof that contradicts a witness cannot hide.
+ * Both sides of robust accuracy: attacks at the radius that is asked about, then at the others; proofs at rising radii. What is
+ * broken at one radius is broken at the larger ones, what stood at one is not attacked at the smaller ones, which lie in it,
+ * and what is not proved at one is not tried at the larger ones. Proofs are tried on broken inputs too, so that a proof that
+ * contradicts a witness cannot hide.
  *
  * @param correct positions of the inputs that the model gets right
  */
@@ -164,19 +183,36 @@ function noteAnswers(
   return missing;
 }
 
-/** Attacks at rising radii; called again, it goes on with what there was no time for. @param until seconds on the examiner's clock */
+/** Does a larger set, in which the attack found nothing, hold this one? */
+const stoodBeyond = ({ plan, tried, epsilons, brokenAt }: Course, epsilon: number, i: number): boolean =>
+  epsilons.some(
+    (larger) =>
+      larger > epsilon &&
+      tried.get(`${plan.attack.id} ${larger}`)?.has(i) &&
+      !((brokenAt.get(i) ?? Number.POSITIVE_INFINITY) <= larger),
+  );
+
+/**
+ * Attacks at the radius that is asked about, which gets half of the time, then at the others as they rise; called again, it
+ * goes on with what there was no time for.
+ * @param until seconds on the examiner's clock
+ */
 export async function attackRadii(examiner: Examiner, course: Course, until?: number): Promise<void> {
   const { plan, epsilons, correct, refused, runs, brokenAt } = course;
-  for (const [k, epsilon] of epsilons.entries()) {
+  const [headline] = plan.epsilons;
+  const order = epsilons.toSorted((a, b) => Number(b === headline) - Number(a === headline));
+  for (const [k, epsilon] of order.entries()) {
     if (refused.has(plan.attack.id)) return;
     const standing = untriedOf(
       course,
       plan.attack.id,
       epsilon,
-      correct.filter((i) => (brokenAt.get(i) ?? Number.POSITIVE_INFINITY) > epsilon),
+      correct.filter(
+        (i) => (brokenAt.get(i) ?? Number.POSITIVE_INFINITY) > epsilon && !stoodBeyond(course, epsilon, i),
+      ),
     );
     if (standing.length === 0) continue;
-    const slice = sliceOf(examiner, until, epsilons.length - k);
+    const slice = sliceOf(examiner, until, k === 0 ? Math.min(2, order.length) : order.length - k);
     const run = await applied(plan.attack.title, () => attackAt(examiner, course, epsilon, standing, slice));
     if (run === undefined) continue;
     if ("reason" in run) refused.set(plan.attack.id, run);
@@ -184,15 +220,30 @@ export async function attackRadii(examiner: Examiner, course: Course, until?: nu
   }
 }
 
-/** One verifier on what is still unproved; called again, it goes on with what there was no time for. @param until seconds on the examiner's clock */
+/** Have attacks surely left fewer inputs standing at this radius than is asked for? */
+export function isBeaten({ plan: { asked }, correct, brokenAt }: Course, epsilon: number): boolean {
+  if (asked === undefined) return false;
+  const standing = correct.filter((i) => (brokenAt.get(i) ?? Number.POSITIVE_INFINITY) > epsilon).length;
+  return proportion(standing, asked.inputs).upper < asked.least;
+}
+
+/**
+ * One verifier on what is still unproved; called again, it goes on with what there was no time for. One that takes long is
+ * tried only where the attacks leave the answer open.
+ * @param until seconds on the examiner's clock
+ */
 export async function proveRadii(
   examiner: Examiner,
   course: Course,
   verifier: Verifier,
   until?: number,
 ): Promise<void> {
-  const { epsilons, correct, held, refused, runs } = course;
-  for (const [k, epsilon] of epsilons.entries()) {
+  const { epsilons, correct, held, refused, needless, runs } = course;
+  const worth = verifier.cheap ? epsilons : epsilons.filter((epsilon) => !isBeaten(course, epsilon));
+  if (worth.length < epsilons.length) {
+    needless.set(verifier.id, { title: verifier.title, from: epsilons[worth.length]! });
+  }
+  for (const [k, epsilon] of worth.entries()) {
     if (refused.has(verifier.id)) return;
     const provable = k === 0 ? correct : correct.filter((i) => held[k - 1]!.has(i));
     const open = untriedOf(
@@ -202,7 +253,7 @@ export async function proveRadii(
       provable.filter((i) => !held[k]!.has(i)),
     );
     if (open.length === 0) continue;
-    const slice = sliceOf(examiner, until, epsilons.length - k);
+    const slice = sliceOf(examiner, until, worth.length - k);
     const run = await applied(verifier.title, () => proveAt(examiner, course, verifier, { k, epsilon }, open, slice));
     if (run === undefined) continue;
     if ("reason" in run) refused.set(verifier.id, run);

@@ -93,6 +93,12 @@ export interface Refused {
   readonly reason: string;
 }
 
+/** A verifier that was not tried from this radius on: the attacks had answered what is asked. */
+export interface Needless {
+  readonly title: string;
+  readonly from: number;
+}
+
 /** Work that was planned and not done, or not whole. */
 export interface Unexamined {
   readonly title: string;
@@ -112,6 +118,7 @@ export interface RobustnessResult {
   readonly proofs: ReadonlyMap<number, Proof>;
   readonly runs: readonly MethodRun[];
   readonly refused: readonly Refused[];
+  readonly needless: readonly Needless[];
   readonly unexamined: readonly Unexamined[];
 }
 

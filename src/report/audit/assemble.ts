@@ -234,6 +234,10 @@ function limitsOf({
       ),
     },
     ...robustness.refused.map(({ title, reason }) => ({ title: `${title} did not apply`, sentence: `${reason}.` })),
+    ...robustness.needless.map(({ title, from }) => ({
+      title: `${title} at large radii`,
+      sentence: `It was not tried from ${epsilonText(from)} on: attacks had surely left fewer inputs standing there than the gate asks for, and no proof changes that.`,
+    })),
   ];
   if (!labelled) {
     const sentence =

@@ -14,6 +14,7 @@ import type { Examination } from "../examination.ts";
 import { type Inputs, threatOf } from "../inputs.ts";
 import type { SearchPlan } from "./backdoor.ts";
 import { budgetOf } from "./budget.ts";
+import { DEFAULT_GATE } from "./judge.ts";
 import { type Measured, measureAudit } from "./steps.ts";
 
 /** Seconds on two cores. */
@@ -54,6 +55,8 @@ export interface AuditRequest {
   /** On the place's clock, in milliseconds: when the time began to count. By default now. */
   readonly began?: number | undefined;
   readonly search: SearchPlan;
+  /** The share of inputs that the gate asks to stand: what cannot change whether they do is left out. By default the default gate's. */
+  readonly least?: number | undefined;
   /** When it fires, what was examined until then is the result. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -86,6 +89,7 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
   const epsilons = request.epsilons ?? defaultEpsilons(inputs, norm);
   const robustness: RobustnessPlan = {
     epsilons: [...new Set(epsilons)],
+    asked: { least: request.least ?? DEFAULT_GATE.robust, inputs: examination.chunk.labels.length },
     ...threatOf(inputs, norm, epsilons[0]!),
     attack,
     verifiers,

@@ -26,7 +26,8 @@ export function budgetOf(seconds: number, began: number, now: () => number): Bud
 }
 
 /**
- * Shares of what is left, in the order of the steps: what a step does not need goes to those after it. Attacks first, for
- * they alone can end in "do not ship"; then cheap proofs; slow proofs get what the searches for tampering leave.
+ * Shares of what is left, in the order of the steps: what a step does not need goes to those after it. Looking for tampering
+ * comes first, for the default gate rests on it; then attacks, which alone can answer "not robust"; then proofs, the cheap
+ * ones first. Proofs that can change no answer any more fill in the page, and get less.
  */
-export const SHARES = { attack: 0.35, cheapProof: 0.2, patches: 0.4, backdoor: 0.6, slowProof: 1 } as const;
+export const SHARES = { patches: 0.35, backdoor: 0.5, attack: 0.6, cheapProof: 0.4, slowProof: 1, page: 0.25 } as const;

@@ -9,6 +9,7 @@ import {
   attackRadii,
   beginCourse,
   contradictions,
+  isBeaten,
   proveRadii,
   type RobustnessPlan,
   resultOf,
@@ -78,8 +79,6 @@ export async function measureAudit(session: Examination, plan: AuditPlan, signal
     }
   };
 
-  await step("attacking", () => attackRadii(examiner, course, budget.until(SHARES.attack)));
-  await prove(true, SHARES.cheapProof);
   const screened = await screen(session, plan, examiner, step);
   const patches = screened.result;
   const standing = patches && standingOut(patches.targets, DEFAULT_GATE.patch)?.target;
@@ -92,11 +91,15 @@ export async function measureAudit(session: Examination, plan: AuditPlan, signal
     : await step("looking for backdoors", () => searchBackdoor(session, plan.search, standing, limits));
   if (backdoor === undefined && own.length > failures) noSearch = UNANSWERED_WORDS["internal-error"];
   if (backdoor === undefined && signal?.aborted) noSearch = UNANSWERED_WORDS.interrupted;
-  await prove(false, SHARES.slowProof);
+
+  await step("attacking", () => attackRadii(examiner, course, budget.until(SHARES.attack)));
+  await prove(true, SHARES.cheapProof);
+  const answered = isBeaten(course, plan.robustness.epsilons[0]!);
+  await prove(false, answered ? SHARES.page : SHARES.slowProof);
   // steps get slices of the time; what they left of it goes to what they did not get to
   if (!stopped()) await step("attacking", () => attackRadii(examiner, course, budget.until(SHARES.slowProof)));
-  if (!stopped()) await prove(true, SHARES.slowProof);
-  if (!stopped()) await prove(false, SHARES.slowProof);
+  if (!stopped() && !answered) await prove(true, SHARES.slowProof);
+  if (!stopped() && !answered) await prove(false, SHARES.slowProof);
 
   const robustness = resultOf(course);
   const conflicts = contradictions(robustness);
