@@ -59,9 +59,10 @@ interface Results {
 }
 
 const resultsOf = ({ stdout }: Ended): Results => JSON.parse(stdout) as Results;
-/** All but the times, which differ from run to run. */
+/** All but the times, which differ from run to run, and the command. */
 const timeless = (run: Ended) => ({
   ...resultsOf(run),
+  command: null,
   results: resultsOf(run).results.map(({ seconds: _, ...rest }) => rest),
 });
 
@@ -127,9 +128,14 @@ describe("attack and certify", () => {
       expect(run.code).toBe(0);
       const json = JSON.parse(run.stdout) as Record<string, unknown>;
       expect(Object.keys(json)).toEqual([
+        "schema",
         "tool",
         "version",
+        "command",
+        "environment",
         "model",
+        "data",
+        "contract",
         "method",
         "methods",
         "norm",
@@ -140,6 +146,8 @@ describe("attack and certify", () => {
         "notices",
         "seed",
         "arithmetic",
+        "target",
+        "limits",
         "errors",
         "counts",
         "reasons",

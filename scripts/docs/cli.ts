@@ -15,7 +15,7 @@ long names (\`"epsilon": "8/255"\`); what stands on the command line wins. \`ass
 Options of a method stand behind its name: \`--method fgsm,pgd:steps=100,restarts=5,square\`, and the same for \`--detector\`. A part
 with \`=\` and without \`:\` belongs to the method before it. In a config file a method may be an object:
 \`"method": [{"id": "pgd", "steps": 100}, "fgsm"]\`. \`assay methods --explain NAME\` lists the options of a method.
-\`--steps\`, \`--restarts\` and \`--loss\` set those options of all methods that have them; what stands behind a name wins. A detector
+\`--steps\`, \`--step-size\` (\`relativeStep\`), \`--restarts\` and \`--loss\` set those options of all methods that have them; what stands behind a name wins. A detector
 with other settings than the standard ones is shown, and takes no part in the verdict.
 
 | exit code | meaning |

@@ -6,6 +6,7 @@ import { checkOutputFile, writeWhole } from "../local/output.ts";
 import { systemReason } from "../local/system.ts";
 import type { AttackRecord } from "../methods/records.ts";
 import { plural } from "../report/format.ts";
+import type { ResultFile } from "../studies/result-schema.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import type { Io } from "./io.ts";
 
@@ -19,6 +20,24 @@ export function attackRemarks(records: readonly AttackRecord[]): string[] {
       : []),
     ...(lost > 0 ? [`${plural(lost, "witness", "witnesses")} whose answer is not a number: it counts as wrong`] : []),
   ];
+}
+
+interface Outputs {
+  readonly out?: string | undefined;
+  readonly csv?: string | undefined;
+}
+
+/** Before anything is computed. @throws UserError (usage) where results could not be written */
+export function checkOutputs({ out, csv }: Outputs): void {
+  if (out !== undefined) checkOutputFile(out);
+  if (csv !== undefined) checkOutputFile(csv, "--csv");
+}
+
+/** Writes the table of results, where one is asked for. */
+export async function deliverTable(files: readonly ResultFile[], { csv }: Outputs): Promise<void> {
+  if (csv === undefined) return;
+  const { resultsCsv } = await import("../report/results-csv.ts");
+  writeWhole(csv, resultsCsv(files));
 }
 
 /** Prints and writes results as the options ask. */

@@ -240,6 +240,11 @@ export const OPTIONS = {
     schema: path,
     default: "audit: report; population: the name of the recipe; bench: report/bench-backdoor",
   }),
+  csv: define({
+    flag: "--csv <file>",
+    help: "write results to this file as a table (CSV, RFC 4180), a line an input",
+    schema: path,
+  }),
   witnesses: define({
     flag: "--witnesses <folder>",
     help: "write witnesses as NPZ files into this folder; results name file and row",
@@ -297,6 +302,12 @@ export const OPTIONS = {
     schema: whole(1),
   }),
   steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1) }),
+  stepSize: define({
+    flag: "--step-size <share>",
+    help: "length of a gradient step as a share of epsilon: 0.25, or 2/8 for steps of 2/255 at 8/255",
+    schema: number((value) => value > 0, "must be a share of epsilon above 0 such as 0.25"),
+    default: "2.5 / steps",
+  }),
   loss: define({
     flag: "--loss <name>",
     help: "what the attack climbs: margin or cross-entropy",

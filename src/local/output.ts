@@ -7,11 +7,11 @@ import { makeFolder } from "../runtime/node-folder.ts";
 import { systemReason } from "./system.ts";
 
 /** @throws UserError (usage) when a file of that name could not be written */
-export function checkOutputFile(path: string): void {
+export function checkOutputFile(path: string, flag = "--out"): void {
   const folder = dirname(resolve(path));
   const found = kindOf(path);
-  if (found === "folder") throw usage(`--out ${path} is a folder; name a file`);
-  if (found !== "other") checkFolder(folder, path);
+  if (found === "folder") throw usage(`${flag} ${path} is a folder; name a file`);
+  if (found !== "other") checkFolder(folder, path, flag);
 }
 
 /** Undefined where there is nothing, or nothing that can be reached. */
@@ -29,7 +29,7 @@ export function checkOutputFolder(path: string): void {
   checkFolder(resolve(path), path);
 }
 
-function checkFolder(folder: string, path: string): void {
+function checkFolder(folder: string, path: string, flag = "--out"): void {
   const probe = join(folder, `.assay-probe-${process.pid}`);
   try {
     makeFolder(folder);
@@ -37,7 +37,7 @@ function checkFolder(folder: string, path: string): void {
     writeFileSync(probe, "");
     rmSync(probe);
   } catch (error) {
-    throw usage(`--out ${path} cannot be written: ${systemReason(error)}; choose another place`, error);
+    throw usage(`${flag} ${path} cannot be written: ${systemReason(error)}; choose another place`, error);
   }
 }
 

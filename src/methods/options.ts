@@ -119,6 +119,9 @@ export async function checkStated(methods: readonly (Named & { readonly stated: 
   for (const method of methods) if (Object.keys(method.stated).length > 0) await parseOptions(method, method.stated);
 }
 
+/** What options of several methods at once are called on the command line, where it is another word. */
+const FLAGS: Readonly<Record<string, string>> = { relativeStep: "step-size" };
+
 /**
  * The methods, each with those of the options that it has; what it was given by itself stays.
  * @throws UserError (usage) for an option that none of them has
@@ -130,7 +133,7 @@ export function withShared<M extends Named & Configurable<M>>(
   const given = defined(shared);
   for (const name of Object.keys(given)) {
     if (methods.some(({ settings }) => name in settings)) continue;
-    throw usage(`--${name}: no such option of ${methods.map(({ id }) => id).join(", ")}`);
+    throw usage(`--${FLAGS[name] ?? name}: no such option of ${methods.map(({ id }) => id).join(", ")}`);
   }
   return methods.map((method) => {
     const own = Object.fromEntries(Object.entries(given).filter(([name]) => name in method.settings));

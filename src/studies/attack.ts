@@ -20,6 +20,8 @@ export interface AttackRequest extends SearchTerms {
   readonly steps?: number | undefined;
   readonly restarts?: number | undefined;
   readonly loss?: AttackLoss | undefined;
+  /** Of a gradient step, in radii of the set. */
+  readonly relativeStep?: number | undefined;
   /** The label to reach; without it any wrong answer will do. */
   readonly target?: number | undefined;
 }
@@ -33,8 +35,8 @@ export interface Attacked {
 
 /** @throws NotApplicable, UserError: a target that is no class, an interruption */
 export async function attack(opened: Examination, request: AttackRequest): Promise<Attacked> {
-  const { target: label, steps, restarts, loss } = request;
-  const attacks = withShared(request.attacks, { steps, restarts, loss });
+  const { target: label, steps, restarts, loss, relativeStep } = request;
+  const attacks = withShared(request.attacks, { steps, restarts, loss, relativeStep });
   await checkStated(attacks);
   const { examination, threat, box } = await withSets(opened, request);
   const { chunk, correct, engine, seed } = examination;

@@ -1,5 +1,4 @@
 import { environment } from "../../local/environment.ts";
-import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import { withShared } from "../../methods/options.ts";
@@ -7,7 +6,7 @@ import { percent, secondsText } from "../../report/format.ts";
 import { attack as attackStudy } from "../../studies/attack.ts";
 import type { ResultFile } from "../../studies/result-schema.ts";
 import { readOptions } from "../config.ts";
-import { attackRemarks, deliver, gateCode } from "../deliver.ts";
+import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
 import { checkBox, setTerms } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
@@ -20,11 +19,11 @@ type AttackVerbOptions = Options<(typeof attackVerb.options)[number]>;
 
 export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AttackVerbOptions = readOptions(attackVerb.options, raw);
-  const { steps, restarts, loss, target } = options;
+  const { steps, restarts, loss, stepSize: relativeStep, target } = options;
   const named = options.method && (await chooseMethods(attackFamily, options.method, options.norm ?? "linf"));
-  const attacks = withShared(named ?? [standardAttack], { steps, restarts, loss });
+  const attacks = withShared(named ?? [standardAttack], { steps, restarts, loss, relativeStep });
   const sets = setTerms(options);
-  if (options.out !== undefined) checkOutputFile(options.out);
+  checkOutputs(options);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, witnesses } = await attackStudy(session, {
     ...sets,
@@ -39,6 +38,7 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   for (const line of attackRemarks(attacked)) session.progress.say(line);
   const lost = witnesses.lost();
   if (lost !== undefined) session.progress.say(lost);
+  await deliverTable([file], options);
   await deliver(file, options, summary(file, session), io);
   const { inputs, correct, falsified, alreadyThere = 0 } = file.counts;
   // an attack proves nothing: what it leaves standing may still fall

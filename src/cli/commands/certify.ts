@@ -1,6 +1,5 @@
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { environment } from "../../local/environment.ts";
-import { checkOutputFile } from "../../local/output.ts";
 import { createWitnesses } from "../../local/witness-files.ts";
 import { standardVerifier, verifyFamily } from "../../methods/verify/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
@@ -8,7 +7,7 @@ import { unknownText } from "../../report/read.ts";
 import { certify as certifyStudy } from "../../studies/certify.ts";
 import type { ResultFile } from "../../studies/result-schema.ts";
 import { readOptions } from "../config.ts";
-import { attackRemarks, deliver, gateCode } from "../deliver.ts";
+import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
 import { checkBox, setTerms } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
@@ -24,7 +23,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const { arithmetic, attack } = options;
   const named = options.method && (await chooseMethods(verifyFamily, options.method, options.norm ?? "linf"));
   const sets = setTerms(options);
-  if (options.out !== undefined) checkOutputFile(options.out);
+  checkOutputs(options);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const { file, attacked, roundingDecides, witnesses } = await savingAlarms(() =>
     certifyStudy(session, {
@@ -45,6 +44,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   }
   const lost = witnesses.lost();
   if (lost !== undefined) session.progress.say(lost);
+  await deliverTable([file], options);
   await deliver(file, options, summary(file, session, arithmetic === "real"), io);
   const { inputs, correct, certified, falsified } = file.counts;
   return gateCode(options.gate, { least: certified, most: correct - falsified, inputs });

@@ -23,6 +23,7 @@ export const certifyVerb = describeVerb({
     ...RUN,
     ...CONTRACT,
     "witnesses",
+    "csv",
     ...OUTPUT,
   ],
 });

@@ -1,0 +1,37 @@
+/** @file Results as a table, RFC 4180: a line an input, whatever reads it. */
+
+import type { NamedResult, ResultFile } from "../studies/result-schema.ts";
+
+type Cell = string | number | null | undefined;
+
+/** By column; what an input does not have is empty. */
+const COLUMNS: Readonly<Record<string, (file: ResultFile, result: NamedResult) => Cell>> = {
+  epsilon: ({ epsilon }) => epsilon,
+  norm: ({ norm }) => norm,
+  method: ({ method }) => method,
+  index: (_, { index }) => index,
+  label: (_, { label }) => label,
+  predicted: (_, { predicted }) => predicted,
+  verdict: (_, { verdict }) => verdict,
+  margin: (_, { margin }) => margin,
+  reason: (_, { reason }) => reason,
+  seconds: (_, { seconds }) => seconds,
+  label_name: ({ classes }, { output }) => classes[output],
+  predicted_name: ({ classes }, { predictedOutput }) => classes[predictedOutput],
+  witness_file: (_, { witness }) => (witness && "file" in witness ? witness.file : undefined),
+  witness_row: (_, { witness }) => (witness && "file" in witness ? witness.index : undefined),
+};
+
+const quoted = (cell: Cell): string => {
+  const text = `${cell ?? ""}`;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+const line = (cells: readonly Cell[]): string => `${cells.map(quoted).join(",")}\r\n`;
+
+/** One table of all files, in pieces. */
+export function* resultsCsv(files: readonly ResultFile[]): Generator<string> {
+  yield line(Object.keys(COLUMNS));
+  const columns = Object.values(COLUMNS);
+  for (const file of files) for (const result of file.results) yield line(columns.map((of) => of(file, result)));
+}
