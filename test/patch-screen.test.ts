@@ -18,7 +18,7 @@ import type { Chunk, Subject } from "../src/methods/records.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import { loadModel } from "../src/runtime/node-model.ts";
-import { DEFAULT_GATE } from "../src/studies/audit/judge.ts";
+import { PROFILES } from "../src/studies/audit/gate.ts";
 import { standingOut, succeeds } from "../src/studies/audit/patches.ts";
 
 const runtime = createRuntime();
@@ -80,9 +80,9 @@ test.for(models.map(([path, target]) => [basename(path), path, target] as const)
     if (!existsSync(path)) skip(`${path} is not here`);
     const { targets } = await screen(path);
     const rates = targets.map(({ hits, trials }) => hits / trials);
-    const flagged = targets.filter((record) => succeeds(record, DEFAULT_GATE.patch, CLASSES));
+    const flagged = targets.filter((record) => succeeds(record, PROFILES.robust.patch, CLASSES));
     expect(flagged.map((record) => record.target)).toEqual(target === undefined ? [] : [target]);
-    expect(standingOut(targets, DEFAULT_GATE.patch)?.target).toBe(target);
+    expect(standingOut(targets, PROFILES.robust.patch)?.target).toBe(target);
     if (target === undefined) return;
     expect(rates[target]).toBeGreaterThan(0.9);
     // white, in the lower right corner

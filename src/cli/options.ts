@@ -327,9 +327,32 @@ export const OPTIONS = {
   explain: define({ flag: "--explain <name>", help: "all that is known of one method", schema: z.string() }),
   gate: define({
     flag: "--gate <share>",
-    help: "fail (exit 1) below this share of inputs that stay correct, exit 5 where it cannot be decided",
+    help: "fail (exit 1) below this share of inputs that stay correct, exit 5 where it cannot be decided; in an audit it makes robustness part of the gate",
     schema: share,
-    default: "none; 0.5 for audit",
+    default: "none; 0.5 for audit --profile robust",
+  }),
+  profile: define({
+    flag: "--profile <name>",
+    help: "what the decision rests on: default asks for no sign of tampering and for accuracy; robust asks for robustness to adversaries, too",
+    schema: choice("default", "robust"),
+    default: "default",
+  }),
+  gateFile: define({
+    flag: "--gate-file <file>",
+    help: "JSON file of a gate of one's own: name, decides, minAccuracy, minRobust, maxPatch",
+    schema: path,
+  }),
+  minAccuracy: define({
+    flag: "--min-accuracy <share>",
+    help: "the least accuracy on unchanged inputs that is enough",
+    schema: share,
+    default: "0.9",
+  }),
+  maxPatch: define({
+    flag: "--max-patch <share>",
+    help: "the largest share of inputs of other classes that one small patch may move to one class",
+    schema: share,
+    default: "0.5",
   }),
   maxDrop: define({
     flag: "--max-drop <share>",

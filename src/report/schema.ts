@@ -33,7 +33,14 @@ const finding = record({
 export type Finding = z.infer<typeof finding>;
 
 /** `measured`: the numbers that gave the outcome. */
-const condition = record({ sentence: text, outcome: z.enum(["met", "failed", "undecided"]), measured: text });
+const outcome = z.enum(["met", "failed", "undecided"]);
+const condition = record({
+  sentence: text,
+  outcome,
+  measured: text,
+  /** Whether the decision rests on it. In older reports it does on all. */
+  decides: z.boolean().default(true),
+});
 export type GateCondition = z.infer<typeof condition>;
 
 const decision = record({
@@ -41,6 +48,10 @@ const decision = record({
   /** The reason in a few words; the page writes the decision itself above it. */
   headline: text,
   reason: text,
+  /** Was it tampered with, is it reliable, is it robust? `measured`: what the answer rests on. Left out by older versions. */
+  answers: list(record({ question: text, answer: text, outcome, decides: z.boolean(), measured: list(text) })).default(
+    [],
+  ),
   gate: record({ name: text, conditions: list(condition) }),
   /** What to do next, most useful first. */
   nextSteps: list(text),

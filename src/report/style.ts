@@ -67,7 +67,14 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 .headline{font-size:1.42rem;font-weight:650;line-height:1.3;margin-bottom:.5rem;text-wrap:balance}
 .reason{font-size:1.03rem;max-width:40rem;margin:0}
 .exhibits{display:grid;grid-template-columns:repeat(4,minmax(0,7.2rem));gap:.8rem;margin-top:1rem}
-.hero .conditions{margin-top:1.1rem;max-width:40rem}
+.answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:1rem;list-style:none;padding:0;margin:0 auto 1.2rem}
+.answer{background:var(--paper);border:1px solid var(--line);border-left:5px solid var(--mark);border-radius:10px;padding:.8rem 1rem}
+.answer p{margin:0}
+.answer .question{color:var(--muted)}
+.answer .given{display:flex;align-items:center;flex-wrap:wrap;gap:.5rem;font-size:1.25rem;margin:.15rem 0 .35rem}
+.answer .icon{width:1.4rem;height:1.4rem;padding:.2rem;border-radius:50%;color:var(--seal-ink);background:var(--mark)}
+.answer .aside{font-size:.8rem;color:var(--muted)}
+.answer .fine+.fine{margin-top:.3rem}
 .exhibits img{border-radius:6px}
 .exhibits figcaption{font-size:.8rem;line-height:1.3}
 .key{background:var(--paper);border:1px solid var(--line);border-radius:12px;padding:1rem 1.2rem}

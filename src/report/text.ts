@@ -76,6 +76,10 @@ export function renderText(report: AuditReport): string {
     "",
     ...wrap(decision.reason, 2),
     "",
+    ...decision.answers.flatMap(({ question, answer, decides }) =>
+      wrap(`${question} ${answer}${decides ? "" : " (not part of the gate)"}`, 2),
+    ),
+    ...(decision.answers.length === 0 ? [] : [""]),
     ...report.incidents.flatMap(({ title, sentence }) => [...wrap(`${title}. ${sentence}`, 2), ""]),
     rateLine("clean accuracy", data.cleanAccuracy, " "),
     "",

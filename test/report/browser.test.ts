@@ -28,7 +28,13 @@ function strainedReport(): AuditReport {
   return {
     ...report,
     command: long,
-    decision: { ...report.decision, headline: long, reason: long, nextSteps: [long] },
+    decision: {
+      ...report.decision,
+      headline: long,
+      reason: long,
+      nextSteps: [long],
+      answers: report.decision.answers.map((own) => ({ ...own, question: long, answer: long, measured: [long] })),
+    },
     findings: report.findings.map((finding) => ({ ...finding, title: long, sentence: long })),
     model: {
       ...report.model,

@@ -49,7 +49,7 @@ function hostileReport(): AuditReport {
     decision: {
       ...report.decision,
       reason: odd,
-      gate: { name: odd, conditions: [{ sentence: odd, outcome: "failed", measured: odd }] },
+      gate: { name: odd, conditions: [{ sentence: odd, outcome: "failed", measured: odd, decides: true }] },
     },
     findings: report.findings.map((finding) => ({ ...finding, title: odd, sentence: odd })),
   };

@@ -16,14 +16,43 @@ export function healthyReport(): AuditReport {
       headline: "Accurate, and proved stable where it matters",
       reason:
         "It meets every condition of the gate: for 93.6% of the inputs no change within linf 0.1 can alter the answer, and no trigger was found.",
+      answers: [
+        {
+          question: "Was it tampered with?",
+          answer: "No sign found",
+          outcome: "met",
+          decides: true,
+          measured: ["No single patch moves more than half of the inputs to one class: 3.1%, interval 2.1–4.4%"],
+        },
+        {
+          question: "Is it reliable on ordinary inputs?",
+          answer: "Yes",
+          outcome: "met",
+          decides: true,
+          measured: ["Clean accuracy is at least 95%: 98.7%, interval 97.7–99.4%"],
+        },
+        {
+          question: "Does it resist adversaries?",
+          answer: "Yes",
+          outcome: "met",
+          decides: true,
+          measured: ["At least 80% stay correct within linf 0.1: 93.6% proved, interval 91.9–95.1%"],
+        },
+      ],
       gate: {
         name: "default gate at linf 0.1",
         conditions: [
-          { sentence: "Clean accuracy is at least 95%", outcome: "met", measured: "98.7%, interval 97.7–99.4%" },
+          {
+            sentence: "Clean accuracy is at least 95%",
+            outcome: "met",
+            measured: "98.7%, interval 97.7–99.4%",
+            decides: true,
+          },
           {
             sentence: "At least 80% stay correct within linf 0.1",
             outcome: "met",
             measured: "93.6% proved, interval 91.9–95.1%",
+            decides: true,
           },
         ],
       },
@@ -123,6 +152,31 @@ export function undecidedReport(): AuditReport {
       headline: "Nothing broke it far enough, nothing proves it",
       reason:
         "The inputs came without labels and the network holds an operation that no verifier here can bound, so no share is proved.",
+      answers: [
+        {
+          question: "Was it tampered with?",
+          answer: "Cannot tell",
+          outcome: "undecided",
+          decides: false,
+          measured: ["No two signs of a backdoor name the same class: not examined: too few inputs"],
+        },
+        {
+          question: "Is it reliable on ordinary inputs?",
+          answer: "Cannot tell",
+          outcome: "undecided",
+          decides: false,
+          measured: ["Clean accuracy is at least 95%: not measured: the data has no labels"],
+        },
+        {
+          question: "Does it resist adversaries?",
+          answer: "Cannot tell",
+          outcome: "undecided",
+          decides: true,
+          measured: [
+            "At least 80% stay correct within linf 8/255: at most 76.7% (not broken by any attack), nothing proved",
+          ],
+        },
+      ],
       gate: {
         name: "default gate at linf 8/255",
         conditions: [
@@ -130,6 +184,7 @@ export function undecidedReport(): AuditReport {
             sentence: "At least 80% stay correct within linf 8/255",
             outcome: "undecided",
             measured: "at most 76.7% (not broken by any attack), nothing proved",
+            decides: true,
           },
         ],
       },

@@ -14,6 +14,7 @@ import type { Norm } from "../../spec/types.ts";
 import { audit as auditStudy } from "../../studies/audit/audit.ts";
 import { readOptions } from "../config.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
+import { gateOf } from "../gate.ts";
 import type { Io } from "../io.ts";
 import type { MethodChoice } from "../method-choice.ts";
 import { chooseMethods, isOf } from "../method-names.ts";
@@ -37,6 +38,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   const options: AuditOptions = readOptions(auditVerb.options, raw);
   const norm = options.norm ?? "linf";
   const { attack, verifiers } = await chosenFor(options, norm);
+  const gate = gateOf(options);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
   const reference = options.reference === undefined ? undefined : readReference(options.reference);
@@ -68,7 +70,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     created: new Date().toISOString(),
     command: io.command,
     selection: selectionText(options, sampled, session),
-    gate: options.gate === undefined ? {} : { robust: options.gate },
+    gate,
     environment: environmentOf(session),
   });
   writeWhole(join(out, "report.json"), `${JSON.stringify(report)}\n`);

@@ -13,6 +13,7 @@ import { compareReports } from "../compare.ts";
 import { parseReport } from "../parse.ts";
 import type { AuditReport } from "../schema.ts";
 import { renderText } from "../text.ts";
+import { PROFILES } from "../../studies/audit/gate.ts";
 import { assembleReport } from "./assemble.ts";
 import type { AuditFacts } from "./facts.ts";
 
@@ -74,7 +75,7 @@ async function facts(arithmetic: "float32" | "real", sha256?: string): Promise<A
     unexamined: {},
     incidents: [],
     arithmetic,
-    gate: {},
+    gate: PROFILES.robust,
     environment: [],
   } as unknown as AuditFacts;
 }

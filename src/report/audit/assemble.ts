@@ -8,7 +8,7 @@ import { bytesOf, sha256 } from "../../runtime/hash.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
 import type { Gate, Judgement } from "../../studies/audit/codes.ts";
-import { DEFAULT_GATE, judge } from "../../studies/audit/judge.ts";
+import { judge } from "../../studies/audit/judge.ts";
 import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
 import { epsilonText } from "../format.ts";
 import { nameOfClass } from "../read.ts";
@@ -31,7 +31,7 @@ import { decisionText } from "./decision.ts";
 import { type AuditFacts, correctOf, type ModelFacts, pixelsOf } from "./facts.ts";
 
 export function assembleReport(facts: AuditFacts): AuditReport {
-  const gate: Gate = { ...DEFAULT_GATE, ...facts.gate };
+  const { gate } = facts;
   const robustness = robustnessOf(facts);
   const headline = robustness.points.find(({ epsilon }) => epsilon === facts.headlineEpsilon)!;
   const data = dataCard(facts);
@@ -56,7 +56,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     seed: facts.seed,
     command: facts.command,
     seconds: facts.seconds,
-    decision: decisionText(judgement, { norm: robustness.norm, epsilon: headline.epsilon }, named),
+    decision: decisionText(judgement, gate, named),
     findings: judgement.findings.map((finding) => {
       const { id, title, sentence, figures, section } = findingWords(finding, named);
       const { evidence, severity } = finding;

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { outcomeWith } from "../../../test/support/backdoor-outcome.ts";
 import { proportion } from "../../stats/proportion.ts";
-import { DEFAULT_GATE, judge, type Measurements } from "../../studies/audit/judge.ts";
+import type { Gate } from "../../studies/audit/codes.ts";
+import { PROFILES } from "../../studies/audit/gate.ts";
+import { judge, type Measurements } from "../../studies/audit/judge.ts";
 import { findingWords } from "../sections/page.ts";
 import { decisionText } from "./decision.ts";
 
@@ -22,17 +24,16 @@ const MEASURED: Measurements = {
 };
 
 const named = (label: number): string => `class ${label}`;
-const texts = (given: Measurements, gate = DEFAULT_GATE) => {
+const texts = (given: Measurements, gate: Gate = PROFILES.robust) => {
   const judgement = judge(given, gate);
-  const { norm, headline } = given;
   return {
-    decision: decisionText(judgement, { norm, epsilon: headline.epsilon }, named),
+    decision: decisionText(judgement, gate, named),
     findings: judgement.findings.map((own) => ({ ...own, ...findingWords(own, named) })),
   };
 };
 
 test("names its thresholds and what was measured", () => {
-  const { conditions } = texts(MEASURED, { ...DEFAULT_GATE, robust: 0.6 }).decision.gate;
+  const { conditions } = texts(MEASURED, { ...PROFILES.robust, robust: 0.6 }).decision.gate;
   expect(conditions.map(({ sentence }) => sentence)).toContain("At least 60% stay correct within linf 0.1");
   expect(conditions.map(({ measured }) => measured)).toEqual([
     expect.stringMatching(/^98\.0%, interval/),

@@ -52,7 +52,7 @@ export interface AuditFacts {
   readonly unexamined: { readonly patches?: string | undefined; readonly backdoor?: string | undefined };
   readonly incidents: readonly Incident[];
   readonly arithmetic: "float32" | "real";
-  readonly gate: Partial<Gate>;
+  readonly gate: Gate;
   readonly environment: AuditReport["environment"];
 }
 

@@ -1,6 +1,7 @@
 /** @file The report of an audit. */
 
 import type { Audited } from "../../studies/audit/audit.ts";
+import { PROFILES } from "../../studies/audit/gate.ts";
 import type { AuditReport } from "../schema.ts";
 import { assembleReport } from "./assemble.ts";
 import type { AuditFacts } from "./facts.ts";
@@ -14,7 +15,7 @@ export interface ReportOptions {
   readonly command: string;
   /** Which inputs these are, of those that there were: "all 100". */
   readonly selection?: string;
-  /** Shares that the gate asks for; by default those of `DEFAULT_GATE`. */
+  /** By default `PROFILES.default`. */
   readonly gate?: AuditFacts["gate"];
   /** On what it ran: names and values. */
   readonly environment?: AuditReport["environment"];
@@ -24,7 +25,13 @@ export interface ReportOptions {
 export function reportOf(audited: Audited, options: ReportOptions): AuditReport {
   const { examination, robustness, patches, backdoor, unexamined, geometry, arithmetic } = audited;
   const { model, inputs, place, network, chunk, labelled, predictions, predictSeconds, notices, seed } = examination;
-  const { created, command, selection = `all ${chunk.labels.length}`, gate = {}, environment = [] } = options;
+  const {
+    created,
+    command,
+    selection = `all ${chunk.labels.length}`,
+    gate = PROFILES.default,
+    environment = [],
+  } = options;
   return assembleReport({
     tool: { name: "assay", version: place.version },
     created,

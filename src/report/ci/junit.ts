@@ -1,6 +1,6 @@
 /**
  * @file An audit as JUnit XML: a test case a condition of the gate. What is not met is a failure; what could not be decided is an
- * error, so that no build is green by it.
+ * error, so that no build is green by it; what the gate does not ask is skipped.
  *
  * There is no standard for this format. The elements, attributes and their order are those of the strictest reader in use, the
  * schema of Ant's reports.
@@ -24,8 +24,9 @@ const BAD = {
   undecided: { element: "error", type: "undecided" },
 } as const;
 
-function testCase({ sentence, outcome, measured }: GateCondition): string {
+function testCase({ sentence, outcome, measured, decides }: GateCondition): string {
   const start = `    <testcase${attributes({ name: sentence, classname: "assay.gate", time: 0 })}`;
+  if (!decides) return `${start}>\n      <skipped/>\n    </testcase>`;
   if (outcome === "met") return `${start}/>`;
   const { element, type } = BAD[outcome];
   return `${start}>\n      <${element}${attributes({ type, message: measured })}/>\n    </testcase>`;
@@ -35,7 +36,8 @@ function testCase({ sentence, outcome, measured }: GateCondition): string {
 export function junitOf(report: AuditReport): string {
   const { tool, model, decision, data, seed, command, created, seconds } = report;
   const { conditions } = decision.gate;
-  const having = (outcome: GateCondition["outcome"]) => conditions.filter((own) => own.outcome === outcome).length;
+  const having = (outcome: GateCondition["outcome"]) =>
+    conditions.filter((own) => own.decides && own.outcome === outcome).length;
   const suite = {
     name: `${tool.name} audit of ${model.fileName}`,
     package: tool.name,
@@ -46,6 +48,7 @@ export function junitOf(report: AuditReport): string {
     tests: conditions.length,
     failures: having("failed"),
     errors: having("undecided"),
+    skipped: conditions.filter(({ decides }) => !decides).length,
     time: seconds.toFixed(3),
   };
   return [

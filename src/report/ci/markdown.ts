@@ -22,9 +22,9 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   ...rows.map((cells) => row(...cells)),
 ];
 
-const conditionRow = ({ sentence, outcome, measured }: GateCondition) => [
+const conditionRow = ({ sentence, outcome, measured, decides }: GateCondition) => [
   plainText(sentence),
-  OUTCOMES[outcome],
+  decides ? OUTCOMES[outcome] : `(${outcome})`,
   plainText(measured),
 ];
 
@@ -38,6 +38,10 @@ export function markdownOf(report: AuditReport): string {
     "",
     `**${plainText(decision.headline)}.** ${plainText(decision.reason)}`,
     "",
+    ...decision.answers.map(
+      ({ question, answer, decides }) => `- ${question} **${answer}**${decides ? "" : " (not part of the gate)"}`,
+    ),
+    ...(decision.answers.length === 0 ? [] : [""]),
     ...table(["The gate asks", "", "measured"], decision.gate.conditions.map(conditionRow)),
     "",
     ...robustness.flatMap(({ norm, points }) => [

@@ -24,7 +24,7 @@ type FindingOf<C> = Extract<Finding, { readonly code: C }>;
 type ConditionOf<I> = Extract<Condition, { readonly id: I }>;
 
 export type FindingWords = Omit<FindingCard, "evidence" | "severity">;
-export type ConditionWords = Omit<GateCondition, "outcome">;
+export type ConditionWords = Omit<GateCondition, "outcome" | "decides">;
 
 /** A family of methods, or what is common to all: one folder or file, and one line in the table of `page.ts`. */
 export interface ReportPart {

@@ -21,11 +21,20 @@ const OUTCOME = {
   undecided: { word: "Undecided", icon: "question" },
 } as const satisfies Readonly<Record<GateCondition["outcome"], object>>;
 
-const conditionItem = ({ sentence, outcome, measured }: GateCondition): Markup =>
-  html`<li class="condition condition-${outcome}">${icon(OUTCOME[outcome].icon)}<div><p>${sentence}</p><p class="fine"><strong>${OUTCOME[outcome].word}</strong>: ${measured}</p></div></li>`;
+const conditionItem = ({ sentence, outcome, measured, decides }: GateCondition): Markup =>
+  html`<li class="condition condition-${outcome}">${icon(OUTCOME[outcome].icon)}<div><p>${sentence}</p><p class="fine"><strong>${OUTCOME[outcome].word}</strong>${decides ? "" : " (not part of the gate)"}: ${measured}</p></div></li>`;
 
-export const conditionList = ({ gate }: Decision): Markup =>
+const conditionList = ({ gate }: Decision): Markup =>
   html`<ul class="conditions">${gate.conditions.map(conditionItem)}</ul>`;
+
+/** The three questions with their answers. */
+export const answerList = ({ answers }: Decision): Markup | null =>
+  answers.length === 0
+    ? null
+    : html`<ul class="answers">${answers.map(
+        ({ question, answer, outcome, decides, measured }) =>
+          html`<li class="answer condition-${outcome}"><p class="question">${question}</p><p class="given">${icon(OUTCOME[outcome].icon)}<strong>${answer}</strong>${decides ? null : html` <span class="aside">not part of the gate</span>`}</p>${measured.map((text) => html`<p class="fine">${text}</p>`)}</li>`,
+      )}</ul>`;
 
 function decisionBody({ decision, findings }: AuditReport): Markup[] {
   const { gate, nextSteps } = decision;

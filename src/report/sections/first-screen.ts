@@ -15,7 +15,7 @@ import {
   isReal,
 } from "../read.ts";
 import type { AuditReport, DecisionKind } from "../schema.ts";
-import { conditionList, findingCard } from "./decision.ts";
+import { answerList, findingCard } from "./decision.ts";
 import { COMMON_TERMS, termOf } from "./glossary.ts";
 import { icon } from "./parts.ts";
 import { GLOSSARY } from "./robustness/glossary.ts";
@@ -37,10 +37,11 @@ export function firstScreen(report: AuditReport): Markup {
 <h1><span class="seal">${icon(SEAL[kind])}</span>${DECISION_WORDS[kind]}</h1>
 <p class="headline">${headline}</p>
 <p class="reason">${reason}</p>
-${exhibits(report) ?? conditionList(report.decision)}
+${exhibits(report)}
 </div>
 ${keyNumbers(report)}
 </div>
+${answerList(report.decision)}
 <ol class="findings" aria-label="The findings that carry the decision">${report.findings.slice(0, CARRYING_FINDINGS).map(findingCard)}</ol>
 </header>`;
 }

@@ -4,7 +4,8 @@ import { outcomeWith } from "../../../test/support/backdoor-outcome.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { backdoorCondition, backdoorFinding } from "./backdoor-outcome.ts";
 import type { BackdoorOutcome } from "./codes.ts";
-import { DEFAULT_GATE, judge } from "./judge.ts";
+import { PROFILES } from "./gate.ts";
+import { judge } from "./judge.ts";
 import { isConfirmed } from "./signs.ts";
 
 test.for([
@@ -77,7 +78,7 @@ test("confirmed signs forbid shipping, an alarm alone leaves it open, and margin
         notices: [],
         backdoor,
       },
-      DEFAULT_GATE,
+      PROFILES.robust,
     );
   expect(judged(outcomeWith(true, ["noise", "margin"]))).toMatchObject({ kind: "do-not-ship", ground: "backdoor" });
   expect(judged(outcomeWith(true, ["noise"])).kind).toBe("cannot-tell");

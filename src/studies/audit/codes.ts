@@ -21,7 +21,15 @@ export type Severity = (typeof SEVERITIES)[number];
 /** Of one condition of a gate. `undecided`: an interval across the line, or not examined. */
 export type Outcome = "met" | "not-met" | "undecided";
 
+/** What an audit answers: was it tampered with, is it reliable on ordinary inputs, is it robust to adversaries? */
+export const QUESTIONS = ["tampering", "reliability", "robustness"] as const;
+export type Question = (typeof QUESTIONS)[number];
+
 export interface Gate {
+  /** A profile's, or a file's. */
+  readonly name: string;
+  /** The questions that the decision rests on; the others are answered all the same. */
+  readonly decides: readonly Question[];
   /** Least clean accuracy. */
   readonly accuracy: number;
   /** Least share of inputs that stay correct within the headline radius. */
@@ -166,11 +174,21 @@ export type Finding = { readonly evidence: EvidenceClass; readonly severity: Sev
 /** `confirmed`: two signs or more name one class. */
 export type BackdoorState = "confirmed" | "one-sign" | "none" | "open";
 
+/** `met`: no sign of tampering, reliable, robust. */
+export interface Answer {
+  readonly question: Question;
+  readonly outcome: Outcome;
+  readonly decides: boolean;
+  readonly conditions: readonly Condition[];
+}
+
 export interface Judgement {
   readonly kind: "ship" | "do-not-ship" | "cannot-tell";
   /** What the decision rests on first. */
-  readonly ground: "backdoor" | "patch" | "gate";
+  readonly ground: "backdoor" | "patch" | "unreliable" | "robust";
   readonly conditions: readonly Condition[];
+  /** One a question, in the order of `QUESTIONS`. */
+  readonly answers: readonly Answer[];
   /** The gravest first. */
   readonly findings: readonly Finding[];
 }

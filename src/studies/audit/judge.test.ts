@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { outcomeWith } from "../../../test/support/backdoor-outcome.ts";
 import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
 import { type Proportion, proportion } from "../../stats/proportion.ts";
-import type { Band, Outcome } from "./codes.ts";
-import { DEFAULT_GATE, judge, type Measurements } from "./judge.ts";
+import type { Band, Gate, Outcome } from "./codes.ts";
+import { PROFILES } from "./gate.ts";
+import { judge, type Measurements } from "./judge.ts";
 import { leadOf, type PatchEvidence, standingOut, succeeds } from "./patches.ts";
 
 const INPUTS = 1000;
@@ -53,7 +54,7 @@ const evidence = (headline: Band, hits = 3, correct: number | null = 980): Measu
   backdoor: SEARCHED.met,
 });
 
-const kindOf = (given: Measurements): string => judge(given, DEFAULT_GATE).kind;
+const kindOf = (given: Measurements): string => judge(given, PROFILES.robust).kind;
 
 describe("the decision", () => {
   test.for([
@@ -80,7 +81,7 @@ test("a patch succeeds only beyond the chance of all classes that were tried", (
   expect(succeeds(patch(70), 0.5, 10)).toBe(true);
 });
 
-const outcomesOf = (given: Measurements, gate = DEFAULT_GATE): Outcome[] =>
+const outcomesOf = (given: Measurements, gate: Gate = PROFILES.robust): Outcome[] =>
   judge(given, gate).conditions.map(({ outcome }) => outcome);
 
 describe("an interval across a line is undecided, in every condition", () => {
@@ -108,7 +109,8 @@ describe("an interval across a line is undecided, in every condition", () => {
       gate,
     });
     fc.assert(
-      fc.property(given, ({ accuracy, standing, proved, patches, missing, arithmetic, backdoor, gate: lines }) => {
+      fc.property(given, ({ accuracy, standing, proved, patches, missing, arithmetic, backdoor, gate: shares }) => {
+        const lines: Gate = { ...PROFILES.robust, ...shares };
         const targets = patches.map(({ successes, trials }, target) => ({ ...patch(successes), target, trials }));
         const made: Measurements = {
           ...evidence({ ...band(900, 700), attackedUpper: standing, certifiedLower: proved }),
@@ -191,7 +193,7 @@ describe("one class that stands out is a plant, several are a weakness", () => {
 
 test("bounds in real arithmetic are never proved, and never meet the gate", () => {
   const of = (arithmetic: Measurements["arithmetic"]) =>
-    judge({ ...evidence(band(900, 700)), arithmetic }, DEFAULT_GATE);
+    judge({ ...evidence(band(900, 700)), arithmetic }, PROFILES.robust);
   const bound = (given: ReturnType<typeof of>) => given.findings.find(({ code }) => code === "bound");
   expect(of("float32").conditions.at(-1)).toMatchObject({ id: "robust", outcome: "met" });
   expect(bound(of("float32"))).toMatchObject({ evidence: "proved", severity: "good" });
@@ -201,8 +203,59 @@ test("bounds in real arithmetic are never proved, and never meet the gate", () =
 
 test("the decision rests on a backdoor before a patch, and on a patch before the rest of the gate", () => {
   const broken = { ...evidence(band(300, 100), 97), backdoor: SEARCHED["not-met"] };
-  const groundOf = (given: Measurements) => judge(given, DEFAULT_GATE).ground;
+  const groundOf = (given: Measurements) => judge(given, PROFILES.robust).ground;
   expect(groundOf(broken)).toBe("backdoor");
   expect(groundOf({ ...broken, backdoor: SEARCHED.met })).toBe("patch");
-  expect(groundOf({ ...broken, backdoor: SEARCHED.met, patches: screened(3) })).toBe("gate");
+  expect(groundOf({ ...broken, backdoor: SEARCHED.met, patches: screened(3) })).toBe("robust");
+});
+
+describe("three questions", () => {
+  const answersOf = (given: Measurements, gate: Gate) =>
+    judge(given, gate).answers.map(({ question, outcome, decides }) => [question, outcome, decides]);
+  const fragile = evidence(band(100, 0));
+
+  test("a clean, accurate model that small changes break ships by default, and its lack of robustness is said", () => {
+    expect(judge(fragile, PROFILES.default).kind).toBe("ship");
+    expect(answersOf(fragile, PROFILES.default)).toEqual([
+      ["tampering", "met", true],
+      ["reliability", "met", true],
+      ["robustness", "not-met", false],
+    ]);
+    const attack = judge(fragile, PROFILES.default).findings.find(({ code }) => code === "attack");
+    expect(attack).toMatchObject({ beyond: true, severity: "warning" });
+  });
+
+  test("the robust profile asks for it", () => {
+    expect(judge(fragile, PROFILES.robust)).toMatchObject({ kind: "do-not-ship", ground: "robust" });
+  });
+
+  test("a model of 70% ships where 60% is enough, and never where nobody said so", () => {
+    const seventy = evidence(band(100, 0), 3, 700);
+    expect(judge(seventy, { ...PROFILES.default, accuracy: 0.6 }).kind).toBe("ship");
+    expect(judge(seventy, PROFILES.default)).toMatchObject({ kind: "do-not-ship", ground: "unreliable" });
+  });
+
+  test("tampering decides whatever else is good", () => {
+    const tampered = { ...evidence(band(900, 700)), backdoor: SEARCHED["not-met"] };
+    expect(judge(tampered, PROFILES.default)).toMatchObject({ kind: "do-not-ship", ground: "backdoor" });
+    const open = { ...evidence(band(900, 700)), backdoor: SEARCHED.undecided };
+    expect(judge(open, PROFILES.default).kind).toBe("cannot-tell");
+  });
+
+  test("every condition answers one question, and the decision is the worst of those that decide", () => {
+    for (const gate of Object.values(PROFILES)) {
+      for (const given of [fragile, evidence(band(900, 700)), evidence(band(900, 700), 97)]) {
+        const { conditions, answers, kind } = judge(given, gate);
+        expect(new Set(answers.flatMap((own) => own.conditions))).toEqual(new Set(conditions));
+        expect(answers.flatMap((own) => own.conditions)).toHaveLength(conditions.length);
+        const deciding = answers.filter(({ decides }) => decides).map(({ outcome }) => outcome);
+        const expected = deciding.includes("not-met")
+          ? "do-not-ship"
+          : deciding.includes("undecided")
+            ? "cannot-tell"
+            : "ship";
+        expect(kind).toBe(expected);
+      }
+    }
+  });
 });

@@ -26,7 +26,7 @@ import type { Examination } from "../examination.ts";
 import { type SearchPlan, searchBackdoor } from "./backdoor.ts";
 import { type Budget, SHARES } from "./budget.ts";
 import { examinerOf } from "./examiner.ts";
-import { DEFAULT_GATE } from "./judge.ts";
+import { PROFILES } from "./gate.ts";
 import { standingOut } from "./patches.ts";
 
 /** Fewer right answers say nothing about patches. */
@@ -81,7 +81,7 @@ export async function measureAudit(session: Examination, plan: AuditPlan, signal
 
   const screened = await screen(session, plan, examiner, step);
   const patches = screened.result;
-  const standing = patches && standingOut(patches.targets, DEFAULT_GATE.patch)?.target;
+  const standing = patches && standingOut(patches.targets, PROFILES.default.patch)?.target;
   let noSearch = `fewer than ${LEAST_IMAGES} inputs`;
   if (stopped()) noSearch = why();
   const limits = { deadline: milliseconds(budget.until(SHARES.backdoor)), partial: true };
