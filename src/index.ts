@@ -152,6 +152,8 @@ export { type Proportion, proportion } from "./stats/proportion.ts";
 export { type AlarmEvidence, SoundnessAlarm } from "./studies/alarm.ts";
 export { type Attacked, type AttackRequest, attack } from "./studies/attack.ts";
 export { type Audited, type AuditRequest, audit } from "./studies/audit/audit.ts";
+export type { Gate } from "./studies/audit/codes.ts";
+export { PROFILES as gateProfiles } from "./studies/audit/gate.ts";
 export { type BackdoorRequest, backdoor, type Searched } from "./studies/backdoor/backdoor.ts";
 export type { ModelAlone } from "./studies/backdoor/case.ts";
 export type { Reference } from "./studies/backdoor/reference.ts";

@@ -113,10 +113,10 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     await page.close();
   });
 
-  test("the decision and its three findings stand on a laptop's first screen", async () => {
+  test("the decision and its three answers stand on a laptop's first screen", async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
-    const bottoms = `[...document.querySelectorAll("h1, .findings:not(.further) > li, .key")]
+    const bottoms = `[...document.querySelectorAll("h1, .answer, .key")]
       .map((e) => e.getBoundingClientRect().bottom)`;
     const edges = (await page.evaluate(bottoms)) as number[];
     expect(edges).toHaveLength(5);

@@ -5,6 +5,7 @@ import { pgd } from "../../methods/attack/pgd.ts";
 import { attackRadii, beginCourse, proveRadii, resultOf } from "../../methods/audit/measure.ts";
 import type { Examiner } from "../../methods/audit/types.ts";
 import { ibp } from "../../methods/verify/ibp.ts";
+import { PROFILES } from "../../studies/audit/gate.ts";
 import { billOfMaterialsOf } from "../ci/bill-of-materials.ts";
 import { junitOf } from "../ci/junit.ts";
 import { markdownOf } from "../ci/markdown.ts";
@@ -13,7 +14,6 @@ import { compareReports } from "../compare.ts";
 import { parseReport } from "../parse.ts";
 import type { AuditReport } from "../schema.ts";
 import { renderText } from "../text.ts";
-import { PROFILES } from "../../studies/audit/gate.ts";
 import { assembleReport } from "./assemble.ts";
 import type { AuditFacts } from "./facts.ts";
 
