@@ -60,7 +60,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
       arithmetic,
       budget,
       began,
-      least: options.gate,
+      least: gate.robust,
       search: { draw, seed, reference, bundled: bundledReferences },
       signal: io.signal,
     }),

@@ -14,7 +14,7 @@ import type { Examination } from "../examination.ts";
 import { type Inputs, threatOf } from "../inputs.ts";
 import type { SearchPlan } from "./backdoor.ts";
 import { budgetOf } from "./budget.ts";
-import { DEFAULT_GATE } from "./judge.ts";
+import { PROFILES } from "./gate.ts";
 import { type Measured, measureAudit } from "./steps.ts";
 
 /** Seconds on two cores. */
@@ -89,7 +89,7 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
   const epsilons = request.epsilons ?? defaultEpsilons(inputs, norm);
   const robustness: RobustnessPlan = {
     epsilons: [...new Set(epsilons)],
-    asked: { least: request.least ?? DEFAULT_GATE.robust, inputs: examination.chunk.labels.length },
+    asked: { least: request.least ?? PROFILES.default.robust, inputs: examination.chunk.labels.length },
     ...threatOf(inputs, norm, epsilons[0]!),
     attack,
     verifiers,
