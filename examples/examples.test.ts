@@ -60,6 +60,16 @@ test("audit.ts decides against a network that small changes overturn", async () 
   expect(printed.slice(1).map(([kind]) => kind)).toContain("attacked");
 });
 
+test("own-attack.ts shows its attack with its settings in the report, and PGD breaks what it leaves", async () => {
+  await import("./own-attack.ts");
+  expect(printed.map(([method]) => method)).toEqual(["Brightness", "PGD"]);
+  const [own, pgd] = printed as [string, Record<string, unknown>, string][];
+  expect(own![1]).toMatchObject({ version: 1, shades: 2, norm: "linf", epsilon: 0.05 });
+  const counts = [own!, pgd!].map(([, , text]) => /^(\d+) of (\d+) broken$/.exec(text)!.slice(1).map(Number));
+  const [[broken, all], [, left]] = counts as [[number, number], [number, number]];
+  expect(left).toBe(all - broken);
+});
+
 test("attack.ts prints only witnesses that the model file confirms, for most digits of an undefended model", async () => {
   await import("./attack.ts");
   expect(printed.length).toBeGreaterThan(5);

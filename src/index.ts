@@ -42,18 +42,21 @@ export {
   type LocalOptions,
 } from "./local/open.ts";
 export { besides, type LocalStudy, openStudy, readStated, type StudyOptions } from "./local/studies.ts";
-export { attackOf } from "./methods/attack/index.ts";
+export { attackOf, attacks, standardAttack } from "./methods/attack/index.ts";
 export {
   type Attack,
   type AttackBatch,
+  type AttackDefinition,
   AttackError,
   type AttackOptions,
+  type AttackTerms,
   type Attempt,
+  defineAttack,
   type PreparedAttack,
 } from "./methods/attack/types.ts";
 export { type Claim, type Recheck, recheck } from "./methods/attack/witness.ts";
 export { type Decision, type DecisionTerms, decide } from "./methods/backdoor/decision.ts";
-export { detectorOf, detectors } from "./methods/backdoor/index.ts";
+export { detectorOf, detectors, standardDetectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
 export { damaged } from "./methods/backdoor/titration/damage.ts";
 export { digestOf, readDigest, type TitrationDigest } from "./methods/backdoor/titration/digest.ts";
@@ -76,6 +79,7 @@ export {
   type NamedDetection,
   type Need,
   type TimedDetection,
+  type TypedDetector,
 } from "./methods/backdoor/types.ts";
 export { type MethodEntry, methods } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
@@ -101,8 +105,14 @@ export type { Member, Population, Scan } from "./methods/population/types.ts";
 export { type Samples, samplesOf } from "./methods/samples.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
 export { runTraining, type TrainDependencies, type TrainEvent, type TrainResult } from "./methods/train/train.ts";
-export { verifierOf } from "./methods/verify/index.ts";
-export type { PreparedVerifier, Verifier, VerifyOptions } from "./methods/verify/types.ts";
+export { auditVerifiers, verifierOf, verifiers } from "./methods/verify/index.ts";
+export {
+  defineVerifier,
+  type PreparedVerifier,
+  type Verifier,
+  type VerifierDefinition,
+  type VerifyOptions,
+} from "./methods/verify/types.ts";
 export { evaluateGraph } from "./ops/evaluate.ts";
 export { builder, check, ops } from "./ops/index.ts";
 export type { Interval, LinearBounds, OpRecord, SlopeRule } from "./ops/op.ts";

@@ -192,6 +192,7 @@ test("of a chunk whose time is up the finished inputs stand, the others get thei
   };
   const place: Place = {
     executor: async () => executor,
+    here: async () => executor,
     store: async () => store,
     keep: async () => "",
     digest: nodeDigest,

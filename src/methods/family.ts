@@ -1,8 +1,9 @@
 /** @file What a family of methods is: a verb, what its methods answer, and what tables and pages say of each of them. */
 
 import type * as zod from "zod";
+import { usage } from "../graph/fault.ts";
 import type { MethodDescription } from "./method.ts";
-import type { Zod } from "./options.ts";
+import { type Configurable, checkStated, type Zod } from "./options.ts";
 
 /** A fact of a method with its name. */
 export type Fact = readonly [name: string, text: string];
@@ -51,4 +52,25 @@ export function byId<M extends MethodDescription>(
   const found = methods.find((method) => method.id === id);
   if (!found) throw new Error(`no ${noun} "${id}"`);
   return found;
+}
+
+type Defined = MethodDescription & Configurable<MethodDescription>;
+
+/** Whether a method is one of the family's own, with whatever options; else the program that calls has defined it. */
+export const isListed = <M extends Defined>({ methods }: Pick<Family<M>, "methods">, method: M): boolean =>
+  methods.some(({ definition }) => definition === method.definition);
+
+/**
+ * Methods that a program gives: their options, and that a name stands for one method, since results are kept by names.
+ * @throws UserError (usage)
+ */
+export async function checkMethods<M extends Defined>(
+  { noun, methods: listed }: Pick<Family<M>, "noun" | "methods">,
+  methods: readonly M[],
+): Promise<void> {
+  for (const [k, { id, definition }] of methods.entries()) {
+    const other = [...listed, ...methods.slice(0, k)].find((one) => one.id === id && one.definition !== definition);
+    if (other) throw usage(`"${id}" is already the name of a ${noun}, ${other.title}; give your own another id`);
+  }
+  await checkStated(methods);
 }

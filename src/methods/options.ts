@@ -23,6 +23,8 @@ export interface Declared<S extends Settings = Settings> {
 
 /** @typeParam M the method */
 export interface Configurable<M, S extends Settings = Settings> extends Declared<S> {
+  /** What it was defined by: one object, whatever options it is given, and another for every other method. */
+  readonly definition: object;
   /** What `with` was given. */
   readonly stated: Settings;
   /** It runs as it does where nothing is stated: only then do figures found with other models hold for it. */
@@ -42,12 +44,14 @@ export const withStated = <S extends object>(settings: S, own: Readonly<Record<s
 
 /** A method with its options. @param make all else of the method as it runs with these settings */
 export function configurable<S extends Settings, M extends Configurable<M, S>>(
-  { settings: standard, options }: Declared<S>,
+  definition: Declared<S>,
   make: (settings: S) => Omit<M, keyof Configurable<M>>,
 ): M {
+  const { settings: standard, options } = definition;
   const bind = (stated: Settings): M => {
     const settings = withStated(standard, stated);
     const own: Configurable<M, S> = {
+      definition,
       options,
       settings,
       stated,

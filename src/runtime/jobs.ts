@@ -153,6 +153,8 @@ export interface Place {
   /** @param count of jobs; @param limited whether a job may have to be ended */
   executor(count: number, limited: boolean): Promise<Executor>;
   store(): Promise<Store | undefined>;
+  /** On this thread, for functions that no other has: what a program defines itself. */
+  here(jobs: JobTable): Promise<Executor>;
   /** Makes bytes known to the jobs that run there. @returns their hash, by which jobs name them */
   keep(bytes: Uint8Array): Promise<string>;
   readonly digest: Digest;

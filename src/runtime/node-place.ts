@@ -3,6 +3,7 @@
 import type { Blobs, Executor, JobTable, Place, Store } from "./jobs.ts";
 import { blobsAt } from "./node-blobs.ts";
 import { nodeDigest } from "./node-digest.ts";
+import { haltMainThread } from "./node-guard.ts";
 
 export interface LocalOptions {
   /** The jobs, and the URL of the module that exports them as `jobs`. */
@@ -37,6 +38,11 @@ export function localPlace({ jobs, table, workers, directory, version, warn }: L
     threads = made.workers;
     return made;
   }
+  async function onThisThread(table: JobTable, halt?: () => void): Promise<Executor> {
+    const { inlineExecutor } = await import("./inline.ts");
+    const { nodeHost } = await import("./node-host.ts");
+    return inlineExecutor(table, nodeHost(blobsAt(places)), halt);
+  }
   async function open(folder: string): Promise<Store> {
     const { openStore } = await import("./node-store.ts");
     return openStore({ directory: folder, ...(warn && { warn }) });
@@ -65,12 +71,12 @@ export function localPlace({ jobs, table, workers, directory, version, warn }: L
     async executor(count, limited) {
       // one short job is not worth the start of a thread; a limit of time needs one, to be able to end it
       if (count === 1 && !limited && pool === undefined) {
-        const { inlineExecutor } = await import("./node-inline.ts");
-        return inlineExecutor(jobs, places);
+        return onThisThread(jobs, haltMainThread);
       }
       pool ??= threadsOf();
       return pool;
     },
+    here: (table) => onThisThread(table),
     async store() {
       if (directory !== undefined) store ??= open(directory);
       return store;

@@ -2,13 +2,16 @@
 
 import { outputOf } from "../data/classes.ts";
 import { usage } from "../graph/fault.ts";
+import { attackFamily } from "../methods/attack/index.ts";
 import type { Attack, AttackLoss } from "../methods/attack/types.ts";
-import { checkStated, withShared } from "../methods/options.ts";
+import { checkMethods } from "../methods/family.ts";
+import { withShared } from "../methods/options.ts";
 import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/records.ts";
 import { withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
 import * as jobs from "./jobs/kinds.ts";
+import { ownAttack } from "./jobs/own.ts";
 import type { ResultFile } from "./result-schema.ts";
 import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
@@ -37,7 +40,7 @@ export interface Attacked {
 export async function attack(opened: Examination, request: AttackRequest): Promise<Attacked> {
   const { target: label, steps, restarts, loss, relativeStep } = request;
   const attacks = withShared(request.attacks, { steps, restarts, loss, relativeStep });
-  await checkStated(attacks);
+  await checkMethods(attackFamily, attacks);
   const { examination, threat, box } = await withSets(opened, request);
   const { chunk, correct, engine, seed } = examination;
   const target = label === undefined ? undefined : targetOf(examination, label);
@@ -51,6 +54,7 @@ export async function attack(opened: Examination, request: AttackRequest): Promi
         job: jobs.attack,
         what: `attacking with ${method.title}`,
         method,
+        own: ownAttack(method),
         settings: { threat, seed, options: method.settings },
         inputs: withTarget(pick(chunk, open), target),
       },

@@ -2,8 +2,9 @@
 
 import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
-import { checkStated } from "../methods/options.ts";
+import { checkMethods } from "../methods/family.ts";
 import { type AttackRecord, recordOf, unansweredReason } from "../methods/records.ts";
+import { verifyFamily } from "../methods/verify/index.ts";
 import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Threat } from "../spec/types.ts";
 import type { UnknownReason, Verdict } from "../spec/verdict.ts";
@@ -13,6 +14,7 @@ import { NotApplicable, pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
 import type { BoundSettings } from "./jobs/examine.ts";
 import * as jobs from "./jobs/kinds.ts";
+import { ownVerifier } from "./jobs/own.ts";
 import type { ResultFile } from "./result-schema.ts";
 import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
@@ -52,7 +54,7 @@ const holds = (bound: Bound | undefined): boolean => bound !== undefined && boun
  */
 export async function certify(opened: Examination, request: CertifyRequest): Promise<Certified> {
   const { verifiers, arithmetic = "float32", attack = true } = request;
-  await checkStated(verifiers);
+  await checkMethods(verifyFamily, verifiers);
   const { examination, threat, box } = await withSets(opened, request);
   const { bounds, sampled, seconds, reasons } = await prove(examination, verifiers, { threat, arithmetic });
   const { chunk } = examination;
@@ -104,6 +106,7 @@ async function prove(
         job: jobs.bound,
         what: `proving with ${verifier.title}`,
         method: verifier,
+        own: ownVerifier(verifier),
         settings: { ...settings, options: verifier.settings },
         inputs: pick(examination.chunk, open),
       })

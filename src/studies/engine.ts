@@ -9,7 +9,17 @@ import { UserError } from "../graph/fault.ts";
 import { rowsAt } from "../graph/tensor.ts";
 import type { Answer, Chunk, Unanswered } from "../methods/records.ts";
 import { bytesOf, type Digest, hashText } from "../runtime/hash.ts";
-import type { KeyedJob, Outcome, Place, Plain, TimeWindow } from "../runtime/jobs.ts";
+import {
+  defineJob,
+  type Executor,
+  type JobFunction,
+  type KeyedJob,
+  type Outcome,
+  type Place,
+  type Plain,
+  type TimeWindow,
+  tableOf,
+} from "../runtime/jobs.ts";
 import { runJobs } from "../runtime/run-jobs.ts";
 import { pickBox } from "../spec/sets.ts";
 import type { ModelInput } from "./jobs/examine.ts";
@@ -49,7 +59,11 @@ export interface Task<S, R> {
   readonly deadline?: number | undefined;
   /** An interruption is an answer, so that what is finished can be reported; by default it is thrown. */
   readonly partial?: boolean;
+  /** Of a method that the calling program defines: it runs on this thread, and its results are not kept (`jobs/own.ts`). */
+  readonly own?: OwnJob<S, R>;
 }
+
+export type OwnJob<S, R> = JobFunction<ModelInput<S>, R> | undefined;
 
 /** How a job of its own ended: with its records, why the method does not apply, or why there is no answer. */
 export type Ending<R> =
@@ -108,7 +122,19 @@ export interface Engine {
 /** @param chunk the inputs of the answers */
 export type Receive<R> = (answers: readonly Answer<R>[], chunk: Chunk) => readonly Answer<R>[];
 
+/** Stands for the functions of all methods that the calling program defines. */
+const OWN = "own";
+
+const ownJobs = tableOf([
+  defineJob<{ readonly run: JobFunction<unknown, unknown>; readonly input: unknown }, unknown>({
+    id: OWN,
+    load: async () => (call, context) => call.run(call.input, context),
+    parsers: () => Promise.reject(new Error("functions are not parsed")),
+  }),
+]);
+
 interface Planned<S, R> extends KeyedJob<ModelInput<S>, R> {
+  readonly own: OwnJob<S, R>;
   /** Its share of the progress bar, and of the time limit: its inputs. */
   readonly units: number;
   readonly essential: boolean;
@@ -121,6 +147,7 @@ export function createEngine(options: EngineOptions): Engine {
   const jobOf = <S, R>(task: Task<S, R>, chunk: Chunk): Planned<S, R> => ({
     units: chunk.labels.length,
     essential: task.essential ?? false,
+    own: task.own,
     kind: task.job.id,
     label:
       chunk.indices.length === 0
@@ -157,6 +184,13 @@ export function createEngine(options: EngineOptions): Engine {
   };
   const late = ({ deadline }: Limits): boolean => deadline !== undefined && place.now() >= deadline;
 
+  let thread: Promise<Executor> | undefined;
+  const onThisThread = () => {
+    thread ??= place.here(ownJobs);
+    return thread;
+  };
+
+  /** @param planned all of the calling program, or none */
   async function runAll<S, R>(
     job: ModelJob<S, R>,
     planned: readonly Planned<S, R>[],
@@ -167,9 +201,15 @@ export function createEngine(options: EngineOptions): Engine {
     const window: TimeWindow | undefined =
       deadline === undefined ? undefined : { startBy: deadline, endBy: deadline + GRACE_MS };
     const { record } = await job.parsers();
-    return runJobs(planned, {
-      executor: await place.executor(planned.length, seconds !== undefined || deadline !== undefined),
-      store: await place.store(),
+    const own = planned.some((one) => one.own);
+    const listed = planned as readonly KeyedJob<unknown, R>[];
+    const called = planned.map(({ own: run, input, ...one }) => ({ ...one, kind: OWN, input: { run, input } }));
+    return runJobs<unknown, R>(own ? called : listed, {
+      executor: own
+        ? await onThisThread()
+        : await place.executor(planned.length, seconds !== undefined || deadline !== undefined),
+      // nothing says whether a program's function is still the one that made a result
+      store: own ? undefined : await place.store(),
       resume: options.resume,
       parse: (value) => record.parse(value),
       isUnfinished: job.isUnfinished,
@@ -249,7 +289,18 @@ export function createEngine(options: EngineOptions): Engine {
     if (!first) return [];
     const planned = tasks.map((task) => ({ ...jobOf(task, task.inputs), units: 1 }));
     progress.expect(planned.length, what);
-    const outcomes = await runAll(first.job, planned, undefined, limits);
+    const outcomes: Outcome<R>[] = [];
+    const runSome = async (places: readonly number[]) => {
+      const some = await runAll(
+        first.job,
+        places.map((k) => planned[k]!),
+        undefined,
+        limits,
+      );
+      for (const [j, k] of places.entries()) outcomes[k] = some[j]!;
+    };
+    const [own, listed] = [true, false].map((is) => [...planned.keys()].filter((k) => !planned[k]!.own !== is));
+    await Promise.all([own!, listed!].filter(({ length }) => length > 0).map(runSome));
     return outcomes.map((outcome, k) => endingOf(outcome, limits, planned[k]!, { fail, late }));
   }
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { UserError, usage } from "../../graph/fault.ts";
+import { UserError } from "../../graph/fault.ts";
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { drawerOf } from "../../local/audit-file.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
@@ -37,7 +37,7 @@ const EXIT_OF = {
 export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AuditOptions = readOptions(auditVerb.options, raw);
   const norm = options.norm ?? "linf";
-  const { attack, verifiers } = await chosenFor(options, norm);
+  const { attacks, verifiers } = await chosenFor(options, norm);
   const gate = gateOf(options);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
@@ -53,7 +53,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
     auditStudy(session, {
       norm,
       epsilons,
-      attack,
+      attacks,
       restarts,
       steps,
       verifiers,
@@ -84,14 +84,13 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
   return EXIT_OF[report.decision.kind];
 }
 
-/** The attack and the verifiers that are named; of what is not, the audit's own. @throws UserError (usage) */
+/** The attacks and the verifiers that are named; of what is not, the audit's own. @throws UserError (usage) */
 async function chosenFor({ method: choices = [] }: AuditOptions, norm: Norm) {
   const isAttack = (choice: MethodChoice) => isOf(attackFamily, choice);
   const attacks = await chooseMethods(attackFamily, choices.filter(isAttack), norm);
-  if (attacks.length > 1) throw usage(`an audit runs one attack, not ${attacks.map(({ id }) => id).join(" and ")}`);
   const proofs = choices.filter((choice) => !isAttack(choice));
   return {
-    attack: attacks[0],
+    attacks: attacks.length === 0 ? undefined : attacks,
     verifiers: proofs.length === 0 ? undefined : await chooseMethods(verifyFamily, proofs, norm),
   };
 }

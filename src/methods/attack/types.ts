@@ -70,7 +70,10 @@ export interface Attack<S extends Settings = Settings> extends BallMethod, Confi
 }
 
 /** An attack before its options are settled. */
-interface AttackDefinition<S extends Settings> extends BallMethod, Declared<S>, Pick<Attack<S>, "quick" | "inAudits"> {
+export interface AttackDefinition<S extends Settings>
+  extends BallMethod,
+    Declared<S>,
+    Pick<Attack<S>, "quick" | "inAudits"> {
   readonly prepare: (
     network: Network,
     runtime: Pick<Runtime, "compile">,

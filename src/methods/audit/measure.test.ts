@@ -58,7 +58,7 @@ const PLAN: RobustnessPlan = {
   norm: "linf",
   epsilons: [0.2, 0.1, 0.3],
   domain: [0, 1],
-  attack: pgd,
+  attacks: [pgd],
   verifiers: verifiers.slice(0, 2),
   arithmetic: "float32",
 };

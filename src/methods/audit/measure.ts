@@ -34,7 +34,8 @@ export interface RobustnessPlan {
   readonly asked?: { readonly least: number; readonly inputs: number };
   readonly domain: Threat["domain"];
   readonly fixed?: Threat["fixed"];
-  readonly attack: Attack;
+  /** Tried one after the other on what still stands. */
+  readonly attacks: readonly Attack[];
   /** In the order in which they are tried: the fast ones first. */
   readonly verifiers: readonly Verifier[];
   readonly arithmetic: Arithmetic;
@@ -184,11 +185,11 @@ function noteAnswers(
 }
 
 /** Does a larger set, in which the attack found nothing, hold this one? */
-const stoodBeyond = ({ plan, tried, epsilons, brokenAt }: Course, epsilon: number, i: number): boolean =>
+const stoodBeyond = ({ tried, epsilons, brokenAt }: Course, { id }: Attack, epsilon: number, i: number): boolean =>
   epsilons.some(
     (larger) =>
       larger > epsilon &&
-      tried.get(`${plan.attack.id} ${larger}`)?.has(i) &&
+      tried.get(`${id} ${larger}`)?.has(i) &&
       !((brokenAt.get(i) ?? Number.POSITIVE_INFINITY) <= larger),
   );
 
@@ -202,21 +203,24 @@ export async function attackRadii(examiner: Examiner, course: Course, until?: nu
   const [headline] = plan.epsilons;
   const order = epsilons.toSorted((a, b) => Number(b === headline) - Number(a === headline));
   for (const [k, epsilon] of order.entries()) {
-    if (refused.has(plan.attack.id)) return;
-    const standing = untriedOf(
-      course,
-      plan.attack.id,
-      epsilon,
-      correct.filter(
-        (i) => (brokenAt.get(i) ?? Number.POSITIVE_INFINITY) > epsilon && !stoodBeyond(course, epsilon, i),
-      ),
-    );
-    if (standing.length === 0) continue;
-    const slice = sliceOf(examiner, until, k === 0 ? Math.min(2, order.length) : order.length - k);
-    const run = await applied(plan.attack.title, () => attackAt(examiner, course, epsilon, standing, slice));
-    if (run === undefined) continue;
-    if ("reason" in run) refused.set(plan.attack.id, run);
-    else runs.push(run);
+    const ends = sliceOf(examiner, until, k === 0 ? Math.min(2, order.length) : order.length - k);
+    for (const [j, attack] of plan.attacks.entries()) {
+      if (refused.has(attack.id)) continue;
+      const standing = untriedOf(
+        course,
+        attack.id,
+        epsilon,
+        correct.filter(
+          (i) => (brokenAt.get(i) ?? Number.POSITIVE_INFINITY) > epsilon && !stoodBeyond(course, attack, epsilon, i),
+        ),
+      );
+      if (standing.length === 0) continue;
+      const slice = sliceOf(examiner, ends, plan.attacks.length - j);
+      const run = await applied(attack.title, () => attackAt(examiner, course, attack, epsilon, standing, slice));
+      if (run === undefined) continue;
+      if ("reason" in run) refused.set(attack.id, run);
+      else runs.push(run);
+    }
   }
 }
 
@@ -275,12 +279,13 @@ const rangeOf = ({ domain }: RobustnessPlan) => ({ least: domain?.[0] ?? null, m
 async function attackAt(
   examiner: Examiner,
   course: Course,
+  attack: Attack,
   epsilon: number,
   positions: readonly number[],
   until: number | undefined,
 ): Promise<MethodRun | undefined> {
   const { plan, witnesses, brokenAt } = course;
-  const { attack, norm } = plan;
+  const { norm } = plan;
   const { id: method, title } = attack;
   const began = examiner.now();
   const answers = await examiner.attack(attack, { threat: threatOf(plan, epsilon) }, positions, until);

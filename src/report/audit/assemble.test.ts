@@ -33,7 +33,7 @@ const EXAMINER = {
 async function facts(arithmetic: "float32" | "real", sha256?: string): Promise<AuditFacts> {
   const labels = Int32Array.of(0, 1, 0);
   const images = Float32Array.of(0.1, 0.2, 0.3, 0.4, 0.5, 0.6);
-  const plan = { norm: "linf", epsilons: [0.1], domain: [0, 1], attack: pgd.with({ restarts: 2 }) } as const;
+  const plan = { norm: "linf", epsilons: [0.1], domain: [0, 1], attacks: [pgd.with({ restarts: 2 })] } as const;
   const course = beginCourse({ ...plan, verifiers: [ibp], arithmetic }, [0, 1, 2]);
   await attackRadii(EXAMINER, course);
   await proveRadii(EXAMINER, course, ibp);
@@ -75,6 +75,7 @@ async function facts(arithmetic: "float32" | "real", sha256?: string): Promise<A
     unexamined: {},
     incidents: [],
     arithmetic,
+    own: [],
     gate: PROFILES.robust,
     environment: [],
   } as unknown as AuditFacts;

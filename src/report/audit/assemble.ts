@@ -219,6 +219,7 @@ function limitsOf({
   dataset,
   labelled,
   arithmetic,
+  own,
   headlineEpsilon,
 }: AuditFacts): Limit[] {
   const limits: Limit[] = [
@@ -239,6 +240,10 @@ function limitsOf({
       sentence: `It was not tried from ${epsilonText(from)} on: attacks had surely left fewer inputs standing there than the gate asks for, and no proof changes that.`,
     })),
   ];
+  if (own.length > 0) {
+    const sentence = `Defined by the program that made this report, and not covered by Assay's tests: ${own.join(", ")}. What they prove is as right as they are.`;
+    limits.push({ title: "Methods of its own", sentence });
+  }
   if (!labelled) {
     const sentence =
       "Without labels nothing is known of right and wrong: all shares are about keeping the model's own answer.";

@@ -52,6 +52,8 @@ export interface AuditFacts {
   readonly unexamined: { readonly patches?: string | undefined; readonly backdoor?: string | undefined };
   readonly incidents: readonly Incident[];
   readonly arithmetic: "float32" | "real";
+  /** Titles of methods that the calling program defines. */
+  readonly own: readonly string[];
   readonly gate: Gate;
   readonly environment: AuditReport["environment"];
 }

@@ -65,6 +65,7 @@ export function reportOf(audited: Audited, options: ReportOptions): AuditReport 
     unexamined,
     incidents: incidentsOf(audited.left, audited.failures, audited.budget),
     arithmetic,
+    own: audited.own,
     gate,
     environment,
   });

@@ -2,14 +2,18 @@
 
 import { isBlueFirst } from "../../data/pictures.ts";
 import { usage } from "../../graph/fault.ts";
-import { standardAttack } from "../../methods/attack/index.ts";
+import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import type { Attack } from "../../methods/attack/types.ts";
 import type { RobustnessPlan } from "../../methods/audit/measure.ts";
-import { checkStated, withShared } from "../../methods/options.ts";
+import { backdoorFamily, standardDetectors } from "../../methods/backdoor/index.ts";
+import type { Detector } from "../../methods/backdoor/types.ts";
+import { checkMethods, isListed } from "../../methods/family.ts";
+import { withShared } from "../../methods/options.ts";
 import { type Geometry, geometryOf } from "../../methods/picture.ts";
-import { auditVerifiers } from "../../methods/verify/index.ts";
+import { auditVerifiers, verifyFamily } from "../../methods/verify/index.ts";
 import type { Verifier } from "../../methods/verify/types.ts";
 import type { Arithmetic, Norm } from "../../spec/types.ts";
+import { checkDetectors } from "../backdoor/detectors.ts";
 import type { Examination } from "../examination.ts";
 import { type Inputs, threatOf } from "../inputs.ts";
 import type { SearchPlan } from "./backdoor.ts";
@@ -44,11 +48,14 @@ export interface AuditRequest {
   readonly norm?: Norm | undefined;
   /** In the unit of the inputs; the first is the one that the gate is about. By default what is usual for such inputs. */
   readonly epsilons?: readonly number[] | undefined;
-  readonly attack?: Attack | undefined;
+  /** In the order in which they are tried on what still stands. */
+  readonly attacks?: readonly Attack[] | undefined;
   readonly restarts?: number | undefined;
   readonly steps?: number | undefined;
   /** The fast ones first. */
   readonly verifiers?: readonly Verifier[] | undefined;
+  /** By default those that take seconds. The verdict needs those of them that play a part in it (`role`). */
+  readonly detectors?: readonly Detector[] | undefined;
   readonly arithmetic?: Arithmetic | undefined;
   /** Seconds that it may take, shared out among its steps; default 180. Infinite: no limit. */
   readonly budget?: number | undefined;
@@ -73,6 +80,8 @@ export interface Audited extends Measured {
   readonly budget: number;
   /** Milliseconds on the place's clock. */
   readonly began: number;
+  /** Titles of methods that the calling program defines. */
+  readonly own: readonly string[];
 }
 
 /** @throws UserError: nothing right to attack, units without a default epsilon; SoundnessAlarm */
@@ -80,10 +89,9 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
   const { inputs, correct, place } = examination;
   const { norm = "linf", arithmetic = "float32", budget = DEFAULT_BUDGET, began = place.now() } = request;
   if (correct.length === 0) throw usage("the model gets no input right: there is nothing to attack or to prove");
-  const { attack: chosen = standardAttack, verifiers = auditVerifiers, restarts, steps } = request;
-  const shared = { ...chosen.inAudits, ...(restarts && { restarts }), ...(steps && { steps }) };
-  const [attack] = withShared([chosen], shared) as [Attack];
-  await checkStated([attack, ...verifiers]);
+  const { verifiers = auditVerifiers, detectors = standardDetectors() } = request;
+  const attacks = attacksOf(request);
+  const own = await ownOf(attacks, verifiers, detectors);
   const { dataset, contract } = inputs;
   const geometry = inputs.domain && geometryOf(dataset.shape, contract.contract.layout, isBlueFirst(dataset));
   const epsilons = request.epsilons ?? defaultEpsilons(inputs, norm);
@@ -91,13 +99,42 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
     epsilons: [...new Set(epsilons)],
     asked: { least: request.least ?? PROFILES.default.robust, inputs: examination.chunk.labels.length },
     ...threatOf(inputs, norm, epsilons[0]!),
-    attack,
+    attacks,
     verifiers,
     arithmetic,
   };
   const seconds = () => place.now() / 1000;
   const { search, signal } = request;
-  const plan = { robustness, geometry, budget: budgetOf(budget, began / 1000, seconds), search };
+  const plan = {
+    robustness,
+    geometry,
+    budget: budgetOf(budget, began / 1000, seconds),
+    search: { ...search, detectors },
+  };
   const measured = await measureAudit(examination, plan, signal);
-  return { ...measured, examination, norm, epsilons, arithmetic, geometry, budget, began };
+  return { ...measured, examination, norm, epsilons, arithmetic, geometry, budget, began, own };
+}
+
+/** As audits run them, but for what was stated. @throws UserError (usage) */
+function attacksOf({ attacks = [standardAttack], restarts, steps }: AuditRequest): readonly Attack[] {
+  const stated = withShared(attacks, { restarts: restarts || undefined, steps: steps || undefined });
+  return stated.map((attack) => attack.with({ ...attack.inAudits, ...attack.stated }));
+}
+
+/** Titles of those that are not listed. @throws UserError (usage) */
+async function ownOf(
+  attacks: readonly Attack[],
+  verifiers: readonly Verifier[],
+  detectors: readonly Detector[],
+): Promise<readonly string[]> {
+  await checkMethods(attackFamily, attacks);
+  await checkMethods(verifyFamily, verifiers);
+  await checkDetectors(detectors);
+  // one table of the report holds them all
+  await checkMethods({ noun: "method", methods: [] }, [...attacks, ...verifiers, ...detectors]);
+  return [
+    ...attacks.filter((attack) => !isListed(attackFamily, attack)),
+    ...verifiers.filter((verifier) => !isListed(verifyFamily, verifier)),
+    ...detectors.filter((detector) => !isListed(backdoorFamily, detector)),
+  ].map(({ title }) => title);
 }

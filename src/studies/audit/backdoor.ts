@@ -12,6 +12,7 @@ import {
 import { standardDetectors } from "../../methods/backdoor/index.ts";
 import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
+import type { Detector } from "../../methods/backdoor/types.ts";
 import type { Chunk } from "../../methods/records.ts";
 import { scan } from "../backdoor/backdoor.ts";
 import { caseOf, type Draw, drawFor, modelFacts } from "../backdoor/case.ts";
@@ -29,6 +30,8 @@ export interface SearchPlan {
   readonly reference: Reference | undefined;
   /** Populations that come with the program for an architecture, by its hash. */
   readonly bundled: (architecture: string) => readonly Reference[];
+  /** By default those that take seconds. */
+  readonly detectors?: readonly Detector[] | undefined;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function searchBackdoor(
   standing: number | undefined,
   limits: Limits,
 ): Promise<BackdoorResult | undefined> {
-  const { reference: stated } = plan;
+  const { reference: stated, detectors = standardDetectors() } = plan;
   const first = drawFor(stated, { seed: plan.seed }, session.seed);
   let drawn = await drawInputs(session, plan, first);
   if (drawn.chunk.labels.length < LEAST_IMAGES) return undefined;
@@ -63,7 +66,7 @@ export async function searchBackdoor(
     seed,
     reference: compared.result && referenceFacts(compared.result),
     population: compared.population,
-    ...(await scan(session.engine, subject, { detectors: standardDetectors(), compared }, limits)),
+    ...(await scan(session.engine, subject, { detectors, compared }, limits)),
   };
   const label = suspectedClass(found.decision, signsOf(found, standing));
   if (label === null) return { ...found, noisy: null, trigger: null };

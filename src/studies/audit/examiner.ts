@@ -4,6 +4,7 @@ import type { Examiner, Piece } from "../../methods/audit/types.ts";
 import { type Ending, NotApplicable, pick } from "../engine.ts";
 import type { Examination } from "../examination.ts";
 import * as jobs from "../jobs/kinds.ts";
+import { ownAttack, ownVerifier } from "../jobs/own.ts";
 
 const SCREEN = { id: "patch-screen", version: 1 };
 
@@ -26,6 +27,7 @@ export function examinerOf({ engine, chunk, seed, place }: Examination): Examine
         job: jobs.attack,
         what: `attacking with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
         method,
+        own: ownAttack(method),
         settings: { threat, seed, options: method.settings },
         inputs: pick(chunk, positions),
         ...limitsOf(until),
@@ -35,6 +37,7 @@ export function examinerOf({ engine, chunk, seed, place }: Examination): Examine
         job: jobs.bound,
         what: `proving with ${method.title} at ${threat.epsilon.toPrecision(3)}`,
         method,
+        own: ownVerifier(method),
         settings: { threat, arithmetic, options: method.settings },
         inputs: pick(chunk, positions),
         ...limitsOf(until),

@@ -1,10 +1,13 @@
 /** @file Detectors' parts as jobs, and their records put together again. */
 
+import { usage } from "../../graph/fault.ts";
+import { backdoorFamily } from "../../methods/backdoor/index.ts";
 import type { CaseFacts, Detection, Detector, TimedDetection } from "../../methods/backdoor/types.ts";
-import { checkStated } from "../../methods/options.ts";
+import { checkMethods, isListed } from "../../methods/family.ts";
 import { type Chunk, UNANSWERED_WORDS } from "../../methods/records.ts";
 import type { Ending, Engine, Limits } from "../engine.ts";
 import { detect } from "../jobs/kinds.ts";
+import { ownDetector } from "../jobs/own.ts";
 
 /** What detectors are given of a model. */
 export interface DetectorInputs {
@@ -29,7 +32,7 @@ export async function examineWith(
   limits: Limits = {},
 ): Promise<TimedDetection[]> {
   const { facts, seed, inputs = NO_INPUTS, training } = given;
-  await checkStated(detectors);
+  await checkDetectors(detectors);
   const planned = detectors.map((detector) => {
     const lacking = lackOf(detector, given);
     return { detector, lacking, parts: lacking === undefined ? detector.parts(facts) : [] };
@@ -38,6 +41,7 @@ export async function examineWith(
     parts.map((part) => ({
       job: detect,
       method: detector,
+      own: ownDetector(detector),
       settings: { facts, part, seed },
       inputs,
       // it may be large, and detectors that look at the model alone have no use for it
@@ -56,6 +60,13 @@ export async function examineWith(
     const records = done.map(({ record }) => record);
     return { detector, detection: detector.conclude(records, facts), seconds };
   });
+}
+
+/** @throws UserError (usage) as `checkMethods`, and for a detector of the calling program that would play a part in the verdict */
+export async function checkDetectors(detectors: readonly Detector[]): Promise<void> {
+  await checkMethods(backdoorFamily, detectors);
+  const other = detectors.find((detector) => detector.role !== undefined && !isListed(backdoorFamily, detector));
+  if (other) throw usage(`${other.id}: the role "${other.role}" is played by another detector; leave it away`);
 }
 
 /** Why a detector has no answer: a part that does not apply, or that came to no end. */

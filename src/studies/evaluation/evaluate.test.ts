@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import { loadDataset } from "../../data/files.ts";
 import { jobs } from "../../local/jobs.ts";
+import { inlineExecutor } from "../../runtime/inline.ts";
 import type { ExecuteOptions, Executor, Job, Place, Stored } from "../../runtime/jobs.ts";
+import { blobsAt } from "../../runtime/node-blobs.ts";
 import { nodeDigest } from "../../runtime/node-digest.ts";
-import { inlineExecutor } from "../../runtime/node-inline.ts";
+import { nodeHost } from "../../runtime/node-host.ts";
 import { keyHash } from "../../runtime/node-store.ts";
 import { jobKinds } from "../jobs/index.ts";
 import { parseEvaluation } from "./config.ts";
@@ -43,7 +45,7 @@ function elsewhere() {
   const stored = new Map<string, Stored>();
   const written = new Map<string, string | Uint8Array>();
   const ran: string[] = [];
-  const inline = inlineExecutor(jobs, blobs);
+  const inline = inlineExecutor(jobs, nodeHost(blobsAt(blobs)));
   const executor: Executor = {
     ...inline,
     async run<I, R>(job: Job<I, R>, options?: ExecuteOptions) {
@@ -62,6 +64,7 @@ function elsewhere() {
     version: "test",
     now: () => 0,
     executor: async () => executor,
+    here: async (table) => inlineExecutor(table, nodeHost(blobsAt(blobs))),
     store: async () => ({
       get: async (key) => stored.get(keyHash(key)),
       put: async (key, result) => stored.set(keyHash(key), structuredClone(result)).size > 0,

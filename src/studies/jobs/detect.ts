@@ -3,7 +3,7 @@
 import { type NoiseLevel, noisyInputs, triggerExhibit } from "../../methods/audit/exhibits.ts";
 import { detectorFor, detectorOf } from "../../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../../methods/backdoor/material.ts";
-import type { CaseFacts, Material } from "../../methods/backdoor/types.ts";
+import type { CaseFacts, Detector, Material } from "../../methods/backdoor/types.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { JobContext, PlainRecord } from "../../runtime/jobs.ts";
 import type { ModelInput } from "./examine.ts";
@@ -35,10 +35,17 @@ async function timed(host: JobContext, run: () => Promise<PlainRecord>): Promise
   return [{ record, seconds: host.seconds() - began }];
 }
 
-export async function detectJob(input: ModelInput<DetectSettings>, host: JobContext): Promise<PartResult[]> {
+export const detectJob = (input: ModelInput<DetectSettings>, host: JobContext): Promise<PartResult[]> =>
+  detectWith(detectorOf(input.method), input, host);
+
+export async function detectWith(
+  detector: Detector,
+  input: ModelInput<DetectSettings>,
+  host: JobContext,
+): Promise<PartResult[]> {
   const { facts, part, seed } = input.settings;
-  const material = await materialFor(input, host, facts, detectorRandom(seed, input.method));
-  return timed(host, () => detectorOf(input.method).examine(material, part));
+  const material = await materialFor(input, host, facts, detectorRandom(seed, detector.id));
+  return timed(host, () => detector.examine(material, part));
 }
 
 export async function exhibitJob(input: ModelInput<ExhibitSettings>, host: JobContext): Promise<PartResult[]> {

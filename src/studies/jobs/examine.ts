@@ -1,12 +1,12 @@
 /** @file Inputs answered, attacked and bounded: what the jobs of one model and a chunk of inputs compute. */
 
 import { attackOf } from "../../methods/attack/index.ts";
-import type { PreparedAttack } from "../../methods/attack/types.ts";
+import type { Attack, PreparedAttack } from "../../methods/attack/types.ts";
 import { attackChunk, boundChunk, predictChunk } from "../../methods/examine.ts";
 import type { Settings } from "../../methods/options.ts";
 import type { Chunk, Subject } from "../../methods/records.ts";
 import { verifierOf } from "../../methods/verify/index.ts";
-import type { PreparedVerifier } from "../../methods/verify/types.ts";
+import type { PreparedVerifier, Verifier } from "../../methods/verify/types.ts";
 import type { JobContext } from "../../runtime/jobs.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import type { Arithmetic, Threat } from "../../spec/types.ts";
@@ -35,12 +35,19 @@ export interface ModelInput<Settings> {
   readonly training?: Chunk | undefined;
 }
 
-const prepared = new Map<string, Promise<PreparedAttack | PreparedVerifier>>();
+interface Compiled {
+  /** Whose it is: programs may define methods of one name. */
+  readonly definition: object;
+  readonly method: Promise<PreparedAttack | PreparedVerifier>;
+}
+
+const prepared = new Map<string, Compiled>();
 
 /** Compiled methods kept on a thread; their sessions live in the runtime's cache. */
 const KEPT = 8;
 
-async function methodOf<P extends PreparedAttack | PreparedVerifier>(
+async function compiled<P extends PreparedAttack | PreparedVerifier>(
+  { definition }: Attack | Verifier,
   input: ModelInput<AttackSettings | BoundSettings>,
   host: JobContext,
   prepare: (subject: Subject, runtime: Runtime) => Promise<P>,
@@ -49,15 +56,15 @@ async function methodOf<P extends PreparedAttack | PreparedVerifier>(
   const { method, settings } = input;
   const { device, memoryBudget } = input.subject;
   const key = `${method} ${subject.network.hash} ${device} ${memoryBudget} ${JSON.stringify(settings)}`;
-  let found = prepared.get(key) as Promise<P> | undefined;
-  if (!found) {
-    found = prepare(subject, host.runtime(input.subject.device));
+  let found = prepared.get(key);
+  if (found?.definition !== definition) {
+    found = { definition, method: prepare(subject, host.runtime(input.subject.device)) };
     prepared.set(key, found);
-    found.catch(() => prepared.delete(key));
+    found.method.catch(() => prepared.delete(key));
     const [oldest] = prepared.keys();
     if (prepared.size > KEPT) prepared.delete(oldest!);
   }
-  return { subject, method: await found };
+  return { subject, method: (await found.method) as P };
 }
 
 const budgetOf = ({ subject: { memoryBudget } }: ModelInput<unknown>) =>
@@ -66,22 +73,24 @@ const budgetOf = ({ subject: { memoryBudget } }: ModelInput<unknown>) =>
 export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
   predictChunk(await subjectOf(input.subject, host), input.chunk);
 
-export async function attackJob(input: ModelInput<AttackSettings>, host: JobContext) {
+export const attackJob = (input: ModelInput<AttackSettings>, host: JobContext) =>
+  attackWith(attackOf(input.method), input, host);
+
+export async function attackWith(attack: Attack, input: ModelInput<AttackSettings>, host: JobContext) {
   const { threat, seed, options } = input.settings;
-  const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
-    attackOf(input.method)
-      .with(options)
-      .prepare(network, runtime, { threat, seed, ...budgetOf(input) }),
+  const { subject, method } = await compiled(attack, input, host, ({ network }, runtime) =>
+    attack.with(options).prepare(network, runtime, { threat, seed, ...budgetOf(input) }),
   );
   return attackChunk(subject, method, threat, input.chunk, host.left);
 }
 
-export async function boundJob(input: ModelInput<BoundSettings>, host: JobContext) {
+export const boundJob = (input: ModelInput<BoundSettings>, host: JobContext) =>
+  boundWith(verifierOf(input.method), input, host);
+
+export async function boundWith(verifier: Verifier, input: ModelInput<BoundSettings>, host: JobContext) {
   const { threat, arithmetic, options } = input.settings;
-  const { subject, method } = await methodOf(input, host, ({ network }, runtime) =>
-    verifierOf(input.method)
-      .with(options)
-      .prepare(network, runtime, { norm: threat.norm, arithmetic, ...budgetOf(input) }),
+  const { subject, method } = await compiled(verifier, input, host, ({ network }, runtime) =>
+    verifier.with(options).prepare(network, runtime, { norm: threat.norm, arithmetic, ...budgetOf(input) }),
   );
   return boundChunk(subject, method, threat, input.chunk, host.left);
 }
