@@ -14,6 +14,7 @@ import { float32Tensor } from "../src/graph/tensor.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import { substitute } from "../src/methods/network.ts";
 import { builder } from "../src/ops/index.ts";
+import type { AuditReport } from "../src/report/schema.ts";
 import { assay } from "./support/cli.ts";
 
 const zoo = (name: string): string => fileURLToPath(new URL(`../zoo/${name}.onnx`, import.meta.url));
@@ -64,4 +65,52 @@ test("what a model expects is named where nearly all answers are right without i
   expect(notice).toMatch(/clearly surer|more than chance/);
   expect(notice).toMatch(/--mean 0\.1\d+ --std 0\.3\d+/);
   expect(await noticesOf(model, "--mean", "0.1307", "--std", "0.3081")).toEqual([]);
+});
+
+interface Contracted {
+  readonly counts: { readonly correct: number };
+  readonly contract: { readonly range: readonly number[]; readonly basis: readonly { item: string; basis: string }[] };
+}
+
+async function certified(model: string, ...more: string[]) {
+  const quick = ["--epsilon", "0.001", "--method", "ibp", "--no-attack", "--limit", "200", "--jobs", "1", "--json"];
+  const { stdout, stderr, code } = await assay("certify", model, "--data", "mnist", ...quick, ...more);
+  return { code, stderr, results: (stdout === "" ? undefined : JSON.parse(stdout)) as Contracted };
+}
+
+test("auto uses a way that is clearly the best, as found and not as stated", async () => {
+  const bytes = expecting("mnist-mlp", 0, 1 / 255);
+  const found = await certified(bytes, "--preprocessing", "auto");
+  expect(found.stderr).toContain("Preprocessing: 0 to 255 (--range 0,255), found by --preprocessing auto");
+  const { counts, contract } = found.results;
+  expect(contract.range).toEqual([0, 255]);
+  expect(contract.basis.find(({ item }) => item === "range")!.basis).toBe("inferred");
+  expect(counts).toEqual((await certified(bytes, "--range", "0,255")).results.counts);
+  const stated = await certified(bytes, "--preprocessing", "auto", "--range", "0,255");
+  expect([stated.code, stated.stderr]).toEqual([2, expect.stringContaining("leave them out")]);
+});
+
+test("auto changes nothing where ways cannot be told apart, or none is better, and says so", async () => {
+  const doubtful = await certified(expecting("mnist-mlp", 0.1307, 0.3081), "--preprocessing", "auto");
+  expect(doubtful.stderr).toMatch(/not clear which fits: --mean 0\.1307 --std 0\.3081 or .*; state one/);
+  expect(doubtful.results.contract.basis.every(({ basis }) => basis !== "stated")).toBe(true);
+  expect(doubtful.results.contract.range).toEqual([0, 1]);
+  const plain = await certified(zoo("mnist-mlp"), "--preprocessing", "auto");
+  expect(plain.stderr).toContain("no usual one is clearly better");
+});
+
+test("all that was tried stands in the report beside what was used, and on one line of the terminal", async () => {
+  const argv = ["audit", zoo("mnist-mlp"), "--data", "mnist", "--sample", "60", "--jobs", "1", "--budget", "2"];
+  const { stdout } = await assay(...argv, "--out", join(folder, "report"));
+  expect(stdout.replaceAll(/\s+/g, " ")).toMatch(
+    /preprocessing as it is gets [\d.]+% of 60 inputs right; the best of 5/,
+  );
+  const { data } = JSON.parse(readFileSync(join(folder, "report", "report.json"), "utf8")) as AuditReport;
+  const { inputs, right, ways } = data.preprocessing!;
+  expect([inputs, right]).toEqual([60, data.cleanAccuracy!.successes]);
+  const names = ways.map(({ name }) => name).toSorted();
+  expect(names).toEqual(["-1 to 1", "0 to 255", "Fashion-MNIST's", "MNIST's", "the data's own"]);
+  expect(ways.map((way) => way.right)).toEqual(ways.map((way) => way.right).toSorted((a, b) => b - a));
+  const page = readFileSync(join(folder, "report", "index.html"), "utf8");
+  for (const { option } of ways) expect(page).toContain(option);
 });

@@ -281,6 +281,12 @@ export const OPTIONS = {
     schema: numbers.pipe(z.tuple([z.number(), z.number()], "needs two numbers: black,white")),
     default: "0,1",
   }),
+  preprocessing: define({
+    flag: "--preprocessing <how>",
+    help: "auto: find --mean, --std, --range and --channel-order by the model's answers, used only where one usual way is clearly best; else the inputs stay as they are",
+    schema: choice("stated", "auto"),
+    default: "stated",
+  }),
   layout: define({
     flag: "--layout <order>",
     help: "order of the model's axes: NCHW, NHWC or flat",

@@ -5,7 +5,13 @@ import type { StatedUnit } from "../data/units.ts";
 import { usage } from "../graph/fault.ts";
 import type { InputOptions } from "../local/inputs.ts";
 import { checkModelFile } from "../local/model-file.ts";
-import { examineFile, type LocalExamination, type LocalOptions, STORE } from "../local/open.ts";
+import {
+  type ExamineFileOptions,
+  examineFile,
+  type LocalExamination,
+  type LocalOptions,
+  STORE,
+} from "../local/open.ts";
 import type { Inputs } from "../studies/inputs.ts";
 import type { Io } from "./io.ts";
 import { type Options, readingOptions, statedContract, statedUnit } from "./options.ts";
@@ -25,6 +31,7 @@ export type SessionOptions = Options<
   | "memory"
   | "device"
   | "resume"
+  | "preprocessing"
   | "mean"
   | "std"
   | "range"
@@ -50,7 +57,8 @@ export type Session = LocalExamination;
 /** All that the options state of the inputs, but for which data, how much of it, and how it is drawn. */
 export const statedInputs = (
   options: SessionOptions,
-): Pick<InputOptions, "labels" | "stated" | "reading" | "unit"> => ({
+): Pick<InputOptions, "labels" | "stated" | "reading" | "unit"> & Pick<ExamineFileOptions, "preprocessing"> => ({
+  preprocessing: options.preprocessing,
   labels: options.labels,
   stated: statedFor(options),
   reading: readingOptions(options),

@@ -1,7 +1,11 @@
 /** @file Other ways in which a model may take the same inputs: what is usual, to be tried where answers are wrong. */
 
-import type { Contract } from "./contract.ts";
+import type { Contract, StatedContract } from "./contract.ts";
 import { type Dataset, perSample } from "./dataset.ts";
+import type { PictureOptions } from "./pictures.ts";
+
+/** What states a way to feed the model. */
+export type WayTerms = Pick<StatedContract, "range" | "mean" | "std"> & Pick<PictureOptions, "channelOrder">;
 
 /** (low + x·(high − low) − mean) / std of pixels x in [0, 1], in the model's order of channels. */
 export interface Candidate {
@@ -85,7 +89,23 @@ export function candidatesFor(dataset: Dataset, { range, mean, std }: Contract, 
   return [...usual, ...own, ...swapped].filter((candidate) => !same(candidate));
 }
 
-function optionOf({ range, mean, std }: Usual, order: "bgr" | undefined): string {
+/** With the colours, their means and deviations in the other order. @param bgr the order that holds now */
+export function otherOrder({ name, range, mean, std }: Candidate, bgr: boolean): Candidate {
+  const terms = { mean: mean.toReversed(), std: std.toReversed() };
+  const stretched = range[0] !== 0 || range[1] !== 1;
+  return {
+    name: `${name}, ${bgr ? "red first" : "blue first"}`,
+    option: optionOf({ ...terms, ...(stretched && { range }) }, bgr ? "rgb" : "bgr"),
+    range,
+    ...terms,
+    swapped: true,
+  };
+}
+
+function optionOf(
+  { range, mean, std }: Pick<Usual, "range" | "mean" | "std">,
+  order: "rgb" | "bgr" | undefined,
+): string {
   const parts = [
     ...(order === undefined ? [] : [`--channel-order ${order}`]),
     ...(range === undefined ? [] : [`--range ${range}`]),

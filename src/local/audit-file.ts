@@ -17,7 +17,7 @@ export type AuditFileOptions = Omit<ExamineFileOptions, "check" | "judgesOneClas
 export const drawerOf =
   ({ model, inputs }: Pick<Examination, "model" | "inputs">, terms: InputOptions): SearchPlan["draw"] =>
   ({ images, seed }) =>
-    loadInputs(model, { ...terms, sample: images, seed, like: inputs });
+    loadInputs(model, { ...terms, sample: images, seed, like: inputs, found: inputs.found });
 
 /**
  * Reads a model file and data, and audits the model, as the command line does; `reportOf` says what follows from it.

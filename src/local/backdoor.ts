@@ -1,5 +1,6 @@
 /** @file A search for a backdoor in a model file, with what data there is on this machine. */
 
+import { usage } from "../graph/fault.ts";
 import { type BackdoorRequest, backdoor, type Searched } from "../studies/backdoor/backdoor.ts";
 import { checkInputs, drawFor, type ModelAlone } from "../studies/backdoor/case.ts";
 import type { Examination } from "../studies/examination.ts";
@@ -42,6 +43,8 @@ async function open(
 ): Promise<(Examination | ModelAlone) & AsyncDisposable> {
   const { data, stated = {} } = options;
   if (data !== undefined) return examineFile(path, { ...options, data, sample: images, check: checkInputs });
+  if (options.preprocessing === "auto")
+    throw usage("--preprocessing auto needs inputs with labels; give them with --data");
   const { assumeInputs } = await import("../studies/assumed-inputs.ts");
   const model = await readModel(path, options);
   const assumed = await assumeInputs(model, stated);
@@ -55,5 +58,5 @@ function loadTraining(
 ) {
   const { labels: _, stated = {}, ...rest } = options;
   const like = "inputs" in opened ? opened.inputs : undefined;
-  return loadInputs(opened.model, { ...rest, stated, split: "train", like });
+  return loadInputs(opened.model, { ...rest, stated, split: "train", like, found: like?.found });
 }

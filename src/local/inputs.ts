@@ -27,7 +27,10 @@ export interface InputOptions extends Omit<InputTerms, "sureOfScale" | "firstLab
 /** @throws DataError, ContractError, NetworkError */
 export async function loadInputs(model: ReadModel, options: InputOptions): Promise<Inputs> {
   const { loadDataset } = await import("../data/files.ts");
-  const { data, labels, limit, sample, seed, stated, split, reading } = options;
+  const { data, labels, limit, sample, seed, split, found } = options;
+  const { channelOrder, ...prepared } = found?.terms ?? {};
+  const stated = { ...options.stated, ...prepared };
+  const reading = { ...options.reading, ...(channelOrder && { channelOrder }) };
   const modelPicture = await modelPictureOf(model);
   const whole = await loadDataset(data, {
     ...reading,
@@ -38,12 +41,13 @@ export async function loadInputs(model: ReadModel, options: InputOptions): Promi
     ...(stated.layout && stated.layout !== "flat" && { layoutInDoubt: stated.layout }),
   });
   // the whole set tells more of its scale than a part
-  if (reading?.range === undefined) await checkScale(whole, modelPicture);
+  if (reading.range === undefined) await checkScale(whole, modelPicture);
   const chosen = sample === undefined ? whole : await drawSample(whole, sample, seed);
   const dataset = limit === undefined ? chosen : tellingOneClass(chosen, limit);
   const inputs = await inputsFor(model, dataset, {
     stated,
-    firstLabel: reading?.firstLabel,
+    found,
+    firstLabel: reading.firstLabel,
     unit: options.unit,
     like: options.like,
     sureOfScale: true,

@@ -72,12 +72,16 @@ export const openLocalModel = (
   options: LocalOptions,
 ): Promise<LocalModel> => here(model, options, (own) => openModel(model, normalisation, own));
 
+const finding = () => import("./preprocessing.ts");
+
 export type ExamineFileOptions = LocalOptions &
   ModelTerms &
   Omit<InputOptions, "seed" | "stated"> &
   Partial<Pick<InputOptions, "stated">> & {
     /** May refuse inputs before anything is computed. */
     readonly check?: ((inputs: Inputs) => void | Promise<void>) | undefined;
+    /** Have the preprocessing found that clearly fits best; by default it is as stated. */
+    readonly preprocessing?: "stated" | "auto" | undefined;
   };
 
 /**
@@ -92,5 +96,9 @@ export async function examineFile(path: string, options: ExamineFileOptions): Pr
   const model = await readModel(path, options, loading);
   const inputs = await loadInputs(model, loading);
   await check?.(inputs);
-  return here(model, options, (own) => examine(model, inputs, own));
+  return here(model, options, async (own) => {
+    const prepared =
+      options.preprocessing === "auto" ? await (await finding()).foundInputs(model, inputs, loading, own) : inputs;
+    return examine(model, prepared, own);
+  });
 }

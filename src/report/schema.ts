@@ -88,6 +88,13 @@ const contractTerm = record({
 });
 export type ContractTerm = z.infer<typeof contractTerm>;
 
+/** A usual way to prepare the inputs, and how many answers are right with it. */
+const way = record({ name: text, option: text, right: count });
+
+/** What was tried before anything else was measured, all on the same inputs; `right`: as the audit fed them. */
+const waysTried = record({ inputs: count, right: count, ways: list(way) });
+export type WaysTried = z.infer<typeof waysTried>;
+
 const dataCard = record({
   source: text,
   /** Inputs drawn from the source for this audit. */
@@ -100,6 +107,8 @@ const dataCard = record({
   cleanAccuracy: rate.nullable(),
   /** Accuracy of guessing the most frequent class; `null` without labels. */
   chance: share.nullable(),
+  /** `null` where nothing was tried, as without labels; left out by older versions. */
+  preprocessing: waysTried.nullable().default(null),
 });
 export type DataCard = z.infer<typeof dataCard>;
 

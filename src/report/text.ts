@@ -3,7 +3,7 @@ import { lowerOf } from "../studies/audit/codes.ts";
 import type { Figure } from "./fields.ts";
 import { epsilonText, intervalText, numberText, percent, plural, secondsText } from "./format.ts";
 import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal, unknownText } from "./read.ts";
-import type { AuditReport, Finding } from "./schema.ts";
+import type { AuditReport, Finding, WaysTried } from "./schema.ts";
 
 /** Columns of the narrowest terminal in use. */
 const WIDTH = 80;
@@ -65,6 +65,15 @@ function robustnessLines(report: AuditReport): string[] {
   });
 }
 
+/** The preprocessing that fits best of those tried, beside the one in use. */
+export function waysText({ inputs, right, ways }: WaysTried): string {
+  const share = (count: number) => percent(count / inputs);
+  const [best] = ways;
+  const stands = `preprocessing as it is gets ${share(right)} of ${plural(inputs, "input")} right`;
+  if (!best) return stands;
+  return `${stands}; the best of ${ways.length} others, ${best.name} (${best.option}), ${share(best.right)}`;
+}
+
 /**
  * The report's first screen for a terminal: no line over 80 columns, no colour. Ranges are confidence intervals.
  */
@@ -82,6 +91,7 @@ export function renderText(report: AuditReport): string {
     ...(decision.answers.length === 0 ? [] : [""]),
     ...report.incidents.flatMap(({ title, sentence }) => [...wrap(`${title}. ${sentence}`, 2), ""]),
     rateLine("clean accuracy", data.cleanAccuracy, " "),
+    ...(data.preprocessing === null ? [] : wrap(waysText(data.preprocessing), 2)),
     "",
     ...robustnessLines(report),
     ...(findings.length === 0 ? [] : ["Findings", ...findings.slice(0, CARRYING_FINDINGS).flatMap(findingLines), ""]),

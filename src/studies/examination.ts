@@ -9,6 +9,7 @@ import type { Chunk, Prediction } from "../methods/records.ts";
 import type { Host, Place } from "../runtime/jobs.ts";
 import type { Device } from "../runtime/session.ts";
 import { createEngine, type Engine } from "./engine.ts";
+import type { tryWays } from "./hints.ts";
 import type { Inputs } from "./inputs.ts";
 import { predict as predictJob } from "./jobs/kinds.ts";
 import { networkFor, type ReadModel, type SubjectSpec, subjectOf } from "./jobs/subject.ts";
@@ -38,6 +39,8 @@ export interface Examination extends OpenModel {
   readonly confirmation: Confirmation | undefined;
   /** What the clean answers say against relying on the other numbers. */
   readonly notices: readonly Notice[];
+  /** Other usual ways to feed the model, and the one that is clearly better; undefined without labels to tell. */
+  readonly ways: Awaited<ReturnType<typeof tryWays>>;
   /** Of the clean answers. */
   readonly predictSeconds: number;
 }
@@ -117,7 +120,7 @@ export async function examine(model: ReadModel, inputs: Inputs, options: Examine
   return { ...examined, ...(labelled ? await confirm(examined, options) : UNCONFIRMED) };
 }
 
-const UNCONFIRMED = { confirmation: undefined, notices: [] } as const;
+const UNCONFIRMED = { confirmation: undefined, notices: [], ways: undefined } as const;
 
 /** The scale of the inputs and the unit of epsilon, before any number; then what was concluded while reading. */
 function sayInputs({ dataset, contract, unit }: Inputs, { say }: Progress): void {
@@ -162,12 +165,20 @@ export function checkLabels({ dataset, chunk }: Inputs, classes: number): void {
 }
 
 async function confirm(
-  { correct, predictions, chunk, network, inputs, engine, progress }: Omit<Examination, "confirmation" | "notices">,
+  {
+    correct,
+    predictions,
+    chunk,
+    network,
+    inputs,
+    engine,
+    progress,
+  }: Omit<Examination, "confirmation" | "notices" | "ways">,
   { force = false, judgesOneClass = false }: ExamineOptions,
-): Promise<Pick<Examination, "confirmation" | "notices">> {
+): Promise<Pick<Examination, "confirmation" | "notices" | "ways">> {
   const { confirmContract } = await import("../data/confirm.ts");
   const { confirmationNotice } = await import("../data/notice.ts");
-  const { labelHint, preprocessingHint } = await import("./hints.ts");
+  const { labelHint, tryWays } = await import("./hints.ts");
   const predicted = predictions.map((one) => one.predicted);
   const confirmation = confirmContract({
     correct: correct.length,
@@ -177,16 +188,15 @@ async function confirm(
     say: (output) => classText(inputs.naming, output),
   });
   const order = labelHint(predicted, chunk.labels, network.classes, inputs.naming);
-  const other = order
+  const ways = order
     ? undefined
-    : await preprocessingHint(inputs, chunk, predictions, (trial) =>
-        predict(engine, trial, "trying other preprocessing"),
-      );
+    : await tryWays(inputs, chunk, predictions, (trial) => predict(engine, trial, "trying other preprocessing"));
+  const other = ways?.better?.notice;
   const hints = [order, other?.sentence].filter((hint) => hint !== undefined);
   const stands = confirmation.ok || force || (judgesOneClass && confirmation.kind === "one-class");
   if (!stands)
     throw unsupportedInput([confirmation.message, ...hints, "Or go on all the same with --force."].join(" "));
   for (const line of [confirmation.message, ...hints]) progress.say(line);
   const notices = [confirmationNotice(confirmation), other].filter((notice) => notice !== undefined);
-  return { confirmation, notices };
+  return { confirmation, notices, ways };
 }

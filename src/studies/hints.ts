@@ -1,24 +1,40 @@
-/** @file Whether another usual way to feed the model makes clearly more of its answers right, or it clearly surer. */
+/** @file Other usual ways to feed the model, tried on its inputs: whether one makes clearly more answers right, or it clearly surer. */
 
 import type { ClassNaming } from "../data/classes.ts";
-import type { Contract } from "../data/contract.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { affine, candidatesFor, coinTail, standardised } from "../data/normalisations.ts";
+import { coinTail, type WayTerms } from "../data/normalisations.ts";
 import type { Notice } from "../data/notice.ts";
-import { isBlueFirst } from "../data/pictures.ts";
-import type { Normalisation } from "../methods/network.ts";
 import type { Chunk, Prediction } from "../methods/records.ts";
 import { median } from "../stats/summary.ts";
 import { pick } from "./engine.ts";
 import type { Inputs } from "./inputs.ts";
+import { swappedTrial, type Trial, trialsFor } from "./ways.ts";
 
 export type Predict = (chunk: Chunk) => Promise<readonly Prediction[]>;
 
-/** A way in which the model may take the inputs, as other inputs to it as it is fed now. */
-interface Trial {
+/** How many answers are right, as the model is fed and in other usual ways, all on the same inputs. */
+export interface WaysTried {
+  readonly inputs: number;
+  /** As it is fed. */
+  readonly right: number;
+  /** The one that gets most right first. */
+  readonly ways: readonly Way[];
+}
+
+export interface Way {
+  readonly name: string;
+  /** What to type. */
+  readonly option: string;
+  readonly right: number;
+}
+
+/** A way that is clearly better than the one in which the model is fed. */
+export interface BetterWay {
   readonly name: string;
   readonly option: string;
-  readonly apply: (images: Float32Array) => Float32Array;
+  readonly terms: WayTerms;
+  readonly notice: Notice;
+  /** Other ways that cannot be told from it by the answers, and feed the model otherwise: then it is not clear which. */
+  readonly rivals: readonly string[];
 }
 
 /** Inputs of the first look, fewer where they are large. */
@@ -37,16 +53,16 @@ const LEVEL = 0.05;
 const CLEAR_GAIN = 1.05;
 
 /**
- * Undefined where nothing else makes clearly more right, or the margins clearly larger without making fewer right. The
+ * Better: the way that makes clearly more right, or the margins clearly larger without making fewer right. The
  * comparisons are paired: of the inputs that only one of the two ways gets right, the other way gets too many for chance
  * (McNemar's exact test); of those that both get right, too many have a margin larger by `CLEAR_GAIN` (sign test).
  */
-export async function preprocessingHint(
+export async function tryWays(
   inputs: Inputs,
   chunk: Chunk,
   predictions: readonly Prediction[],
   predict: Predict,
-): Promise<Notice | undefined> {
+): Promise<{ readonly tried: WaysTried; readonly better: BetterWay | undefined } | undefined> {
   const right = predictions.map(({ predicted }, i) => predicted === chunk.labels[i]);
   // a table's features have no common mean and spread that margins could tell
   const pictures = inputs.dataset.shape.length === 3;
@@ -54,22 +70,86 @@ export async function preprocessingHint(
   if (trials.length === 0) return undefined;
   const size = chunk.images.length / chunk.labels.length;
   const first = spaced(right.length, Math.max(LEAST_LOOK, Math.min(FIRST_LOOK, Math.floor(FIRST_VALUES / size))));
-  const scores: (Comparison & { trial: Trial })[] = [];
-  for (const trial of trials) scores.push({ trial, ...(await compare(trial, first, predictions, chunk, predict)) });
-  const gain = ({ gained, lost }: Comparison) => gained - lost;
-  const best = scores.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+  const before = first.map((i) => predictions[i]!);
+  const look = async (trial: Trial): Promise<Looked> => {
+    const answers = await ask(trial, first, chunk, predict);
+    return { trial, answers, ...compare(answers, before, pick(chunk, first).labels) };
+  };
+  const looked: Looked[] = [];
+  for (const trial of trials) looked.push(await look(trial));
+  const best = mostRight(looked);
+  const swapped = gain(best) >= 0 ? swappedTrial(inputs, best.trial) : undefined;
+  if (swapped) looked.push(await look(swapped));
+  const now = first.filter((i) => right[i]).length;
+  const ways = looked
+    .map(({ trial: { name, option }, gained, lost }) => ({ name, option, right: now + gained - lost }))
+    .sort((a, b) => b.right - a.right);
+  const tried = { inputs: first.length, right: now, ways };
+  const found = await better(looked, { chunk, predictions, right, predict, pictures });
+  if (!found) return { tried, better: undefined };
+  const { name, option, terms } = found.looked.trial;
+  const rivals = looked
+    .filter((other) => isRival(other, found.looked, pick(chunk, first).labels, looked.length))
+    .map(({ trial }) => trial.option);
+  const doubt = rivals.length === 0 ? "" : ` By the answers it cannot be told from ${rivals.join(" and ")}.`;
+  const notice = { ...found.notice, sentence: `${found.notice.sentence}${doubt}` };
+  return { tried, better: { name, option, terms, notice, rivals } };
+}
+
+interface Looked extends Comparison {
+  readonly trial: Trial;
+  readonly answers: readonly Prediction[];
+}
+
+const gain = ({ gained, lost }: Comparison) => gained - lost;
+const mostRight = (looked: readonly Looked[]) => looked.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+
+async function better(
+  looked: readonly Looked[],
+  asked: {
+    readonly chunk: Chunk;
+    readonly predictions: readonly Prediction[];
+    readonly right: readonly boolean[];
+    readonly predict: Predict;
+    readonly pictures: boolean;
+  },
+): Promise<{ readonly looked: Looked; readonly notice: Notice } | undefined> {
+  const { chunk, predictions, right, predict, pictures } = asked;
+  const best = mostRight(looked);
   if (gain(best) > 0) {
     const second = spaced(right.length, SECOND_LOOK);
-    const { gained, lost } = await compare(best.trial, second, predictions, chunk, predict);
+    const answers = await ask(best.trial, second, chunk, predict);
+    const before = second.map((i) => predictions[i]!);
+    const { gained, lost } = compare(answers, before, pick(chunk, second).labels);
     const now = second.filter((i) => right[i]).length;
-    if (coinTail(gained, gained + lost) * trials.length <= LEVEL) {
-      return noticeOf(best.trial, now, now + gained - lost, second.length);
+    if (coinTail(gained, gained + lost) * looked.length <= LEVEL) {
+      return { looked: best, notice: noticeOf(best.trial, now, now + gained - lost, second.length) };
     }
   }
   if (!pictures) return undefined;
-  const surer = scores.filter((score) => gain(score) >= 0 && isClear(score.ratios, trials.length));
+  const surer = looked.filter((score) => gain(score) >= 0 && isClear(score.ratios, looked.length));
   const [surest] = surer.toSorted((a, b) => median(b.ratios) - median(a.ratios));
-  return surest && marginNotice(surest.trial, surest.ratios);
+  return surest && { looked: surest, notice: marginNotice(surest.trial, surest.ratios) };
+}
+
+/** What the model is fed in two ways may differ by, as a share of how far it reaches, before they are two. */
+const SAME_FEED = 0.1;
+
+/** Does the best way not get clearly more right than another, nor clearly larger margins, though that feeds other numbers? */
+function isRival(other: Looked, best: Looked, labels: Int32Array, trials: number): boolean {
+  if (other === best || sameFeed(other.trial, best.trial)) return false;
+  const { gained, lost, ratios } = compare(best.answers, other.answers, labels);
+  return coinTail(gained, gained + lost) * trials > LEVEL && !isClear(ratios, trials);
+}
+
+function sameFeed(a: Trial, b: Trial): boolean {
+  if (a.terms.channelOrder !== b.terms.channelOrder || a.fed.length !== b.fed.length) return false;
+  return a.fed.every((_, i) => {
+    if (i % 2 === 1) return true;
+    const [factor, offset] = [b.fed[i]!, b.fed[i + 1]!];
+    const [low, high] = [a.fed[i + 1]! - offset, a.fed[i]! + a.fed[i + 1]! - factor - offset];
+    return Math.max(Math.abs(low), Math.abs(high)) <= SAME_FEED * Math.abs(factor);
+  });
 }
 
 const isClear = (ratios: readonly number[], trials: number): boolean =>
@@ -108,23 +188,21 @@ interface Comparison {
   readonly ratios: readonly number[];
 }
 
-async function compare(
-  { apply }: Trial,
-  positions: readonly number[],
-  before: readonly Prediction[],
-  chunk: Chunk,
-  predict: Predict,
-): Promise<Comparison> {
-  const { images, labels, ...rest } = pick(chunk, positions);
-  const answers = await predict({ ...rest, labels, images: apply(images) });
+/** The answers to the inputs at these places, fed in another way. */
+function ask({ apply }: Trial, places: readonly number[], chunk: Chunk, predict: Predict) {
+  const { images, labels, ...rest } = pick(chunk, places);
+  return predict({ ...rest, labels, images: apply(images) });
+}
+
+function compare(now: readonly Prediction[], before: readonly Prediction[], labels: Int32Array): Comparison {
   let [gained, lost] = [0, 0];
   const ratios: number[] = [];
-  answers.forEach((now, k) => {
-    const then = before[positions[k]!]!;
-    const [holds, held] = [now.predicted === labels[k], then.predicted === labels[k]];
+  now.forEach((answer, k) => {
+    const then = before[k]!;
+    const [holds, held] = [answer.predicted === labels[k], then.predicted === labels[k]];
     if (holds && !held) gained++;
     if (!holds && held) lost++;
-    const ratio = (now.margin * then.spread) / (then.margin * now.spread);
+    const ratio = (answer.margin * then.spread) / (then.margin * answer.spread);
     if (holds && held && Number.isFinite(ratio)) ratios.push(ratio);
   });
   return { gained, lost, ratios };
@@ -134,72 +212,6 @@ const spaced = (total: number, most: number): number[] => {
   const count = Math.min(total, most);
   return Array.from({ length: count }, (_, k) => Math.floor((k * total) / count));
 };
-
-function trialsFor({ dataset, contract: { contract }, normalisation, factor }: Inputs): Trial[] {
-  const unfed = inverse(normalisation, contract);
-  const pictures = candidatesFor(dataset, contract, isBlueFirst(dataset)).map((candidate): Trial => {
-    const terms = affine(candidate);
-    const [channelOf, swap] = placesOf(dataset, contract);
-    return {
-      name: candidate.name,
-      option: candidate.option,
-      apply: (images) =>
-        images.map((_, i, all) => {
-          const c = channelOf(i);
-          const pixel = candidate.swapped ? all[swap(i)]! : all[i]!;
-          return unfed(terms[2 * c]! * pixel + terms[2 * c + 1]!, i);
-        }),
-    };
-  });
-  const table = standardised(dataset, contract);
-  if (!table) return pictures;
-  const size = table.mean.length;
-  const list = (values: readonly number[]) => values.map((value) => Number(value.toPrecision(6))).join(",");
-  return [
-    ...pictures,
-    {
-      name: "standardised",
-      option:
-        size <= SHOWN_FEATURES
-          ? `--mean ${list(table.mean)} --std ${list(table.std)}`
-          : "each feature's mean and standard deviation as --mean and --std",
-      apply: (images) =>
-        images.map((value, i) => {
-          const raw = factor ? value / factor[i % size]! : value;
-          return unfed((raw - table.mean[i % size]!) / table.std[i % size]!, i);
-        }),
-    },
-  ];
-}
-
-const SHOWN_FEATURES = 16;
-
-/** What must be fed now for the model file to take a value. */
-function inverse(
-  normalisation: Normalisation | undefined,
-  { shape }: Contract,
-): (wanted: number, place: number) => number {
-  if (!normalisation) return (wanted) => wanted;
-  const { mean, std, axis } = normalisation;
-  const inner = axis === 0 ? 1 : shape.slice(axis).reduce((product, size) => product * size, 1);
-  return (wanted, place) => {
-    const c = Math.floor(place / inner) % mean.length;
-    return wanted * std[c]! + mean[c]!;
-  };
-}
-
-/** The channel of a place in the chunk's images, and the place of the pixel with red and blue swapped. */
-function placesOf(
-  { shape }: Dataset,
-  { layout }: Contract,
-): readonly [channel: (i: number) => number, swap: (i: number) => number] {
-  const [channels = 1, height = 1, width = 1] = shape;
-  const plane = height * width;
-  const nhwc = layout === "NHWC";
-  const channel = (i: number) => (nhwc ? i % channels : Math.floor(i / plane) % channels);
-  const step = nhwc ? 1 : plane;
-  return [channel, (i) => i + (channels - 1 - 2 * channel(i)) * step];
-}
 
 /** Inputs of a class that show which output stands for it. */
 const LEAST_OF_CLASS = 3;

@@ -3,6 +3,7 @@
 import type { ClassNaming } from "../data/classes.ts";
 import type { Contract, InferredContract, StatedContract } from "../data/contract.ts";
 import type { Dataset } from "../data/dataset.ts";
+import type { WayTerms } from "../data/normalisations.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
 import { boundText } from "../formats/onnx/bind.ts";
 import type { Normalisation } from "../methods/network.ts";
@@ -26,8 +27,16 @@ export interface Inputs {
   /** Places in the network's input of values that do not change. */
   readonly fixed: readonly number[];
   readonly naming: ClassNaming;
+  /** What was found of their preparation, where the user had it found. */
+  readonly found?: FoundWay | undefined;
   /** How they were drawn from their source; absent where a program made them. */
   readonly drawn?: Drawn | undefined;
+}
+
+/** A way to feed the model that its answers told, and how they did. */
+export interface FoundWay {
+  readonly terms: WayTerms;
+  readonly reason: string;
 }
 
 /** The set that methods examine around each of these inputs. */
@@ -44,6 +53,8 @@ export const inDataUnits = ({ factor }: Pick<Inputs, "factor">, point: Float32Ar
 
 export interface InputTerms {
   readonly stated: StatedContract;
+  /** What of it is not stated but found. */
+  readonly found?: FoundWay | undefined;
   /** What the number of the first class is in the data. */
   readonly firstLabel?: number | undefined;
   readonly unit?: StatedUnit | undefined;
@@ -69,7 +80,7 @@ export async function inputsFor(model: ReadModel, dataset: Dataset, options: Inp
   const { unitOf } = await import("../data/units.ts");
   const { classNaming, orderByKeys } = await import("../data/classes.ts");
   const { networkOf } = await import("../methods/network.ts");
-  const { stated, firstLabel } = options;
+  const { stated, found, firstLabel } = options;
   const { input, classes } = networkOf(model.graph, "");
   if (!options.sureOfScale) await checkScale(dataset, pictureOf(input.shape.slice(1)));
   const shape = input.shape.map((dim) => (typeof dim === "number" ? dim : "N"));
@@ -78,7 +89,8 @@ export async function inputsFor(model: ReadModel, dataset: Dataset, options: Inp
   const mayTell = stated.classOrder === undefined && keys?.length === classes;
   const { labels: given, classNames: names } = dataset;
   const keyed = mayTell ? orderByKeys(keys, { labels: given, names, firstLabel }) : undefined;
-  const contract = keyed ? withClassOrder(stands, keyed.order) : stands;
+  const named = keyed ? withClassOrder(stands, keyed.order) : stands;
+  const contract = found ? withFound(named, found) : named;
   // Methods work on pixels of 0 to 1, whatever the model takes: stretching and normalising move into the network.
   const { contract: terms } = contract;
   const pixels = terms.range !== undefined;
@@ -90,6 +102,7 @@ export async function inputsFor(model: ReadModel, dataset: Dataset, options: Inp
   return {
     dataset: { ...dataset, notes: [...dataset.notes, ...unit.notes, ...boundText(model.choice.bound ?? {})] },
     contract,
+    found,
     unit,
     factor,
     fixed: unit.fixed.map((place) => order.indexOf(place)).sort((a, b) => a - b),
@@ -131,6 +144,12 @@ export async function inNetwork(
   const { prepare } = await import("../data/contract.ts");
   const { labels: _, ...samples } = dataset;
   return inUnits(prepare({ ...samples, images: values }, plainly(contract, dataset)).images, factor);
+}
+
+/** What was found is not stated by the user. */
+function withFound({ contract, items }: InferredContract, { terms, reason }: FoundWay): InferredContract {
+  const of = { layout: terms.channelOrder, range: terms.range, normalisation: terms.mean, "class order": undefined };
+  return { contract, items: items.map((own) => (of[own.item] ? { ...own, basis: "inferred", reason } : own)) };
 }
 
 /** The class order that the model file itself gives. */

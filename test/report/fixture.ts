@@ -409,6 +409,15 @@ export function suspiciousReport(): AuditReport {
       classNames: CLASS_NAMES,
       cleanAccuracy: proportion(987, 1000),
       chance: 0.113,
+      preprocessing: {
+        inputs: 256,
+        right: 253,
+        ways: [
+          { name: "MNIST's", option: "--mean 0.1307 --std 0.3081", right: 249 },
+          { name: "-1 to 1", option: "--mean 0.5 --std 0.5", right: 241 },
+          { name: "0 to 255", option: "--range 0,255", right: 88 },
+        ],
+      },
     },
     robustness: [robustness()],
     suspicions: [backdoor()],

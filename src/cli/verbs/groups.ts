@@ -16,6 +16,7 @@ export const READING = [
 export const UNITS = ["epsilonUnit", "featureEpsilon", "fixed"] as const satisfies readonly OptionKey[];
 export const RUN = ["seed", "timeout", "jobs", "memory", "device", "resume"] as const satisfies readonly OptionKey[];
 export const CONTRACT = [
+  "preprocessing",
   "mean",
   "std",
   "range",

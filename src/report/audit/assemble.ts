@@ -158,6 +158,7 @@ function dataCard(facts: AuditFacts): DataCard {
     classNames: [...namesToShow(facts.naming)],
     cleanAccuracy: labelled ? proportion(correctOf(facts).length, length) : null,
     chance: labelled ? Math.max(...counts.values()) / length : null,
+    preprocessing: facts.ways ?? null,
   };
 }
 

@@ -10,6 +10,7 @@ import type { PatchResult, RobustnessResult } from "../../methods/audit/types.ts
 import type { Geometry } from "../../methods/picture.ts";
 import type { Chunk, Prediction } from "../../methods/records.ts";
 import type { Gate } from "../../studies/audit/codes.ts";
+import type { WaysTried } from "../../studies/hints.ts";
 import type { AuditReport, Incident } from "../schema.ts";
 
 /** What is known of the model file. */
@@ -35,6 +36,8 @@ export interface AuditFacts {
   readonly naming: ClassNaming;
   /** What the clean answers say against relying on the other numbers. */
   readonly notices: readonly Notice[];
+  /** Other usual ways to prepare the inputs, where they were tried. */
+  readonly ways: WaysTried | undefined;
   readonly selection: string;
   readonly contract: InferredContract;
   readonly geometry: Geometry | undefined;

@@ -50,6 +50,7 @@ export function reportOf(audited: Audited, options: ReportOptions): AuditReport 
     unit: inputs.unit.text,
     naming: inputs.naming,
     notices,
+    ways: examination.ways?.tried,
     selection,
     contract: inputs.contract,
     geometry,

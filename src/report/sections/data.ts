@@ -1,7 +1,7 @@
 /** @file The data: how it was read, and what the clean answers say. */
 import { measuredRate, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, ContractTerm } from "../schema.ts";
+import type { AuditReport, ContractTerm, WaysTried } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
 import { COMMON_TERMS, termOf } from "./glossary.ts";
 import { type Column, dataTable, fact, lead, nothing, rateCell } from "./parts.ts";
@@ -44,6 +44,28 @@ ${fact(
 )}
 </dl>`,
     data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", "stack", columns, rows),
+    ...(data.preprocessing === null ? [] : waysBody(data.preprocessing)),
+  ];
+}
+
+/** The way the audit fed the model among the others that were tried, the one that gets most right first. */
+function waysBody({ inputs, right, ways }: WaysTried): Markup[] {
+  const columns: readonly Column[] = [
+    { heading: "Preprocessing", kind: "words" },
+    { heading: "Right", kind: "number" },
+    { heading: "Stated by", kind: "words", secondary: true },
+  ];
+  const own = { name: html`<strong>as in this audit</strong>`, option: "the terms above", right };
+  const all = [own, ...ways].toSorted((a, b) => b.right - a.right);
+  return [
+    html`<h3>Other usual ways to prepare the inputs</h3>`,
+    html`<p>Tried on the same ${plural(inputs, "input")}. None of them was used for what this report says.</p>`,
+    dataTable(
+      "Preprocessing tried",
+      "compact",
+      columns,
+      all.map((way) => [way.name, percent(way.right / inputs), way.option]),
+    ),
   ];
 }
 
