@@ -74,6 +74,10 @@ describe("results of both verbs fit the published schema", () => {
     expect(Object.keys(loose.reasons)).toEqual(["relaxation-too-loose"]);
   });
 
+  test("several radii in one run", async () => {
+    await written("certify", MLP, ...DIGITS, "--epsilon", "0.1,0.02");
+  });
+
   test("a table with its own units, and boxes", async () => {
     const [model, ...data] = table();
     const file = await written("certify", model, ...data, "--epsilon", "0.01", "--fixed", "2");

@@ -39,6 +39,15 @@ export function setTerms(options: SetOptions): SetTerms {
   return { box: readBox(options.box) };
 }
 
+/** The same of several radii: the sets of the first, and the radius of each; undefined for a box. */
+export function setsOf({
+  radii,
+  ...options
+}: Options<"radii"> & Omit<SetOptions, "epsilon">): readonly [SetTerms, readonly (number | undefined)[]] {
+  const first = setTerms({ ...options, ...(radii && { epsilon: radii[0]! }) });
+  return [first, radii ?? [first.epsilon]];
+}
+
 /** The data keeps its own units, and a box that does not fit is refused before anything is computed. */
 export const checkBox = (box: GivenBox | undefined) =>
   box ? { unit: { box: box.name }, check: async (inputs: Inputs) => void (await boxesFor(inputs, box)) } : {};

@@ -142,6 +142,11 @@ export const OPTIONS = {
     help: "radius of the set: of pictures in pixels of 0 to 1 (0.1 or 8/255), of tables in standard deviations of each feature",
     schema: radius,
   }),
+  radii: define({
+    flag: "--epsilon <radii>",
+    help: "radius of the set: of pictures in pixels of 0 to 1 (0.1 or 8/255), of tables in standard deviations of each feature; several, separated by commas, are run in one go, and the first is the one the gate is about",
+    schema: list(radius),
+  }),
   epsilons: define({
     flag: "--epsilon <radii>",
     help: "radii, in the same units as attack takes, separated by commas; the first is the one the gate is about",

@@ -37,3 +37,34 @@ export const cleanLine = (
   labelled
     ? `clean accuracy     ${rateText(correct, inputs)}, error ${percent(1 - correct / inputs, 2)}`
     : `inputs             ${inputs}, without labels: the model's own answers are to be kept`;
+
+/** A line a radius. */
+export function sweepSummary(
+  files: readonly ResultFile[],
+  session: Pick<Examination, "labelled" | "inputs">,
+): string[] {
+  const [first] = files as [ResultFile];
+  const proofs = first.arithmetic !== null;
+  const word = first.arithmetic === "real" ? "bounded" : "certified";
+  const share = (own: number, of: number) => `${percent(own / of)} (${intervalText(proportion(own, of))})`;
+  const rows = files.map(({ epsilon, counts }) => {
+    const { inputs, correct, certified, bounded = 0, falsified, unknown, alreadyThere: there = 0 } = counts;
+    const standing = inputs === there ? "none" : share(correct - there - falsified, inputs - there);
+    const proved = proofs ? [share(first.arithmetic === "real" ? bounded : certified, inputs)] : [];
+    return [`${epsilonText(epsilon!)}`, ...proved, standing, `${falsified}`, `${unknown}`];
+  });
+  const head = ["epsilon", ...(proofs ? [word] : []), "not falsified", "falsified", "unknown"];
+  const table = [head, ...rows];
+  const widths = head.map((_, k) => Math.max(...table.map((row) => row[k]!.length)));
+  return [
+    `${first.method} on ${first.model.path}, ${first.norm} (${first.unit}), ${session.inputs.dataset.name}`,
+    cleanLine(first, session),
+    ...table.map((row) =>
+      row
+        .map((cell, k) => cell.padEnd(widths[k]!))
+        .join("  ")
+        .trimEnd(),
+    ),
+    "What falls within a radius has fallen within larger ones; what is proved within one is proved within smaller ones.",
+  ];
+}

@@ -8,7 +8,7 @@ import { labelOf } from "../data/classes.ts";
 import { writeNpz } from "../formats/npz.ts";
 import { floats } from "../studies/floats.ts";
 import { type Inputs, inDataUnits } from "../studies/inputs.ts";
-import type { Extent, Witnesses, WitnessPlace } from "../studies/witnesses.ts";
+import type { Extent, MakeWitnesses, Witnesses, WitnessPlace } from "../studies/witnesses.ts";
 import { checkOutputFolder, writeWhole } from "./output.ts";
 
 interface Witness {
@@ -29,6 +29,12 @@ export interface WitnessOptions {
 }
 
 const folderBeside = (out: string): string => `${out.replace(/\.json$/i, "")}-witnesses`;
+
+/** For a study of these inputs. */
+export const makeWitnesses =
+  (options: WitnessOptions, inputs: Pick<Inputs, "naming" | "factor">): MakeWitnesses =>
+  (extent, whole) =>
+    createWitnesses(options, inputs, extent, whole);
 
 /**
  * @param whole inputs, by place in the data set, whose witness is needed afterwards

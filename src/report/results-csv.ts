@@ -15,6 +15,7 @@ const COLUMNS: Readonly<Record<string, (file: ResultFile, result: NamedResult) =
   verdict: (_, { verdict }) => verdict,
   margin: (_, { margin }) => margin,
   reason: (_, { reason }) => reason,
+  found_at: (_, { foundAt }) => foundAt,
   seconds: (_, { seconds }) => seconds,
   label_name: ({ classes }, { output }) => classes[output],
   predicted_name: ({ classes }, { predictedOutput }) => classes[predictedOutput],

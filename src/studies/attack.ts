@@ -7,6 +7,7 @@ import type { Attack, AttackLoss } from "../methods/attack/types.ts";
 import { checkMethods } from "../methods/family.ts";
 import { withShared } from "../methods/options.ts";
 import { type Answer, type AttackRecord, type Chunk, unansweredReason } from "../methods/records.ts";
+import type { Threat } from "../spec/types.ts";
 import { withSets } from "./boxes.ts";
 import { pick } from "./engine.ts";
 import type { Examination } from "./examination.ts";
@@ -14,6 +15,7 @@ import * as jobs from "./jobs/kinds.ts";
 import { ownAttack } from "./jobs/own.ts";
 import type { ResultFile } from "./result-schema.ts";
 import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
+import { rising } from "./sweep.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 export interface AttackRequest extends SearchTerms {
@@ -37,18 +39,71 @@ export interface Attacked {
 }
 
 /** @throws NotApplicable, UserError: a target that is no class, an interruption */
-export async function attack(opened: Examination, request: AttackRequest): Promise<Attacked> {
+export const attack = async (opened: Examination, request: AttackRequest): Promise<Attacked> =>
+  (await attackEach(opened, request, [request.epsilon]))[0]!;
+
+/** What fell, and within which radius. */
+interface Fallen {
+  readonly record: AttackRecord;
+  readonly epsilon: number;
+}
+
+/**
+ * The same within several radii, from the smallest to the largest: what falls within one has fallen within all larger ones, which
+ * contain it, and is not attacked there again.
+ *
+ * @returns in the order of `epsilons`
+ * @throws as `attack`
+ */
+export async function attackEach(
+  opened: Examination,
+  request: AttackRequest,
+  epsilons: readonly (number | undefined)[],
+): Promise<Attacked[]> {
   const { target: label, steps, restarts, loss, relativeStep } = request;
   const attacks = withShared(request.attacks, { steps, restarts, loss, relativeStep });
   await checkMethods(attackFamily, attacks);
-  const { examination, threat, box } = await withSets(opened, request);
-  const { chunk, correct, engine, seed } = examination;
-  const target = label === undefined ? undefined : targetOf(examination, label);
-  const witnesses = witnessesFor(examination, request);
+  const target = label === undefined ? undefined : targetOf(opened, label);
+  const witnesses = witnessesFor(opened, request);
+  const fallen = new Map<number, Fallen>();
+  const done = new Map<number | undefined, Attacked>();
+  for (const epsilon of rising(epsilons)) {
+    const { examination, threat, box } = await withSets(opened, { ...request, epsilon });
+    const { best, seconds } = await attackOnce(examination, { attacks, threat, target, witnesses, fallen });
+    const found = { best, seconds, witnesses, target, fallen };
+    const results = resultsOf(examination, (asked) => resultOf(asked, found));
+    const { provenance } = request;
+    const run = { provenance, methods: attacks, threat, box, arithmetic: null, target: label };
+    const records = [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : []));
+    done.set(epsilon, { file: resultFile(examination, run, results), attacked: records, witnesses });
+    for (const [i, answer] of best)
+      if (answer.kind === "done" && answer.record.falsified)
+        fallen.set(i, { record: answer.record, epsilon: threat.epsilon });
+  }
+  return epsilons.map((epsilon) => done.get(epsilon)!);
+}
+
+/** All attacks within one radius, on what has not fallen within a smaller one. */
+async function attackOnce(
+  { chunk, correct, engine, seed }: Examination,
+  {
+    attacks,
+    threat,
+    target,
+    witnesses,
+    fallen,
+  }: {
+    readonly attacks: readonly Attack[];
+    readonly threat: Threat;
+    readonly target: number | undefined;
+    readonly witnesses: Witnesses;
+    readonly fallen: ReadonlyMap<number, Fallen>;
+  },
+) {
   const best = new Map<number, Answer<AttackRecord>>();
   const seconds = new Map<number, number>();
   for (const method of attacks) {
-    const open = correct.filter((i) => !isFalsified(best.get(i)) && chunk.labels[i] !== target);
+    const open = correct.filter((i) => !fallen.has(i) && !isFalsified(best.get(i)) && chunk.labels[i] !== target);
     const answers = await engine.run(
       {
         job: jobs.attack,
@@ -66,15 +121,7 @@ export async function attack(opened: Examination, request: AttackRequest): Promi
       seconds.set(i, (seconds.get(i) ?? 0) + (answer.kind === "done" ? answer.seconds : 0));
     }
   }
-  const found = { best, seconds, witnesses, target };
-  const results = resultsOf(examination, (asked) => resultOf(asked, found));
-  const { provenance } = request;
-  const run = { provenance, methods: attacks, threat, box, arithmetic: null, target: label };
-  return {
-    file: resultFile(examination, run, results),
-    attacked: [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : [])),
-    witnesses,
-  };
+  return { best, seconds };
 }
 
 /** The output that stands for a label. @throws UserError (usage) */
@@ -104,10 +151,14 @@ interface Found {
   readonly seconds: ReadonlyMap<number, number>;
   readonly witnesses: Witnesses;
   readonly target: number | undefined;
+  /** Within smaller radii. */
+  readonly fallen: ReadonlyMap<number, Fallen>;
 }
 
-function resultOf(asked: Asked, { best, seconds, witnesses, target }: Found): Outcome {
+function resultOf(asked: Asked, { best, seconds, witnesses, target, fallen }: Found): Outcome {
   if (asked.label === target) return { verdict: "already-there", margin: asked.clean, seconds: 0 };
+  const before = fallen.get(asked.position);
+  if (before) return { ...falsified(asked, before.record, 0, witnesses), foundAt: before.epsilon };
   const answer = best.get(asked.position);
   const spent = seconds.get(asked.position) ?? 0;
   const unknown = { verdict: "unknown", seconds: spent } as const;

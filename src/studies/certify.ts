@@ -17,6 +17,7 @@ import * as jobs from "./jobs/kinds.ts";
 import { ownVerifier } from "./jobs/own.ts";
 import type { ResultFile } from "./result-schema.ts";
 import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
+import { rising } from "./sweep.ts";
 import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 /** The attack against what is proved: its task is to tell broken from unknown. */
@@ -44,6 +45,14 @@ export interface Certified {
 interface Bound {
   readonly method: string;
   readonly verdict: Verdict;
+  /** The radius that it is about. */
+  readonly epsilon: number;
+}
+
+/** What broke an input, and within which radius. */
+interface Broken {
+  readonly record: AttackRecord;
+  readonly epsilon: number;
 }
 
 const holds = (bound: Bound | undefined): boolean => bound !== undefined && bound.verdict.kind !== "unknown";
@@ -52,48 +61,76 @@ const holds = (bound: Bound | undefined): boolean => bound !== undefined && boun
  * @throws SoundnessAlarm where an input is proved and broken at once; NotApplicable where no verifier applies; UserError when
  *   it is interrupted
  */
-export async function certify(opened: Examination, request: CertifyRequest): Promise<Certified> {
-  const { verifiers, arithmetic = "float32", attack = true } = request;
+export const certify = async (opened: Examination, request: CertifyRequest): Promise<Certified> =>
+  (await certifyEach(opened, request, [request.epsilon]))[0]!;
+
+/**
+ * The same within several radii. Proofs go from the largest to the smallest: what is proved within one is proved within all that it
+ * contains. Attacks go the other way: what falls has fallen within all larger ones. Neither is tried again, and every proof is held
+ * against every witness inside its set.
+ *
+ * @returns in the order of `epsilons`
+ * @throws as `certify`
+ */
+export async function certifyEach(
+  opened: Examination,
+  request: CertifyRequest,
+  epsilons: readonly (number | undefined)[],
+): Promise<Certified[]> {
+  const { verifiers, arithmetic = "float32", attack = true, provenance } = request;
   await checkMethods(verifyFamily, verifiers);
-  const { examination, threat, box } = await withSets(opened, request);
-  const { bounds, sampled, seconds, reasons } = await prove(examination, verifiers, { threat, arithmetic });
-  const { chunk } = examination;
-  const held = new Set([...bounds].flatMap(([i, bound]) => (holds(bound) ? [chunk.indices[i]!] : [])));
-  const witnesses = witnessesFor(examination, request, (index) => held.has(index));
-  const searched = attack ? await tryToBreak(examination, threat, seconds, witnesses) : [];
-  // a point that was drawn counts where the attack found none
-  const broken = new Set(searched.flatMap(([i, { falsified }]) => (falsified ? [i] : [])));
-  const attacked = new Map([...searched, ...[...sampled].filter(([i]) => !broken.has(i))]);
-  const conflicts = contradictionsOf(bounds, attacked, threat);
-  if (conflicts.length > 0) raiseAlarm(examination, threat.norm, conflicts);
-  const found = { bounds, attacked, seconds, reasons, witnesses };
-  const results = resultsOf(examination, (asked) => resultOf(asked, found));
-  return {
-    file: resultFile(
-      examination,
-      {
-        provenance: request.provenance,
-        methods: verifiers,
-        against: attack ? [QUICK_ATTACK] : [],
-        threat,
-        box,
-        arithmetic,
-      },
-      results,
-    ),
-    attacked: searched.map(([, record]) => record),
-    roundingDecides: [...attacked].filter(([i, { witness }]) => witness !== undefined && holds(bounds.get(i))).length,
-    witnesses,
-  };
+  const radii = rising(epsilons);
+  const sets = await Promise.all(radii.map((epsilon) => withSets(opened, { ...request, epsilon })));
+  const proofs: Proofs[] = [];
+  for (const { examination, threat } of sets.toReversed()) {
+    const proved = new Map([...(proofs[0]?.bounds ?? [])].filter(([, bound]) => holds(bound)));
+    proofs.unshift(await prove(examination, verifiers, { threat, arithmetic }, proved));
+  }
+  const { chunk } = opened;
+  const held = new Set(
+    proofs.flatMap(({ bounds }) => [...bounds].flatMap(([i, bound]) => (holds(bound) ? [chunk.indices[i]!] : []))),
+  );
+  const witnesses = witnessesFor(opened, request, (index) => held.has(index));
+  const broken = new Map<number, Broken>();
+  const done = new Map<number | undefined, Certified>();
+  for (const [k, { examination, threat, box }] of sets.entries()) {
+    const { bounds, sampled, seconds, reasons } = proofs[k]!;
+    const searched = attack ? await tryToBreak(examination, threat, seconds, { witnesses, broken }) : [];
+    const attacked = new Map(broken);
+    for (const [i, record] of searched) attacked.set(i, { record, epsilon: threat.epsilon });
+    // a point that was drawn counts where the attack found none
+    for (const [i, record] of sampled)
+      if (!attacked.get(i)?.record.falsified) attacked.set(i, { record, epsilon: threat.epsilon });
+    for (const [i, own] of attacked) if (own.record.falsified) broken.set(i, own);
+    const conflicts = contradictionsOf(bounds, attacked);
+    if (conflicts.length > 0) raiseAlarm(examination, threat.norm, conflicts);
+    const found = { bounds, attacked, seconds, reasons, witnesses, epsilon: threat.epsilon };
+    const results = resultsOf(examination, (asked) => resultOf(asked, found));
+    const run = { provenance, methods: verifiers, against: attack ? [QUICK_ATTACK] : [], threat, box, arithmetic };
+    done.set(radii[k], {
+      file: resultFile(examination, run, results),
+      attacked: searched.map(([, record]) => record),
+      roundingDecides: [...attacked].filter(([i, { record }]) => record.witness !== undefined && holds(bounds.get(i)))
+        .length,
+      witnesses,
+    });
+  }
+  return epsilons.map((epsilon) => done.get(epsilon)!);
 }
 
-/** Verifiers one after the other, each on what is still unproved; the best bound of each input counts. */
+type Proofs = Awaited<ReturnType<typeof prove>>;
+
+/**
+ * Verifiers one after the other, each on what is still unproved; the best bound of each input counts.
+ * @param proved within a larger radius
+ */
 async function prove(
   examination: Examination,
   verifiers: readonly Verifier[],
   settings: Omit<BoundSettings, "options">,
+  proved: ReadonlyMap<number, Bound>,
 ) {
-  const bounds = new Map<number, Bound>();
+  const bounds = new Map<number, Bound>(proved);
   const sampled = new Map<number, AttackRecord>();
   const seconds = new Map<number, number>();
   const reasons = new Map<number, UnknownReason>();
@@ -129,7 +166,7 @@ async function prove(
         if (answer.kind === "done") reasons.set(i, verdict.reason);
       }
       if (point) sampled.set(i, point);
-      const bound = { method: verifier.id, verdict };
+      const bound = { method: verifier.id, verdict, epsilon: settings.threat.epsilon };
       const best = bounds.get(i)?.verdict.margin ?? Number.NEGATIVE_INFINITY;
       if (holds(bound) || verdict.margin > best) bounds.set(i, bound);
     }
@@ -138,15 +175,16 @@ async function prove(
   return { bounds, sampled, seconds, reasons };
 }
 
-/** Attacks all inputs, the proved ones too: a witness against a proof is the alarm that no test may miss. */
+/** Attacks all inputs that did not fall within a smaller radius, the proved ones too: a witness against a proof is the alarm that no test may miss. */
 async function tryToBreak(
   { engine, chunk, correct, seed, progress }: Examination,
   threat: Threat,
   seconds: Map<number, number>,
-  witnesses: Witnesses,
+  { witnesses, broken }: { readonly witnesses: Witnesses; readonly broken: ReadonlyMap<number, unknown> },
 ): Promise<[position: number, record: AttackRecord][]> {
   const method = QUICK_ATTACK;
-  const task = { job: jobs.attack, what: "looking for witnesses", method, inputs: pick(chunk, correct) };
+  const open = correct.filter((i) => !broken.has(i));
+  const task = { job: jobs.attack, what: "looking for witnesses", method, inputs: pick(chunk, open) };
   const answers = await engine
     .run({ ...task, settings: { threat, seed, options: method.settings } }, witnesses.receive(method.id))
     .catch((error: unknown) => {
@@ -157,30 +195,28 @@ async function tryToBreak(
     });
   return answers.flatMap((answer, k): [number, AttackRecord][] => {
     if (answer.kind !== "done") return [];
-    const position = correct[k]!;
+    const position = open[k]!;
     seconds.set(position, (seconds.get(position) ?? 0) + answer.seconds);
     return [[position, answer.record]];
   });
 }
 
 /** Of proofs alone: what is bounded over the reals may be broken by rounding. */
-function contradictionsOf(
-  bounds: ReadonlyMap<number, Bound>,
-  attacked: ReadonlyMap<number, AttackRecord>,
-  { epsilon }: Threat,
-): Contradiction[] {
-  return [...attacked].flatMap(([position, record]) => {
+function contradictionsOf(bounds: ReadonlyMap<number, Bound>, attacked: ReadonlyMap<number, Broken>): Contradiction[] {
+  return [...attacked].flatMap(([position, { record, epsilon }]) => {
     const bound = bounds.get(position);
     if (bound?.verdict.kind !== "verified" || record.witness === undefined) return [];
     const found = { method: standardAttack.id, epsilon, record: { ...record, witness: record.witness } };
-    return [{ position, proof: { method: bound.method, epsilon, lower: bound.verdict.margin }, found }];
+    const proof = { method: bound.method, epsilon: bound.epsilon, lower: bound.verdict.margin };
+    return [{ position, proof, found }];
   });
 }
 
 /** By position. */
 interface Found {
   readonly bounds: ReadonlyMap<number, Bound>;
-  readonly attacked: ReadonlyMap<number, AttackRecord>;
+  readonly attacked: ReadonlyMap<number, Broken>;
+  readonly epsilon: number;
   readonly seconds: ReadonlyMap<number, number>;
   readonly reasons: ReadonlyMap<number, UnknownReason>;
   readonly witnesses: Witnesses;
@@ -189,13 +225,15 @@ interface Found {
 /** What is certified is verified: no other bound is called so. */
 const NAMES = { verified: "certified", bounded: "bounded", unknown: "unknown" } as const;
 
-function resultOf(asked: Asked, { bounds, attacked, seconds, reasons, witnesses }: Found): Outcome {
+function resultOf(asked: Asked, { bounds, attacked, seconds, reasons, witnesses, epsilon }: Found): Outcome {
   const { position } = asked;
   const spent = seconds.get(position) ?? 0;
-  const record = attacked.get(position);
-  if (record?.falsified) return falsified(asked, record, spent, witnesses);
-  const { kind, margin } = bounds.get(position)?.verdict ?? { kind: "unknown", margin: Number.NEGATIVE_INFINITY };
-  const said = { verdict: NAMES[kind], margin: finite(margin), seconds: spent };
+  const at = (found: number | undefined) => (found === undefined || found === epsilon ? {} : { foundAt: found });
+  const { record, epsilon: fell } = attacked.get(position) ?? {};
+  if (record?.falsified) return { ...falsified(asked, record, spent, witnesses), ...at(fell) };
+  const bound = bounds.get(position);
+  const { kind, margin } = bound?.verdict ?? { kind: "unknown", margin: Number.NEGATIVE_INFINITY };
+  const said = { verdict: NAMES[kind], margin: finite(margin), seconds: spent, ...at(bound?.epsilon) };
   if (kind !== "unknown") return said;
   return { ...said, ...(record && remarksOf(record)), reason: reasons.get(position) ?? "unsupported-op" };
 }

@@ -65,6 +65,11 @@ export const inputShape = {
     .literal(true)
     .optional()
     .describe("the attack's gradient was exactly 0 wherever it looked; it went on without"),
+  foundAt: nonNegative
+    .optional()
+    .describe(
+      "the radius within which the witness or the proof was found, where it is not epsilon: what falls within a smaller one has fallen, what is proved within a larger one is proved",
+    ),
   witness: witness
     .optional()
     .describe(
@@ -176,3 +181,11 @@ export const resultShape = {
 
 export const resultSchema = record(resultShape);
 export type ResultFile = z.infer<typeof resultSchema>;
+
+/** Several radii in one run: a result each, in the order in which they were stated. */
+export const sweepSchema = record({
+  schema: z.literal(RESULT_SCHEMA),
+  tool: z.literal("assay"),
+  runs: list(resultSchema),
+});
+export type SweepFile = z.infer<typeof sweepSchema>;

@@ -123,7 +123,7 @@ export function resultFile(
 
 function named(result: InputResult, inputs: Inputs): NamedResult {
   const { label, predicted, witness } = result;
-  const { index, verdict, margin, seconds, reason, notANumber, zeroGradient } = result;
+  const { index, verdict, margin, seconds, reason, notANumber, zeroGradient, foundAt } = result;
   return {
     index,
     label: labelOf(inputs.naming, label),
@@ -136,6 +136,7 @@ function named(result: InputResult, inputs: Inputs): NamedResult {
     ...(reason !== undefined && { reason }),
     ...(notANumber && { notANumber }),
     ...(zeroGradient && { zeroGradient }),
+    ...(foundAt !== undefined && { foundAt }),
     ...(witness && {
       witness: inputs.factor && isValues(witness) ? floats(inDataUnits(inputs, Float32Array.from(witness))) : witness,
     }),

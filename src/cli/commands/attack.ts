@@ -1,17 +1,18 @@
 import { environment } from "../../local/environment.ts";
-import { createWitnesses } from "../../local/witness-files.ts";
+import { makeWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import { withShared } from "../../methods/options.ts";
 import { percent, secondsText } from "../../report/format.ts";
-import { attack as attackStudy } from "../../studies/attack.ts";
+import { attackEach } from "../../studies/attack.ts";
 import type { ResultFile } from "../../studies/result-schema.ts";
+import { resultsFile } from "../../studies/sweep.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
-import { checkBox, setTerms } from "../epsilon.ts";
+import { checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { cleanLine, rateText, threatText, unknownLine } from "../result-text.ts";
+import { cleanLine, rateText, sweepSummary, threatText, unknownLine } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
 import { attackVerb } from "../verbs/attack.ts";
 
@@ -22,24 +23,29 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const { steps, restarts, loss, stepSize: relativeStep, target } = options;
   const named = options.method && (await chooseMethods(attackFamily, options.method, options.norm ?? "linf"));
   const attacks = withShared(named ?? [standardAttack], { steps, restarts, loss, relativeStep });
-  const sets = setTerms(options);
+  const [sets, epsilons] = setsOf(options);
   checkOutputs(options);
   await using session = await openSession(path, options, io, checkBox(sets.box));
-  const { file, attacked, witnesses } = await attackStudy(session, {
+  const request = {
     ...sets,
     provenance: { command: io.command, environment: environment() },
     attacks,
     target,
-    witnesses: (extent, whole) => createWitnesses(options, session.inputs, extent, whole),
-  });
+    witnesses: makeWitnesses(options, session.inputs),
+  };
+  const done = await attackEach(session, request, epsilons);
+  const [{ file, witnesses }] = done as [(typeof done)[number]];
+  const attacked = done.flatMap((one) => one.attacked);
+  const files = done.map((one) => one.file);
   session.progress.end();
   const refuted = attacked.filter((record) => record.refuted).length;
   if (refuted > 0) session.progress.say(`${refuted} witnesses did not hold on the model file and were dropped`);
   for (const line of attackRemarks(attacked)) session.progress.say(line);
   const lost = witnesses.lost();
   if (lost !== undefined) session.progress.say(lost);
-  await deliverTable([file], options);
-  await deliver(file, options, summary(file, session), io);
+  await deliverTable(files, options);
+  const text = files.length === 1 ? summary(file, session) : sweepSummary(files, session);
+  await deliver(resultsFile(files), options, text, io);
   const { inputs, correct, falsified, alreadyThere = 0 } = file.counts;
   // an attack proves nothing: what it leaves standing may still fall
   return gateCode(options.gate, {

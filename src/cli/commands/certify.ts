@@ -1,18 +1,19 @@
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { environment } from "../../local/environment.ts";
-import { createWitnesses } from "../../local/witness-files.ts";
+import { makeWitnesses } from "../../local/witness-files.ts";
 import { standardVerifier, verifyFamily } from "../../methods/verify/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
-import { certify as certifyStudy } from "../../studies/certify.ts";
+import { certifyEach } from "../../studies/certify.ts";
 import type { ResultFile } from "../../studies/result-schema.ts";
+import { resultsFile } from "../../studies/sweep.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
-import { checkBox, setTerms } from "../epsilon.ts";
+import { checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { cleanLine, rateText, threatText } from "../result-text.ts";
+import { cleanLine, rateText, sweepSummary, threatText } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
 import { certifyVerb } from "../verbs/certify.ts";
 
@@ -22,21 +23,22 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const options: CertifyOptions = readOptions(certifyVerb.options, raw);
   const { arithmetic, attack } = options;
   const named = options.method && (await chooseMethods(verifyFamily, options.method, options.norm ?? "linf"));
-  const sets = setTerms(options);
+  const [sets, epsilons] = setsOf(options);
   checkOutputs(options);
   await using session = await openSession(path, options, io, checkBox(sets.box));
-  const { file, attacked, roundingDecides, witnesses } = await savingAlarms(() =>
-    certifyStudy(session, {
-      ...sets,
-      provenance: { command: io.command, environment: environment() },
-      verifiers: named ?? [standardVerifier],
-      arithmetic,
-      attack,
-      witnesses: (extent, whole) => createWitnesses(options, session.inputs, extent, whole),
-    }),
-  );
+  const request = {
+    ...sets,
+    provenance: { command: io.command, environment: environment() },
+    verifiers: named ?? [standardVerifier],
+    arithmetic,
+    attack,
+    witnesses: makeWitnesses(options, session.inputs),
+  };
+  const done = await savingAlarms(() => certifyEach(session, request, epsilons));
+  const [{ file, roundingDecides, witnesses }] = done as [(typeof done)[number]];
+  const files = done.map((one) => one.file);
   session.progress.end();
-  for (const line of attackRemarks(attacked)) session.progress.say(line);
+  for (const line of attackRemarks(done.flatMap((one) => one.attacked))) session.progress.say(line);
   if (roundingDecides > 0) {
     session.progress.say(
       `${roundingDecides} inputs bounded in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
@@ -44,8 +46,9 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   }
   const lost = witnesses.lost();
   if (lost !== undefined) session.progress.say(lost);
-  await deliverTable([file], options);
-  await deliver(file, options, summary(file, session, arithmetic === "real"), io);
+  await deliverTable(files, options);
+  const text = files.length === 1 ? summary(file, session, arithmetic === "real") : sweepSummary(files, session);
+  await deliver(resultsFile(files), options, text, io);
   const { inputs, correct, certified, falsified } = file.counts;
   return gateCode(options.gate, { least: certified, most: correct - falsified, inputs });
 }

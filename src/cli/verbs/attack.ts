@@ -12,7 +12,7 @@ export const attackVerb = describeVerb({
     ...MODEL,
     ...DATA,
     ...READING,
-    "epsilon",
+    "radii",
     ...UNITS,
     "box",
     "norm",

@@ -12,7 +12,7 @@ export const certifyVerb = describeVerb({
     ...MODEL,
     ...DATA,
     ...READING,
-    "epsilon",
+    "radii",
     ...UNITS,
     "box",
     "norm",

@@ -22,10 +22,14 @@ const resultFile = z.object({
 
 /** Is it of the form that `certify` and `attack` write, and not an audit's report? */
 export const isResults = (raw: unknown): boolean =>
-  typeof raw === "object" && raw !== null && "results" in raw && "method" in raw;
+  (typeof raw === "object" && raw !== null && "results" in raw && "method" in raw) || isSweep(raw);
+
+const isSweep = (raw: unknown): boolean =>
+  typeof raw === "object" && raw !== null && "runs" in raw && "tool" in raw && raw.tool === "assay";
 
 /** @param name of the file, for messages  @throws UserError (unsupported) naming the first place that does not fit */
 export function readAnswers(raw: unknown, name: string): Answers {
+  if (isSweep(raw)) throw unsupportedInput(`${name}: it has results within several radii; compare results within one`);
   const { data, error } = resultFile.safeParse(raw);
   if (data) return answersOfResults(data);
   const [{ path, message }] = error.issues as [z.core.$ZodIssue];
