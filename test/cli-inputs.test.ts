@@ -372,6 +372,40 @@ describe("tables", () => {
     expect([raw.code, raw.stderr]).toEqual([2, expect.stringContaining("say with --epsilon")]);
   });
 
+  test("what changed in a row is shown by the names and in the units of the data, each within its own radius", async () => {
+    const { rows, csv } = table();
+    const argv = [
+      model(),
+      file("table.csv", csv),
+      "--feature-epsilon",
+      "0.1,200,0,0",
+      "--epsilon",
+      "1",
+      "--profile",
+      "robust",
+    ];
+    const run = await call("audit", ...(argv as [string, string]), "--out", join(folder, "features"));
+    const { examples, unit } = (JSON.parse(run.stdout) as AuditReport).robustness[0]!;
+    expect(unit).toBe("times the radius stated for each feature");
+    expect(examples.length).toBeGreaterThan(0);
+    for (const { index, features, picture } of examples) {
+      expect([picture, features!.of]).toEqual([null, 4]);
+      expect(features!.shown.length).toBe(features!.changed);
+      for (const { name, before, after, allowed } of features!.shown) {
+        const at = ["part", "money"].indexOf(name);
+        expect(Math.abs(before - rows[index]![at]!)).toBeLessThanOrEqual(1e-6 * Math.abs(rows[index]![at]!));
+        expect(Math.abs(allowed - [0.1, 200][at]!)).toBeLessThan(1e-3 * allowed);
+        expect(after).not.toBe(before);
+        expect(Math.abs(after - before)).toBeLessThanOrEqual(1.001 * allowed);
+      }
+    }
+    const page = readFileSync(join(folder, "features", "index.html"), "utf8");
+    const [section] = /<section[^>]*id="examples"[\s\S]*?<\/section>/.exec(page)!;
+    expect(section).toContain("What changed in input");
+    expect(section).toContain("±200");
+    expect(section).not.toMatch(/<img|scale-bar|picture/);
+  });
+
   test("a column of labels by name, by place, and by its usual name; what is missing is named with the option", async () => {
     const { csv, labels } = table();
     const data = file("table.csv", csv);

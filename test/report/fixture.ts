@@ -116,6 +116,7 @@ const examples = (epsilon: number): AdversarialExample[] =>
       marginAfter: -0.31 - i * 0.47,
       confidence: 0.571 + i * 0.049,
       picture: examplePictures(original, attacked(original, digit(predicted, (index + 3) % 40), epsilon), SIZE),
+      features: null,
     };
   });
 

@@ -33,6 +33,8 @@ export interface AuditFacts {
   readonly dataset: Dataset;
   /** What one unit of epsilon is. */
   readonly unit: string;
+  /** In the order of the network's input: what values of the data were multiplied by; undefined: 1, or pixels. */
+  readonly factor: Float32Array | undefined;
   readonly naming: ClassNaming;
   /** What the clean answers say against relying on the other numbers. */
   readonly notices: readonly Notice[];

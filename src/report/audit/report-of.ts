@@ -48,6 +48,7 @@ export function reportOf(audited: Audited, options: ReportOptions): AuditReport 
     },
     dataset: inputs.dataset,
     unit: inputs.unit.text,
+    factor: inputs.factor,
     naming: inputs.naming,
     notices,
     ways: examination.ways?.tried,

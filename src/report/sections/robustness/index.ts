@@ -11,6 +11,7 @@ import type { AuditReport } from "../../schema.ts";
 import type { ReportPart } from "../contract.ts";
 import { COMMON_TERMS, termOf } from "../glossary.ts";
 import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell } from "../parts.ts";
+import { featureTable } from "./features.ts";
 import { GLOSSARY } from "./glossary.ts";
 import type { AdversarialExample, BandPoint, Robustness } from "./schema.ts";
 import { CONDITIONS, FINDINGS } from "./words.ts";
@@ -149,18 +150,18 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
 function exampleCard(report: AuditReport, { norm }: Robustness, example: AdversarialExample): Markup {
   const [from, to] = [className(report, example.label), className(report, example.predicted)];
   const aimed = example.target === null ? "" : `, aimed at ${className(report, example.target)}`;
-  const { picture } = example;
+  const { picture, features } = example;
   const shown = (uri: string, alt: string, caption: Markup): Markup =>
     html`<figure><img src="${uri}" alt="${alt}"><figcaption>${caption}</figcaption></figure>`;
-  const triple =
+  const shownAs =
     picture === null
-      ? null
+      ? features && featureTable(features, example.index)
       : html`<div class="triple">${shown(pictureUri(picture.original), `Input ${example.index}, unchanged`, html`answered <strong>${from}</strong>`)}${shown(
           changeUri(picture.change, picture.original),
           `What was changed: red is more, blue is less`,
           html`the change, full colour ±${numberText(picture.change.scale)}`,
         )}${shown(pictureUri(picture.adversarial), `Input ${example.index}, after the attack`, html`answered <strong class="broken">${to}</strong>`)}</div>`;
-  return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="broken">${to}</strong></p>${triple}
+  return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="broken">${to}</strong></p>${shownAs}
 <p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${signedText(example.marginBefore)} before, ${signedText(example.marginAfter)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
 }
 
@@ -172,8 +173,16 @@ function examplesBody(report: AuditReport): Markup[] {
       ? "No attack ran."
       : points.every((p) => p.counts.falsified === 0)
         ? "The attacks broke nothing, so there is nothing to show. That proves nothing by itself."
-        : "The attacks broke inputs, but no picture of one was kept.";
+        : "The attacks broke inputs, but none was kept.";
     return [nothing(why)];
+  }
+  if (report.robustness.every(({ examples }) => examples.every(({ picture }) => picture === null))) {
+    return [
+      lead(
+        html`${plural(cards.length, "input")} that the model answers correctly, and wrongly after a small change. Each is a ${term("witness", "witness")}. What changed most, measured in the unit of epsilon, stands first, in the data’s own units.`,
+      ),
+      html`<ul class="examples">${cards}</ul>`,
+    ];
   }
   return [
     lead(

@@ -8,6 +8,7 @@ import { type Proportion, proportion } from "../../../stats/proportion.ts";
 import type { LowerRates } from "../../../studies/audit/codes.ts";
 import { type AuditFacts, correctOf, pixelsOf } from "../../audit/facts.ts";
 import { examplePictures } from "../../pictures.ts";
+import { featuresOf } from "./features.ts";
 import type { AdversarialExample, BandPoint, ClassRow, Robustness } from "./schema.ts";
 
 /** Adversarial examples that are shown. */
@@ -111,11 +112,8 @@ function examplesOf(facts: AuditFacts): AdversarialExample[] {
   return [...first, ...rest].slice(0, EXAMPLES).map(([i, witness]) => exampleOf(facts, i, witness));
 }
 
-function exampleOf(
-  { chunk, geometry, predictions, robustness }: AuditFacts,
-  i: number,
-  found: Found,
-): AdversarialExample {
+function exampleOf(facts: AuditFacts, i: number, found: Found): AdversarialExample {
+  const { chunk, geometry, predictions, robustness } = facts;
   const { record, epsilon, method } = found;
   const title =
     method === POINTS.id ? POINTS.title : (robustness.runs.find((run) => run.method === method)?.title ?? method);
@@ -134,5 +132,6 @@ function exampleOf(
       geometry === undefined
         ? null
         : examplePictures(planar(pixelsOf(chunk, i), geometry), planar(record.witness, geometry), geometry),
+    features: (geometry === undefined ? featuresOf(facts, i, found) : undefined) ?? null,
   };
 }

@@ -65,6 +65,14 @@ const examplePictures = record({ original: picture, adversarial: picture, change
   "the original, the change and the adversarial picture differ in size.",
 );
 
+/** Of a row of features, in the data's own units: those that changed, most in the unit of epsilon first. */
+const featureChanges = record({
+  of: count,
+  changed: count,
+  /** `allowed`: how far epsilon lets the feature move. */
+  shown: list(record({ name: text, before: z.number(), after: z.number(), allowed: nonNegative })),
+});
+
 const adversarialExample = record({
   /** Position in the data source. */
   index: count,
@@ -82,6 +90,8 @@ const adversarialExample = record({
   confidence: share,
   /** `null` when the inputs are not pictures. */
   picture: examplePictures.nullable(),
+  /** `null` when the inputs are no rows of features; left out by older versions. */
+  features: featureChanges.nullable().default(null),
 });
 export type AdversarialExample = z.infer<typeof adversarialExample>;
 
