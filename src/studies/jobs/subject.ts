@@ -77,9 +77,18 @@ export function subjectOf(spec: SubjectSpec, host: Host, read?: ReadModel): Prom
 /** @throws OnnxError, and where a file is no longer the one that was hashed */
 export async function readBlob({ model, external, choice, fileName }: ModelBlob, blobs: Blobs): Promise<ReadModel> {
   const { importOnnx } = await import("../../formats/onnx/import.ts");
+  const { OnnxError } = await import("../../formats/onnx/error.ts");
   const bytes = await blobs.get(model);
   const files = await filesOf(external, blobs);
-  const read = importOnnx(bytes, { classifier: choice, readExternal: (path) => files.get(path)!, fileName });
+  const read = importOnnx(bytes, {
+    classifier: choice,
+    readExternal: (path) => {
+      const found = files.get(path);
+      if (found) return found;
+      throw new OnnxError(`the external data "${path}" is not at hand; export the model as one file`);
+    },
+    fileName,
+  });
   return { ...read, path: fileName, choice, sha256: model, external, bytes };
 }
 

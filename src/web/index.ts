@@ -1,0 +1,35 @@
+/** @file What a page may import, as `assay/browser`: the studies that need no machine around them, and what they are asked with. */
+
+export type { StatedContract } from "../data/contract.ts";
+export { OnnxError, UnsupportedError } from "../formats/onnx/error.ts";
+export { exportOnnx } from "../formats/onnx/export.ts";
+export { type ImportOptions, importOnnx, type OnnxModel } from "../formats/onnx/import.ts";
+export { float32Tensor, floatTensor, intTensor } from "../graph/tensor.ts";
+export type { Graph, Tensor } from "../graph/types.ts";
+export { attackOf, attacks, standardAttack } from "../methods/attack/index.ts";
+export { type Attack, defineAttack } from "../methods/attack/types.ts";
+export { detectorOf, detectors, standardDetectors } from "../methods/backdoor/index.ts";
+export { type Detector, defineDetector } from "../methods/backdoor/types.ts";
+export { type Network, NetworkError, networkOf } from "../methods/network.ts";
+export { verifierOf, verifiers } from "../methods/verify/index.ts";
+export { defineVerifier, type Verifier } from "../methods/verify/types.ts";
+export { type ReportOptions, reportOf } from "../report/audit/report-of.ts";
+export { renderHtml } from "../report/html.ts";
+export type { AuditReport } from "../report/schema.ts";
+export { renderText } from "../report/text.ts";
+export { RunError, type Runtime, type Session } from "../runtime/session.ts";
+export { createWebRuntime, type WebOptions } from "../runtime/web.ts";
+export { ballOf } from "../spec/ball.ts";
+export { type Batch, type Classifier, classification } from "../spec/classification.ts";
+export type { Threat } from "../spec/types.ts";
+export { type Verdict, verdictOf } from "../spec/verdict.ts";
+export { SoundnessAlarm } from "../studies/alarm.ts";
+export { type Attacked, type AttackRequest, attack } from "../studies/attack.ts";
+export { type Audited, type AuditRequest, audit } from "../studies/audit/audit.ts";
+export { type BackdoorRequest, backdoor, type Searched } from "../studies/backdoor/backdoor.ts";
+export { type Certified, type CertifyRequest, certify } from "../studies/certify.ts";
+export type { Examination } from "../studies/examination.ts";
+export { countingProgress, type Progress, type Step } from "../studies/progress.ts";
+export type { ResultFile } from "../studies/result-schema.ts";
+export { type ExamineBytesOptions, examineBytes, type Samples } from "./open.ts";
+export { VERSION, type WebPlace, webPlace } from "./place.ts";

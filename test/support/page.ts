@@ -1,0 +1,93 @@
+/** @file A page of a project that has the package, bundled, served by this process and opened in Chromium. */
+
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { BuildOptions } from "esbuild";
+import { chromium } from "playwright-core";
+
+export const CHROMIUM = "/usr/bin/chromium";
+const ARGUMENTS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Proves and attacks what it is served, and leaves the results in `done`. */
+export const CERTIFY_PAGE = `
+import { attack, attackOf, certify, examineBytes, verifierOf } from "assay/browser";
+
+const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+const numbers = async (path) => new Float32Array((await bytes(path)).buffer);
+
+async function main() {
+  const digits = await examineBytes(await bytes("model.onnx"), {
+    wasm: new URL("engine.wasm", location.href).href,
+    samples: { images: await numbers("images"), shape: [1, 28, 28], labels: await numbers("labels"), range: "0..255" },
+  });
+  const proved = await certify(digits, { epsilon: 0.1, verifiers: [verifierOf("ibp"), verifierOf("crown")], attack: false });
+  const attacked = await attack(digits, { epsilon: 0.3, attacks: [attackOf("fgsm")] });
+  return { proved: proved.file, attacked: attacked.file };
+}
+globalThis.done = main();
+`;
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+/** @param files by their paths on the server: where they lie, or what is in them */
+async function serve(files: Readonly<Record<string, string | Uint8Array>>): Promise<Server> {
+  const server = createServer((request, response) => {
+    const name = request.url!.slice(1) || "index.html";
+    const found = Object.hasOwn(files, name) ? files[name] : undefined;
+    if (found === undefined) return void response.writeHead(404).end();
+    const type = TYPES[name.replace(/^.*(?=\.)/, "")] ?? "application/octet-stream";
+    response.writeHead(200, { "content-type": type }).end(typeof found === "string" ? readFileSync(found) : found);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+/** Bundles a script and gives what it leaves in `done`. @throws whatever the page complains of */
+export async function runPage(
+  options: BuildOptions,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<unknown> {
+  const { build } = await import("esbuild");
+  const built = await build({
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    write: false,
+    outdir: "page",
+    logLevel: "silent",
+    ...options,
+  });
+  const [script] = built.outputFiles!;
+  const html = Buffer.from('<!doctype html><script type="module" src="page.js"></script>');
+  const server = await serve({ ...files, "index.html": html, "page.js": script!.contents });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  try {
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    const done = await page.evaluate("globalThis.done");
+    if (complaints.length > 0) throw new Error(complaints.join("\n"));
+    return done;
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+/** The engine's WebAssembly of a project. */
+export const engineIn = (modules: string): string => join(modules, "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm");
