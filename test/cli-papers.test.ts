@@ -1,12 +1,18 @@
 /** @file What researchers ask of attack and certify: tables, several radii, step sizes, files of adversarial inputs, smallest radii. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Dataset } from "../src/data/dataset.ts";
 import { loadDataset } from "../src/data/files.ts";
+import { readNpz, writeNpz } from "../src/formats/npz.ts";
+import { exportOnnx } from "../src/formats/onnx/export.ts";
+import { float32Tensor } from "../src/graph/tensor.ts";
+import { makeGraph } from "../src/graph/traverse.ts";
+import { builder } from "../src/ops/index.ts";
 import type { ResultFile, SweepFile } from "../src/studies/result-schema.ts";
+import { openOnnx } from "./helpers/ort.ts";
 import { assay } from "./support/cli.ts";
 
 const home = process.cwd();
@@ -102,6 +108,110 @@ describe("several radii in one run", () => {
     expect((await assay("attack", ...argv, "--epsilon", "0.1,0.02", "--gate", "0.5")).code).toBe(1);
     expect(run.stdout).toMatch(/^0\.02 +9\d.*\n0\.1 +0%.*\nWhat falls within a radius has fallen within larger ones/m);
     expect((await assay("compare", "radii.json", "radii.json")).stderr).toContain("results within several radii");
+  });
+});
+
+describe("--minimal brackets the smallest radius", () => {
+  /** Two scores of four values: their difference is w·x + b. */
+  const W = [1, -2, 0.5, 0.25];
+  const B = 0.125;
+  const INPUTS = [
+    [0.5, -1, 2, 0],
+    [-1, 0.25, 0, 1],
+    [0.25, 0.5, -0.5, 3],
+    [2, 2, 2, 2],
+  ];
+  const score = (x: readonly number[]) => x.reduce((sum, value, k) => sum + value * W[k]!, B);
+  /** ‖w‖ of the dual norm: how fast the score falls within a ball of the norm. */
+  const DUAL = { linf: 3.75, l2: Math.sqrt(1 + 4 + 0.25 + 0.0625), l1: 2 } as const;
+  const NORMS = ["linf", "l2", "l1"] as const;
+  const TOP = 4;
+  const sizeOf = (norm: (typeof NORMS)[number], change: readonly number[]): number => {
+    const sizes = change.map(Math.abs);
+    if (norm === "linf") return Math.max(...sizes);
+    return norm === "l1" ? sizes.reduce((a, b) => a + b) : Math.hypot(...sizes);
+  };
+
+  function linear(): string[] {
+    const b = builder();
+    const x = b.input("x", ["N", 4]);
+    const weights = W.flatMap((value) => [value, 0]);
+    const scores = b.emit("Add", [
+      b.emit("MatMul", [x, b.constant(float32Tensor([4, 2], Float32Array.from(weights)))]),
+      b.constant(float32Tensor([2], Float32Array.of(B, 0))),
+    ]);
+    writeFileSync("linear.onnx", exportOnnx(makeGraph([x], [{ name: "scores", value: scores }])));
+    const data = Float32Array.from(INPUTS.flat());
+    writeFileSync("linear.npz", writeNpz({ images: { dtype: "f4", shape: [4, 4], data } }));
+    return ["linear.onnx", "--data", "linear.npz", "--epsilon-unit", "raw", "--epsilon", `${TOP}`, "--minimal"];
+  }
+
+  test.for(NORMS)("around |w·x + b| / ‖w‖ of the dual norm, in %s", async (norm) => {
+    const argv = [...linear(), "--norm", norm, "--bisections", "14"];
+    const width = TOP / 2 ** 14;
+    const attacked = await fileOf("attack", ...argv);
+    const proved = await fileOf("certify", ...argv);
+    for (const [i, x] of INPUTS.entries()) {
+      const exact = Math.abs(score(x)) / DUAL[norm];
+      const upper = attacked.results[i]!.bracket!.broken!;
+      const bracket = proved.results[i]!.bracket!;
+      expect(attacked.results[i]!.bracket!.proved).toBeNull();
+      expect(upper).toBeGreaterThanOrEqual(exact * (1 - 1e-6));
+      expect(upper).toBeLessThan(exact + 2 * width);
+      expect(bracket.proved!).toBeLessThanOrEqual(exact);
+      expect(bracket.proved!).toBeGreaterThan(exact - 2 * width);
+      expect(bracket.broken!).toBeGreaterThan(bracket.proved!);
+    }
+  });
+
+  test("a proof stands at its radius, and a witness lies within its own and changes the file's answer", async () => {
+    const file = await fileOf("certify", ...linear(), "--norm", "l2");
+    const session = await openOnnx(readFileSync("linear.onnx"));
+    for (const { index, verdict, witness, bracket, foundAt, predicted } of file.results) {
+      expect(verdict).toBe("falsified");
+      expect(foundAt ?? TOP).toBe(bracket!.broken);
+      const point = witness as readonly number[];
+      const change = point.map((value, k) => value - INPUTS[index]![k]!);
+      expect(sizeOf("l2", change)).toBeLessThanOrEqual(bracket!.broken! * (1 + 1e-6));
+      const answer = await session.run(new Map([["x", float32Tensor([1, 4], Float32Array.from(point))]]));
+      const [first, second] = answer.get("scores")!.data as unknown as [number, number];
+      expect(predicted === 0 ? first >= second : second >= first).toBe(true);
+      const again = await fileOf(
+        ...(["certify", "linear.onnx", "--data", "linear.npz", "--epsilon-unit", "raw", "--norm", "l2"] as const),
+        ...["--epsilon", `${bracket!.proved}`, "--limit", `${index + 1}`],
+      );
+      expect(again.results[index]!.verdict).toBe("certified");
+    }
+    await session.release();
+  });
+
+  test("what the largest radius does not break has no upper end, and a wide tolerance stops early", async () => {
+    const argv = linear().map((word) => (word === `${TOP}` ? "0.6" : word));
+    const [first, second] = (await fileOf("certify", ...argv)).results;
+    // |1·0.5 + 2 + 1 + 0.125| / 3.75 = 0.967, |−1 − 0.5 + 0.25 + 0.125| / 3.75 = 0.3
+    expect(first).toMatchObject({ verdict: "certified", bracket: { proved: 0.6, broken: null } });
+    expect(second!.bracket!.broken).toBeLessThan(0.31);
+    const wide = await fileOf("attack", ...argv, "--tolerance", "0.3", "--bisections", "9");
+    expect(wide.results[1]!.bracket!.broken).toBeOneOf([0.3, 0.6]);
+    expect(wide.minimal).toEqual({ bisections: 9, tolerance: 0.3 });
+  });
+
+  test("in files, each witness is the one of the smallest radius", async () => {
+    const inline = await fileOf("attack", ...linear());
+    const filed = await fileOf("attack", ...linear(), "--witnesses", "smallest");
+    for (const [i, { witness }] of filed.results.entries()) {
+      const { file, index } = witness as { readonly file: string; readonly index: number };
+      const { data } = readNpz(readFileSync(file)).get("images")!;
+      expect(Array.from(data.slice(4 * index, 4 * index + 4) as Float32Array)).toEqual(inline.results[i]!.witness);
+    }
+  });
+
+  test("is refused with several radii, in real arithmetic, and its options without it", async () => {
+    const argv = [...linear().slice(0, 5)];
+    expect((await assay("attack", ...argv, "--epsilon", "1,2", "--minimal")).stderr).toContain("one --epsilon");
+    const real = ["--epsilon", "1", "--minimal", "--arithmetic", "real"];
+    expect((await assay("certify", ...argv, ...real)).stderr).toContain("leave out --arithmetic real");
+    expect((await assay("attack", ...argv, "--epsilon", "1", "--bisections", "3")).stderr).toContain("--minimal");
   });
 });
 

@@ -78,6 +78,11 @@ describe("results of both verbs fit the published schema", () => {
     await written("certify", MLP, ...DIGITS, "--epsilon", "0.1,0.02");
   });
 
+  test("smallest radii", async () => {
+    const file = await written("certify", MLP, ...DIGITS, "--epsilon", "0.2", "--minimal", "--bisections", "2");
+    expect(file.results.some(({ bracket }) => bracket?.broken)).toBe(true);
+  });
+
   test("a table with its own units, and boxes", async () => {
     const [model, ...data] = table();
     const file = await written("certify", model, ...data, "--epsilon", "0.01", "--fixed", "2");

@@ -3,6 +3,7 @@ import { readBox } from "../local/box-file.ts";
 import type { GivenBox, SetTerms } from "../studies/boxes.ts";
 import { boxesFor } from "../studies/boxes.ts";
 import type { Inputs } from "../studies/inputs.ts";
+import type { Bisection } from "../studies/sweep.ts";
 import type { Options } from "./options.ts";
 
 /** One unit where each feature has an epsilon of its own. @throws UserError (usage) where none is stated */
@@ -46,6 +47,24 @@ export function setsOf({
 }: Options<"radii"> & Omit<SetOptions, "epsilon">): readonly [SetTerms, readonly (number | undefined)[]] {
   const first = setTerms({ ...options, ...(radii && { epsilon: radii[0]! }) });
   return [first, radii ?? [first.epsilon]];
+}
+
+/** How closely the smallest radii are looked for, where they are. @throws UserError (usage) where there is not one largest radius */
+export function bisectionOf({
+  minimal,
+  bisections,
+  tolerance,
+  radii,
+  box,
+}: Options<"minimal" | "bisections" | "tolerance" | "radii" | "box">): Bisection | undefined {
+  if (!minimal) {
+    if (bisections !== undefined || tolerance !== undefined)
+      throw usage("--bisections and --tolerance say how closely --minimal looks; add it");
+    return undefined;
+  }
+  if (box !== undefined || (radii && radii.length > 1))
+    throw usage("--minimal looks for the smallest radius up to one --epsilon; state that one");
+  return { bisections: bisections ?? 8, tolerance: tolerance ?? 0 };
 }
 
 /** The data keeps its own units, and a box that does not fit is refused before anything is computed. */

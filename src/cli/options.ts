@@ -245,6 +245,23 @@ export const OPTIONS = {
     schema: path,
     default: "audit: report; population: the name of the recipe; bench: report/bench-backdoor",
   }),
+  minimal: define({
+    flag: "--minimal",
+    help: "look for the smallest radius of each input, up to --epsilon, by halving: within which it is broken, and of proofs the largest that is proved",
+    schema: flag,
+  }),
+  bisections: define({
+    flag: "--bisections <n>",
+    help: "with --minimal, how often the bracket of an input is halved",
+    schema: whole(1),
+    default: "8",
+  }),
+  tolerance: define({
+    flag: "--tolerance <width>",
+    help: "with --minimal, a bracket that is no wider is not halved",
+    schema: radius,
+    default: "0",
+  }),
   csv: define({
     flag: "--csv <file>",
     help: "write results to this file as a table (CSV, RFC 4180), a line an input",

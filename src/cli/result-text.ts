@@ -1,6 +1,6 @@
 /** @file Lines that the summaries of attack and certify share. */
 
-import { epsilonText, intervalText, percent } from "../report/format.ts";
+import { epsilonText, intervalText, numberText, percent } from "../report/format.ts";
 import { unknownText } from "../report/read.ts";
 import { proportion } from "../stats/proportion.ts";
 import type { Examination } from "../studies/examination.ts";
@@ -66,5 +66,23 @@ export function sweepSummary(
         .trimEnd(),
     ),
     "What falls within a radius has fallen within larger ones; what is proved within one is proved within smaller ones.",
+  ];
+}
+
+/** Medians of the brackets, over the inputs that are right; what has no end counts as beyond all others. */
+export function radiusLines({ results, epsilon, minimal }: ResultFile): string[] {
+  if (!minimal) return [];
+  const brackets = results.flatMap(({ bracket }) => bracket ?? []);
+  const median = (ends: readonly number[]): number =>
+    ends.toSorted((a, b) => a - b)[Math.floor((ends.length - 1) / 2)]!;
+  const broken = brackets.map((own) => own.broken ?? Number.POSITIVE_INFINITY);
+  const proved = brackets.map((own) => own.proved ?? 0);
+  if (brackets.length === 0) return [];
+  const upper = median(broken);
+  return [
+    `smallest radius    broken within a median of ${upper === Number.POSITIVE_INFINITY ? `more than ${epsilonText(epsilon!)}` : numberText(upper)}`,
+    ...(proved.some((own) => own > 0)
+      ? [`largest radius     proved within a median of ${numberText(median(proved))}`]
+      : []),
   ];
 }

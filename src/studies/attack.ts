@@ -15,8 +15,8 @@ import * as jobs from "./jobs/kinds.ts";
 import { ownAttack } from "./jobs/own.ts";
 import type { ResultFile } from "./result-schema.ts";
 import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
-import { rising } from "./sweep.ts";
-import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
+import { type Bisection, bisect, rising } from "./sweep.ts";
+import { NOT_YET, type SearchTerms, settled, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 export interface AttackRequest extends SearchTerms {
   /** In the order in which they are tried on what still stands. */
@@ -83,6 +83,55 @@ export async function attackEach(
   return epsilons.map((epsilon) => done.get(epsilon)!);
 }
 
+/**
+ * For each input the smallest radius up to epsilon within which an attack finds a witness: an upper bound of the smallest that there
+ * is. The witness is the one found there.
+ *
+ * @throws as `attack`; UserError (usage) without an epsilon
+ */
+export async function attackMinimal(
+  opened: Examination,
+  request: AttackRequest,
+  minimal: Bisection,
+): Promise<Attacked> {
+  const { target: label, steps, restarts, loss, relativeStep, epsilon: top, provenance } = request;
+  if (top === undefined) throw usage("the smallest radius is looked for up to an epsilon; state it");
+  const attacks = withShared(request.attacks, { steps, restarts, loss, relativeStep });
+  await checkMethods(attackFamily, attacks);
+  const { examination, threat } = await withSets(opened, request);
+  const target = label === undefined ? undefined : targetOf(opened, label);
+  const fallen = new Map<number, Fallen>();
+  const best = new Map<number, Answer<AttackRecord>>();
+  const seconds = new Map<number, number>();
+  await bisect(examination.correct, top, minimal, async (epsilon, correct) => {
+    const terms = { attacks, threat: { ...threat, epsilon }, target, witnesses: NOT_YET, fallen: NONE };
+    const found = await attackOnce({ ...examination, correct }, terms);
+    for (const [i, spent] of found.seconds) seconds.set(i, (seconds.get(i) ?? 0) + spent);
+    for (const [i, answer] of found.best) {
+      if (epsilon === top) best.set(i, answer);
+      if (answer.kind === "done" && answer.record.falsified) fallen.set(i, { record: answer.record, epsilon });
+    }
+    return new Set(correct.filter((i) => isFalsified(found.best.get(i))));
+  });
+  const witnesses = witnessesFor(opened, request);
+  const smallest = settled(fallen, witnesses, (positions) => pick(opened.chunk, positions));
+  const found = { best, seconds, witnesses, target, fallen: smallest };
+  const results = resultsOf(examination, (asked) => {
+    if (asked.label === target) return resultOf(asked, found);
+    const broken = smallest.get(asked.position)?.epsilon ?? null;
+    const spent = seconds.get(asked.position) ?? 0;
+    return { ...resultOf(asked, found), seconds: spent, bracket: { proved: null, broken } };
+  });
+  const run = { provenance, methods: attacks, threat, box: undefined, arithmetic: null, target: label, minimal };
+  return {
+    file: resultFile(examination, run, results),
+    attacked: [...best.values()].flatMap((answer) => (answer.kind === "done" ? [answer.record] : [])),
+    witnesses,
+  };
+}
+
+const NONE: ReadonlyMap<number, Fallen> = new Map();
+
 /** All attacks within one radius, on what has not fallen within a smaller one. */
 async function attackOnce(
   { chunk, correct, engine, seed }: Examination,
@@ -96,7 +145,7 @@ async function attackOnce(
     readonly attacks: readonly Attack[];
     readonly threat: Threat;
     readonly target: number | undefined;
-    readonly witnesses: Witnesses;
+    readonly witnesses: Pick<Witnesses, "receive">;
     readonly fallen: ReadonlyMap<number, Fallen>;
   },
 ) {

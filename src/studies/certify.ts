@@ -1,5 +1,6 @@
 /** @file Proofs for the inputs that a model gets right, held against points of the sets and an attack. */
 
+import { usage } from "../graph/fault.ts";
 import { standardAttack } from "../methods/attack/index.ts";
 import type { Contradiction } from "../methods/audit/types.ts";
 import { checkMethods } from "../methods/family.ts";
@@ -17,8 +18,8 @@ import * as jobs from "./jobs/kinds.ts";
 import { ownVerifier } from "./jobs/own.ts";
 import type { ResultFile } from "./result-schema.ts";
 import { type Asked, falsified, finite, type Outcome, remarksOf, resultFile, resultsOf } from "./results.ts";
-import { rising } from "./sweep.ts";
-import { type SearchTerms, type Witnesses, witnessesFor } from "./witnesses.ts";
+import { type Bisection, bisect, rising } from "./sweep.ts";
+import { NOT_YET, type SearchTerms, settled, type Witnesses, witnessesFor } from "./witnesses.ts";
 
 /** The attack against what is proved: its task is to tell broken from unknown. */
 const QUICK_ATTACK = standardAttack.with(standardAttack.quick ?? {});
@@ -118,6 +119,81 @@ export async function certifyEach(
   return epsilons.map((epsilon) => done.get(epsilon)!);
 }
 
+/**
+ * For each input a bracket of the smallest radius up to epsilon that breaks it: the largest that is proved, and the smallest within
+ * which the attack finds a witness. Proofs and witnesses are held against each other at their own radii.
+ *
+ * @throws as `certify`; UserError (usage) without an epsilon, or in real arithmetic, where nothing is proved
+ */
+export async function certifyMinimal(
+  opened: Examination,
+  request: CertifyRequest,
+  minimal: Bisection,
+): Promise<Certified> {
+  const { verifiers, arithmetic = "float32", attack = true, provenance, epsilon: top } = request;
+  if (top === undefined) throw usage("the smallest radius is looked for up to an epsilon; state it");
+  if (arithmetic === "real") throw usage("bounds in real arithmetic prove no radius; leave out --arithmetic real");
+  await checkMethods(verifyFamily, verifiers);
+  const { examination, threat } = await withSets(opened, request);
+  const { chunk, correct } = examination;
+  const bounds = new Map<number, Bound>();
+  const broken = new Map<number, Broken>();
+  const seconds = new Map<number, number>();
+  const reasons = new Map<number, UnknownReason>();
+  const margins = new Map<number, Bound>();
+  const spend = (own: ReadonlyMap<number, number>) => {
+    for (const [i, spent] of own) seconds.set(i, (seconds.get(i) ?? 0) + spent);
+  };
+  const note = (i: number, record: AttackRecord, epsilon: number) => {
+    if (record.falsified && epsilon < (broken.get(i)?.epsilon ?? Number.POSITIVE_INFINITY))
+      broken.set(i, { record, epsilon });
+  };
+  await bisect(correct, top, minimal, async (epsilon, positions) => {
+    const own = { ...examination, correct: positions };
+    const found = await prove(own, verifiers, { threat: { ...threat, epsilon }, arithmetic }, new Map());
+    spend(found.seconds);
+    if (epsilon === top) for (const [i, reason] of found.reasons) reasons.set(i, reason);
+    for (const [i, record] of found.sampled) note(i, record, epsilon);
+    for (const [i, bound] of found.bounds) {
+      if (epsilon === top) margins.set(i, bound);
+      if (holds(bound)) bounds.set(i, bound);
+    }
+    return new Set(positions.filter((i) => !holds(found.bounds.get(i))));
+  });
+  const records: AttackRecord[] = [];
+  const search = async (epsilon: number, positions: readonly number[]) => {
+    const spent = new Map<number, number>();
+    const own = { ...examination, correct: positions };
+    const found = await tryToBreak(own, { ...threat, epsilon }, spent, { witnesses: NOT_YET, broken: new Map() });
+    spend(spent);
+    if (epsilon === top) records.push(...found.map(([, record]) => record));
+    for (const [i, record] of found) note(i, record, epsilon);
+    return new Set(found.flatMap(([i, { falsified: fell }]) => (fell ? [i] : [])));
+  };
+  if (attack) await bisect(correct, top, minimal, search);
+  const inside = new Map([...broken].filter(([i, own]) => reachOf(own) <= (bounds.get(i)?.epsilon ?? -1)));
+  const conflicts = contradictionsOf(bounds, inside);
+  if (conflicts.length > 0) raiseAlarm(examination, threat.norm, conflicts);
+  const witnesses = witnessesFor(opened, request);
+  const smallest = settled(broken, witnesses, (positions) => pick(chunk, positions));
+  const found = { bounds: margins, attacked: smallest, seconds, reasons, witnesses, epsilon: top };
+  const results = resultsOf(examination, (asked) => {
+    const proved = bounds.get(asked.position)?.epsilon ?? null;
+    const bracket = { proved, broken: smallest.get(asked.position)?.epsilon ?? null };
+    return { ...resultOf(asked, found), bracket };
+  });
+  const against = attack ? [QUICK_ATTACK] : [];
+  const run = { provenance, methods: verifiers, against, threat, box: undefined, arithmetic, minimal };
+  return { file: resultFile(examination, run, results), attacked: records, roundingDecides: 0, witnesses };
+}
+
+/** A witness may lie deeper than the radius that it was found within; its distance is rounded. */
+const reachOf = ({ epsilon, record: { distance } }: Broken): number =>
+  Math.min(epsilon, distance * (1 + DISTANCE_ROUNDING));
+
+/** Of a distance in float64 from float32 values: far more than its rounding, far less than a bracket. */
+const DISTANCE_ROUNDING = 1e-6;
+
 type Proofs = Awaited<ReturnType<typeof prove>>;
 
 /**
@@ -180,7 +256,10 @@ async function tryToBreak(
   { engine, chunk, correct, seed, progress }: Examination,
   threat: Threat,
   seconds: Map<number, number>,
-  { witnesses, broken }: { readonly witnesses: Witnesses; readonly broken: ReadonlyMap<number, unknown> },
+  {
+    witnesses,
+    broken,
+  }: { readonly witnesses: Pick<Witnesses, "receive">; readonly broken: ReadonlyMap<number, unknown> },
 ): Promise<[position: number, record: AttackRecord][]> {
   const method = QUICK_ATTACK;
   const open = correct.filter((i) => !broken.has(i));

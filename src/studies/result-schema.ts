@@ -70,6 +70,11 @@ export const inputShape = {
     .describe(
       "the radius within which the witness or the proof was found, where it is not epsilon: what falls within a smaller one has fallen, what is proved within a larger one is proved",
     ),
+  bracket: record({ proved: nonNegative.nullable(), broken: nonNegative.nullable() })
+    .optional()
+    .describe(
+      "where the smallest radius that breaks the input was looked for: the largest radius that was proved, and the smallest within which a witness was found; null where there is none",
+    ),
   witness: witness
     .optional()
     .describe(
@@ -167,6 +172,9 @@ export const resultShape = {
   notices: list(text).describe("what the clean answers say against relying on the numbers"),
   seed: count,
   arithmetic: z.enum(["float32", "real"]).nullable().describe("of proofs; null where none were tried"),
+  minimal: record({ bisections: count, tolerance: nonNegative })
+    .optional()
+    .describe("where the smallest radii were looked for: how; epsilon is then the largest that was tried"),
   target: z.int().nullable().describe("the label that the attack was to reach; null: any wrong one"),
   limits: record({
     timeout: z.number().nullable().describe("seconds for one input"),

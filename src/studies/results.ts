@@ -10,6 +10,7 @@ import { floats } from "./floats.ts";
 import { type Inputs, inDataUnits } from "./inputs.ts";
 import { contractFacts, dataFacts, modelFacts, type Provenance } from "./result-facts.ts";
 import type { MethodRun, NamedResult, ResultFile, VerdictName } from "./result-schema.ts";
+import type { Bisection } from "./sweep.ts";
 import type { Witnesses, WitnessPlace } from "./witnesses.ts";
 
 /** As methods count: classes by the model's outputs, witnesses in units of epsilon. */
@@ -75,6 +76,7 @@ export function resultFile(
     readonly box: BoxFacts | undefined;
     /** Of proofs; `null` where none were tried. */
     readonly arithmetic: Arithmetic | null;
+    readonly minimal?: Bisection | undefined;
     /** The label to reach. */
     readonly target?: number | undefined;
   },
@@ -104,6 +106,7 @@ export function resultFile(
     notices: notices.map(({ sentence }) => sentence),
     seed,
     arithmetic: run.arithmetic,
+    ...(run.minimal && { minimal: run.minimal }),
     target: run.target ?? null,
     limits,
     errors: engine.failures.map(({ what, message }) => `${what}: ${message}`),
@@ -123,7 +126,7 @@ export function resultFile(
 
 function named(result: InputResult, inputs: Inputs): NamedResult {
   const { label, predicted, witness } = result;
-  const { index, verdict, margin, seconds, reason, notANumber, zeroGradient, foundAt } = result;
+  const { index, verdict, margin, seconds, reason, notANumber, zeroGradient, foundAt, bracket } = result;
   return {
     index,
     label: labelOf(inputs.naming, label),
@@ -137,6 +140,7 @@ function named(result: InputResult, inputs: Inputs): NamedResult {
     ...(notANumber && { notANumber }),
     ...(zeroGradient && { zeroGradient }),
     ...(foundAt !== undefined && { foundAt }),
+    ...(bracket && { bracket }),
     ...(witness && {
       witness: inputs.factor && isValues(witness) ? floats(inDataUnits(inputs, Float32Array.from(witness))) : witness,
     }),

@@ -49,6 +49,32 @@ export interface SearchTerms extends SetTerms {
   readonly provenance?: Provenance | undefined;
 }
 
+/** Nothing goes into files yet: what is found may still be replaced. */
+export const NOT_YET: Pick<Witnesses, "receive"> = { receive: () => (answers) => answers };
+
+/** Inputs in a file of witnesses. */
+const TOGETHER = 32;
+
+/** The final records of a search, with their witnesses where they belong. @param found by position in the chunk */
+export function settled<F extends { readonly record: AttackRecord }>(
+  found: ReadonlyMap<number, F>,
+  { receive }: Pick<Witnesses, "receive">,
+  inputsAt: (positions: readonly number[]) => Chunk,
+): Map<number, F> {
+  const all = [...found].sort(([a], [b]) => a - b);
+  const out = new Map<number, F>();
+  for (let from = 0; from < all.length; from += TOGETHER) {
+    const some = all.slice(from, from + TOGETHER);
+    const answers = some.map(([, { record }]) => ({ kind: "done", record, seconds: 0 }) as const);
+    const kept = receive("minimal")(answers, inputsAt(some.map(([i]) => i)));
+    for (const [k, [i, own]] of some.entries()) {
+      const answer = kept[k]!;
+      out.set(i, answer.kind === "done" ? { ...own, record: answer.record } : own);
+    }
+  }
+  return out;
+}
+
 export function witnessesFor(
   { chunk: { images, labels }, network, correct }: Pick<Examination, "chunk" | "network" | "correct">,
   { witnesses: make }: SearchTerms,

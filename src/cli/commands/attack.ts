@@ -3,16 +3,16 @@ import { makeWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import { withShared } from "../../methods/options.ts";
 import { percent, secondsText } from "../../report/format.ts";
-import { attackEach } from "../../studies/attack.ts";
+import { attackEach, attackMinimal } from "../../studies/attack.ts";
 import type { ResultFile } from "../../studies/result-schema.ts";
 import { resultsFile } from "../../studies/sweep.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
-import { checkBox, setsOf } from "../epsilon.ts";
+import { bisectionOf, checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { cleanLine, rateText, sweepSummary, threatText, unknownLine } from "../result-text.ts";
+import { cleanLine, radiusLines, rateText, sweepSummary, threatText, unknownLine } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
 import { attackVerb } from "../verbs/attack.ts";
 
@@ -24,6 +24,7 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const named = options.method && (await chooseMethods(attackFamily, options.method, options.norm ?? "linf"));
   const attacks = withShared(named ?? [standardAttack], { steps, restarts, loss, relativeStep });
   const [sets, epsilons] = setsOf(options);
+  const minimal = bisectionOf(options);
   checkOutputs(options);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const request = {
@@ -33,7 +34,9 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
     target,
     witnesses: makeWitnesses(options, session.inputs),
   };
-  const done = await attackEach(session, request, epsilons);
+  const done = minimal
+    ? [await attackMinimal(session, request, minimal)]
+    : await attackEach(session, request, epsilons);
   const [{ file, witnesses }] = done as [(typeof done)[number]];
   const attacked = done.flatMap((one) => one.attacked);
   const files = done.map((one) => one.file);
@@ -69,6 +72,7 @@ function summary(file: ResultFile, session: Session): string[] {
       : []),
     `changed answers    ${falsified} of ${correct - there}, each re-run on the model file`,
     ...unknownLine(file),
+    ...radiusLines(file),
     `compute            ${secondsText(seconds)}`,
   ];
 }

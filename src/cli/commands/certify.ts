@@ -4,16 +4,16 @@ import { makeWitnesses } from "../../local/witness-files.ts";
 import { standardVerifier, verifyFamily } from "../../methods/verify/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
 import { unknownText } from "../../report/read.ts";
-import { certifyEach } from "../../studies/certify.ts";
+import { certifyEach, certifyMinimal } from "../../studies/certify.ts";
 import type { ResultFile } from "../../studies/result-schema.ts";
 import { resultsFile } from "../../studies/sweep.ts";
 import { readOptions } from "../config.ts";
 import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
-import { checkBox, setsOf } from "../epsilon.ts";
+import { bisectionOf, checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { cleanLine, rateText, sweepSummary, threatText } from "../result-text.ts";
+import { cleanLine, radiusLines, rateText, sweepSummary, threatText } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
 import { certifyVerb } from "../verbs/certify.ts";
 
@@ -24,6 +24,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const { arithmetic, attack } = options;
   const named = options.method && (await chooseMethods(verifyFamily, options.method, options.norm ?? "linf"));
   const [sets, epsilons] = setsOf(options);
+  const minimal = bisectionOf(options);
   checkOutputs(options);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const request = {
@@ -34,7 +35,9 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
     attack,
     witnesses: makeWitnesses(options, session.inputs),
   };
-  const done = await savingAlarms(() => certifyEach(session, request, epsilons));
+  const done = await savingAlarms(async () =>
+    minimal ? [await certifyMinimal(session, request, minimal)] : certifyEach(session, request, epsilons),
+  );
   const [{ file, roundingDecides, witnesses }] = done as [(typeof done)[number]];
   const files = done.map((one) => one.file);
   session.progress.end();
@@ -65,6 +68,7 @@ function summary(file: ResultFile, session: Session, real: boolean): string[] {
       : `certified          ${rateText(certified, inputs)}, error ${percent(1 - certified / inputs, 2)}`,
     `falsified          ${falsified} of ${correct}, each re-run on the model file`,
     `unknown            ${unknown}${unknown > 0 ? ` (${unknownText(file.reasons)})` : ""}`,
+    ...radiusLines(file),
     `compute            ${secondsText(seconds)}`,
   ];
 }
