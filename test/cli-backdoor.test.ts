@@ -287,6 +287,22 @@ describe("what is not there", () => {
     const both = [fake("inputs", "inputs", 1), fake("training", "training data", 1), fake("works", "nothing", 1)];
     await examineWith(engine, both, { facts, inputs: chunk, training: chunk, seed: 1 });
     expect(asked.map(({ training }) => training === chunk)).toEqual([true, true, false]);
+    // where time is short, what takes hardly any comes first, and what cannot end in it is not begun
+    asked.length = 0;
+    const slow = { ...fake("slow", "nothing", 4), leastRuns: () => 100 };
+    const timed = [slow, fake("works", "nothing", 1)];
+    const given = { facts, inputs: undefined, training: undefined, seed: 1 };
+    // four parts on two cores: 200 runs each
+    expect((await examineWith(engine, timed, given, { runs: 200 })).map(({ detection }) => detection.reason)).toEqual([
+      "slow",
+      "works",
+    ]);
+    expect(asked.map(({ method }) => method.id)).toEqual(["works", "slow", "slow", "slow", "slow"]);
+    asked.length = 0;
+    const [left, done] = await examineWith(engine, timed, given, { runs: 50 });
+    expect(asked.map(({ method }) => method.id)).toEqual(["works"]);
+    expect([left!.detection.flagged, left!.detection.reason]).toEqual([null, expect.stringContaining("4 times")]);
+    expect(done!.detection.reason).toBe("works");
   });
 });
 

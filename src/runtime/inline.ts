@@ -13,7 +13,10 @@ const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 export function inlineExecutor(table: JobTable, host: Host, halt: () => void = () => {}): Executor {
   let last: Promise<unknown> = Promise.resolve();
 
-  async function compute<I, R>(job: Job<I, R>, { signal, timeoutMs, window }: ExecuteOptions): Promise<Outcome<R>> {
+  async function compute<I, R>(
+    job: Job<I, R>,
+    { signal, timeoutMs, window, onProgress }: ExecuteOptions,
+  ): Promise<Outcome<R>> {
     const start = performance.now();
     if (signal?.aborted) return { kind: "aborted" };
     if (window && start >= window.startBy) return { kind: "timeout", seconds: 0 };
@@ -22,7 +25,7 @@ export function inlineExecutor(table: JobTable, host: Host, halt: () => void = (
       const run = await table[job.kind]!();
       const records = await run(job.input, {
         ...host,
-        progress: () => {},
+        progress: (step) => onProgress?.(step),
         transfer: () => {},
         left: () => (signal?.aborted ? 0 : (ends - performance.now()) / 1000),
       });

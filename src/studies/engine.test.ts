@@ -38,10 +38,10 @@ interface Here extends Engine, AsyncDisposable {
   readonly place: LocalPlace;
 }
 
-function engine(signal = controller.signal): Here {
+function engine(signal = controller.signal, advance: (units: number) => void = () => {}): Here {
   const place = localPlace({ jobs, table: tableUrl, workers: 2, directory: join(folder, ".assay"), version: "test" });
   place.know(subject.model, modelPath);
-  const progress = { expect: () => {}, advance: () => {}, say: (line: string) => said.push(line), end: () => {} };
+  const progress = { expect: () => {}, advance, say: (line: string) => said.push(line), end: () => {} };
   const made = createEngine({ subject, subjectHash: "net", place, resume: false, signal, progress });
   return { ...made, place, [Symbol.asyncDispose]: () => place[Symbol.asyncDispose]() };
 }
@@ -132,4 +132,15 @@ test("an interruption ends a run, or is an answer where results so far are wante
   await expect(own.run(bound("ibp"))).rejects.toThrow("--resume");
   const answers = await own.run(bound("ibp", { partial: true }));
   for (const answer of answers) expect(answer).toEqual({ kind: "timeout", reason: "interrupted" });
+});
+
+test("the steps of a long job are told, and come to what the job is worth in all", async () => {
+  const advanced: number[] = [];
+  await using own = engine(controller.signal, (units) => advanced.push(units));
+  const geometry = { channels: 1, height: 2, width: 3, layout: "NCHW" } as const;
+  const candidates = [0, 1, 2, 3].map((k) => ({ top: 0, left: k % 2, shade: 0 }));
+  const task = { job: jobKinds.scan, what: "trying patches", method: { id: "patch-screen", version: 1 } };
+  await own.each({ ...task, inputs: chunk() }, [{ geometry, candidates }]);
+  expect(advanced.length).toBeGreaterThanOrEqual(4);
+  expect(advanced.reduce((sum, units) => sum + units, 0)).toBeCloseTo(1);
 });

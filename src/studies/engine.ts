@@ -201,6 +201,12 @@ export function createEngine(options: EngineOptions): Engine {
     const window: TimeWindow | undefined =
       deadline === undefined ? undefined : { startBy: deadline, endBy: deadline + GRACE_MS };
     const { record } = await job.parsers();
+    const told = planned.map(() => 0);
+    // what was told of a job's steps is part of what it is worth
+    const tell = (index: number, units: number) => {
+      progress.advance(units - told[index]!);
+      told[index] = units;
+    };
     const own = planned.some((one) => one.own);
     const listed = planned as readonly KeyedJob<unknown, R>[];
     const called = planned.map(({ own: run, input, ...one }) => ({ ...one, kind: OWN, input: { run, input } }));
@@ -218,8 +224,9 @@ export function createEngine(options: EngineOptions): Engine {
       ...(keep && { keep }),
       ...(seconds !== undefined && { timeoutMs: 1000 * seconds * Math.max(...planned.map(({ units }) => units)) }),
       onProgress: (event) => {
-        if (event.kind === "job" && event.outcome.kind !== "timeout")
-          progress.advance(advance(event.outcome, planned[event.index]!));
+        const job = planned[event.index]!;
+        if (event.kind === "step") tell(event.index, (job.units * event.done) / event.total);
+        else tell(event.index, event.outcome.kind === "timeout" ? 0 : advance(event.outcome, job));
       },
     });
   }

@@ -10,7 +10,14 @@ import type { Geometry } from "../picture.ts";
 import { POINTS } from "../points.ts";
 import { type Answer, recordOf, type Unanswered, unansweredReason } from "../records.ts";
 import type { Verifier } from "../verify/types.ts";
-import { candidatesOf, PATCH_SETTINGS, type PatchRecord, patchSize } from "./patch-screen.ts";
+import {
+  candidatesOf,
+  type FitSettings,
+  PATCH_SETTINGS,
+  type PatchRecord,
+  patchSize,
+  spreadOrder,
+} from "./patch-screen.ts";
 import type {
   Contradiction,
   EpsilonResult,
@@ -414,8 +421,11 @@ export function contradictions({ witnesses, proofs }: RobustnessResult): Contrad
   });
 }
 
-/** Inputs that the first, wide part of the patch search looks at. */
+/** Inputs that the first, wide part of the patch search looks at; of networks that take long, few, so that it gets to more places. */
 const SCANNED = 32;
+const SCANNED_OF_LARGE = 6;
+/** Multiplications of one pass: that of ResNet-18 on a picture of 224 pixels takes 1.8e9. */
+const LARGE = 2e8;
 /** Most inputs on which patches are improved; as many again are held out. */
 const SEARCHED = 64;
 /** Candidates in one job. */
@@ -424,7 +434,7 @@ const CANDIDATES_AT_ONCE = 125;
 /**
  * The strongest patch for each class, measured on inputs that the search has not seen.
  * @param labels [n] of all inputs
- * @param until seconds on the examiner's clock
+ * @param until seconds on the examiner's clock @param multiplications of one pass of the network
  * @returns targets only for classes that were examined
  */
 export async function screenPatches(
@@ -433,27 +443,43 @@ export async function screenPatches(
   labels: Int32Array,
   classes: number,
   correct: readonly number[],
-  until?: number,
+  { until, multiplications = 0 }: { readonly until?: number | undefined; readonly multiplications?: number } = {},
 ): Promise<PatchResult> {
   const began = examiner.now();
   // every second input, so that both halves hold all classes of ordered data
   const searched = correct.filter((_, k) => k % 2 === 0).slice(0, SEARCHED);
   const unseen = correct.filter((_, k) => k % 2 === 1);
   const candidates = candidatesOf(geometry);
+  const order = spreadOrder(candidates);
   const parts = Array.from({ length: Math.ceil(candidates.length / CANDIDATES_AT_ONCE) }, (_, k) =>
-    candidates.slice(k * CANDIDATES_AT_ONCE, (k + 1) * CANDIDATES_AT_ONCE),
+    order.slice(k * CANDIDATES_AT_ONCE, (k + 1) * CANDIDATES_AT_ONCE),
   );
+  const scannable = searched.slice(0, multiplications > LARGE ? SCANNED_OF_LARGE : SCANNED);
   // half of the time for the places, half for improving the best of them
-  const scanned = await examiner.scan(geometry, parts, searched.slice(0, SCANNED), sliceOf(examiner, until, 2));
-  const scores = scanned.flatMap((piece, k) =>
-    "record" in piece ? piece.record.map(({ hits }, at) => ({ hits, candidate: parts[k]![at]! })) : [],
+  const scanned = await examiner.scan(
+    geometry,
+    parts.map((part) => part.map((k) => candidates[k]!)),
+    scannable,
+    sliceOf(examiner, until, 2),
   );
+  const scores = scanned
+    .flatMap((piece, part) =>
+      "record" in piece ? piece.record.map(({ hits }, at) => ({ hits, place: parts[part]![at]! })) : [],
+    )
+    .toSorted((a, b) => a.place - b.place);
   const settings = Array.from({ length: scores.length === 0 ? 0 : classes }, (_, target) => {
     const best = scores.reduce((top, own) => (own.hits[target]! > top.hits[target]! ? own : top));
-    return { target, start: best.candidate, searched: searched.length };
-  }).filter(({ target }) => unseen.some((i) => labels[i] !== target));
+    const settings: FitSettings = { target, start: candidates[best.place]!, searched: searched.length };
+    return { settings, hits: best.hits[target]! };
+  })
+    .filter(({ settings: { target } }) => unseen.some((i) => labels[i] !== target))
+    // where time runs out, the classes that a plain patch leads to are those that were examined
+    .toSorted((a, b) => b.hits - a.hits)
+    .map(({ settings }) => settings);
   const fitted = settings.length === 0 ? [] : await examiner.fit(geometry, settings, [...searched, ...unseen], until);
-  const targets = fitted.flatMap((piece) => ("record" in piece ? [piece.record] : []));
+  const targets = fitted
+    .flatMap((piece) => ("record" in piece ? [piece.record] : []))
+    .toSorted((a, b) => a.target - b.target);
   const strongest = targets.reduce<PatchRecord | undefined>(
     (a, b) => (a === undefined || b.hits * a.trials > a.hits * b.trials ? b : a),
     undefined,
@@ -472,7 +498,7 @@ export async function screenPatches(
         size: patchSize(geometry),
         places: scores.length / 2,
         searched: searched.length,
-        scanned: Math.min(SCANNED, searched.length),
+        scanned: scannable.length,
       },
       seconds: examiner.now() - began,
       counts: {
@@ -483,14 +509,16 @@ export async function screenPatches(
       arithmetic: null,
     },
     unexamined: [
-      ...missingPieces("Places of the screen for patches, in parts", scanned),
-      ...missingPieces("Classes of the screen for patches", fitted),
+      ...missingPieces("Places of the screen for patches", scanned, candidates.length, scores.length),
+      ...missingPieces("Classes of the screen for patches", fitted, fitted.length, targets.filter(isFinished).length),
     ],
   };
 }
 
-function missingPieces(title: string, pieces: readonly Piece<unknown>[]): Unexamined[] {
-  const missing = pieces.flatMap((piece) => ("record" in piece ? [] : [piece]));
-  const [first] = missing;
-  return first ? [{ title, epsilon: null, left: missing.length, of: pieces.length, reason: first.reason }] : [];
+const isFinished = ({ unfinished }: PatchRecord): boolean => unfinished !== true;
+
+/** @param of pieces of work in all, of which so many are whole */
+function missingPieces(title: string, pieces: readonly Piece<unknown>[], of: number, whole: number): Unexamined[] {
+  const reason = pieces.flatMap((piece) => ("record" in piece ? [] : [piece.reason]))[0] ?? "time-budget";
+  return whole < of ? [{ title, epsilon: null, left: of - whole, of, reason }] : [];
 }

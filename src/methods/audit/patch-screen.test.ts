@@ -12,7 +12,7 @@ import { originalOf } from "../original.ts";
 import { type Geometry, geometryOf, pixelIndex, planar } from "../picture.ts";
 import { agreementOf } from "../reading/agreement.ts";
 import type { Chunk, Subject } from "../records.ts";
-import { candidatesOf, fitPatch, patchSize, scanPatches, stampPatch } from "./patch-screen.ts";
+import { candidatesOf, fitPatch, patchSize, scanPatches, spreadOrder, stampPatch } from "./patch-screen.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -143,4 +143,39 @@ test("only grey and coloured pictures have a geometry", () => {
   expect(geometryOf([2, 28, 28], "NCHW")).toBeUndefined();
   expect(geometryOf([784], "flat")).toBeUndefined();
   expect(pixelIndex({ channels: 3, height: 2, width: 2, layout: "NHWC" }, 1, 1, 0)).toBe(7);
+});
+
+test("places are tried in an order that is spread over the picture wherever time cuts it off, and all of them in the end", () => {
+  const candidates = candidatesOf(GEOMETRY);
+  const order = spreadOrder(candidates);
+  expect(order.toSorted((a, b) => a - b)).toEqual(Array.from(candidates.keys()));
+  const quarter = order.slice(0, Math.floor(candidates.length / 4)).map((k) => candidates[k]!);
+  const rows = new Set(candidates.map(({ top }) => top));
+  expect(new Set(quarter.map(({ top }) => top)).size).toBe(rows.size);
+  for (const { top, left } of quarter.slice(0, -1)) {
+    expect(quarter.filter((own) => own.top === top && own.left === left)).toHaveLength(2);
+  }
+});
+
+test("when time ends, what was scanned and improved until then counts, and says that it is not all", async () => {
+  const subject = await subjectOf(brightestThird(true));
+  const candidates = candidatesOf(GEOMETRY);
+  const told: number[] = [];
+  // a clock that is asked before and after each candidate: each takes a second of ten
+  let asked = 0;
+  const left = () => 10 - asked++ / 2;
+  const records = await scanPatches(subject, GEOMETRY, candidates, pictures(6), {
+    left,
+    progress: (done) => told.push(done),
+  });
+  expect(records.length).toBeGreaterThan(1);
+  expect(records.length).toBeLessThan(10);
+  expect(records.map(({ unfinished = false }) => unfinished)).toEqual(records.map((_, k) => k === records.length - 1));
+  expect(told).toEqual(records.map((_, k) => k + 1));
+  const loss = await compileLossGradient(subject.network, runtime, "margin");
+  const settings = { target: 1, start: { top: 0, left: 0, shade: 0 }, searched: 12 };
+  const fitted = (end: () => number) =>
+    fitPatch(subject, loss, GEOMETRY, settings, pictures(24), rng(3), { left: end });
+  expect(await fitted(() => 0)).toMatchObject({ unfinished: true, trials: 8 });
+  expect(await fitted(() => Number.POSITIVE_INFINITY)).not.toHaveProperty("unfinished");
 });

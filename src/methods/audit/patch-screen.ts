@@ -15,6 +15,7 @@ import type { LossGradient } from "../attack/loss-gradient.ts";
 import { runOriginal } from "../original.ts";
 import { type Geometry, pixelIndex } from "../picture.ts";
 import type { Chunk, Subject } from "../records.ts";
+import { type Left, timeOf } from "../time.ts";
 
 /** A square of pixels; `values` are [channels, size, size]. */
 export interface Patch {
@@ -45,6 +46,19 @@ export function candidatesOf(geometry: Geometry): Candidate[] {
   return along(rows).flatMap((top) => along(columns).flatMap((left) => [0, 1].map((shade) => ({ top, left, shade }))));
 }
 
+/**
+ * The places of candidates in an order whose beginning is spread over the whole picture, wherever it is cut off; the shades
+ * of a place stay together.
+ */
+export function spreadOrder(candidates: readonly Candidate[]): number[] {
+  // multiples of the golden ratio, modulo 1, are spread evenly however many there are
+  const at = (k: number) => (Math.floor(k / SHADES) * GOLDEN) % 1;
+  return candidates.map((_, k) => k).toSorted((a, b) => at(a) - at(b) || a - b);
+}
+
+const SHADES = 2;
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
 /** Copies of inputs [n · size] with the patch on each. */
 export function stampPatch(images: Float32Array, geometry: Geometry, patchOf: (n: number) => Patch): Float32Array {
   const out = images.slice();
@@ -73,30 +87,44 @@ async function answers({ original }: Subject, images: Float32Array): Promise<num
   return Array.from({ length: logits.length / classes }, (_, row) => predictedOf(logits, row, classes, 0));
 }
 
+/** What one candidate came to. */
+export interface ScanRecord {
+  /** [classes] */
+  readonly hits: Int32Array;
+  /** Time ended here: there are more candidates. */
+  readonly unfinished?: true;
+}
+
+/** How long methods have, and whom they tell how far they are. */
+export interface Course {
+  readonly left?: Left;
+  readonly progress?: (done: number, total: number) => void;
+}
+
 /**
  * For each candidate and class: how many inputs of other classes the patch sends to it.
- * @returns one record a candidate; `hits` is [classes]
+ * @returns one record a candidate that there was time for, in their order; at least one
  */
 export async function scanPatches(
   subject: Subject,
   geometry: Geometry,
   candidates: readonly Candidate[],
   { images, labels }: Pick<Chunk, "images" | "labels">,
-): Promise<({ readonly hits: Int32Array } & PlainRecord)[]> {
+  { left, progress }: Course = {},
+): Promise<(ScanRecord & PlainRecord)[]> {
   const size = patchSize(geometry);
-  const records: { hits: Int32Array }[] = [];
+  const time = timeOf(left);
+  const records: (ScanRecord & PlainRecord)[] = [];
   for (const candidate of candidates) {
+    if (records.length > 0 && !time.fits()) return [...records.slice(0, -1), { ...records.at(-1)!, unfinished: true }];
     const patch = plainPatch(geometry, size, candidate);
     const hits = new Int32Array(subject.original.classes);
-    for (const [i, answer] of (
-      await answers(
-        subject,
-        stampPatch(images, geometry, () => patch),
-      )
-    ).entries()) {
+    const stamped = stampPatch(images, geometry, () => patch);
+    for (const [i, answer] of (await time.run(() => answers(subject, stamped))).entries()) {
       if (answer !== labels[i]) hits[answer]!++;
     }
     records.push({ hits });
+    progress?.(records.length, candidates.length);
   }
   return records;
 }
@@ -123,7 +151,12 @@ export interface PatchRecord {
   readonly noiseHits: number;
   /** The patch could not be improved: there is no gradient, or it is exactly 0 on all inputs. */
   readonly noGradient?: true;
+  /** Time ended before the improving did. */
+  readonly unfinished?: true;
 }
+
+/** Of a fit's time: what counting its hits and those of noise takes. */
+const KEPT_FOR_MEASURING = 0.3;
 
 /** Black and white; then steps of improvement. */
 export const PATCH_SETTINGS = { shades: 2, steps: 15, stepSize: 0.15 } as const;
@@ -139,6 +172,7 @@ export async function fitPatch(
   { target, start, searched }: FitSettings,
   { images, labels, indices }: Chunk,
   random: Rng,
+  course: Course = {},
 ): Promise<PatchRecord & PlainRecord> {
   const per = images.length / labels.length;
   const others = (from: number, to: number) =>
@@ -146,9 +180,9 @@ export async function fitPatch(
   const gather = (places: readonly number[]) => rowsAt(images, per, places);
   const size = patchSize(geometry);
   const first = plainPatch(geometry, size, start);
-  const { patch, flat } = loss
-    ? await climb(subject, loss, geometry, target, gather(others(0, searched)), first)
-    : { patch: first, flat: true };
+  const { patch, flat, unfinished } = loss
+    ? await climb(subject, loss, geometry, target, gather(others(0, searched)), first, course)
+    : { patch: first, flat: true, unfinished: false };
   const places = others(searched, labels.length);
   const unseen = gather(places);
   const count = async (patchOf: (n: number) => Patch) =>
@@ -170,6 +204,7 @@ export async function fitPatch(
     hits,
     noiseHits: await count((n) => noise[n]!),
     ...(flat && { noGradient: true as const }),
+    ...(unfinished && { unfinished: true as const }),
   };
 }
 
@@ -181,29 +216,31 @@ async function climb(
   target: number,
   images: Float32Array,
   start: Patch,
-): Promise<{ readonly patch: Patch; readonly flat: boolean }> {
+  { left, progress }: Course,
+): Promise<{ readonly patch: Patch; readonly flat: boolean; readonly unfinished: boolean }> {
   const { classes } = subject.network;
   const per = geometry.channels * geometry.height * geometry.width;
   const count = images.length / per;
   const targets = new Int32Array(count).fill(target);
   let patch = start;
   let best = { patch, hits: -1 };
+  const time = timeOf(left);
   for (let step = 0; step <= PATCH_SETTINGS.steps && count > 0; step++) {
-    const { logits, uphill } = await loss.at(
-      stampPatch(images, geometry, () => patch),
-      targets,
-    );
+    if (step > 0 && !time.fits(KEPT_FOR_MEASURING)) return { patch: best.patch, flat: false, unfinished: true };
+    const stamped = stampPatch(images, geometry, () => patch);
+    const { logits, uphill } = await time.run(() => loss.at(stamped, targets));
+    progress?.(step, PATCH_SETTINGS.steps);
     const open = Array.from({ length: count }, (_, n) => n).filter(
       (n) => predictedOf(logits, n, classes, target) !== target,
     );
     if (count - open.length > best.hits) best = { patch, hits: count - open.length };
     if (open.length === 0) break;
     if (open.every((n) => uphill.subarray(n * per, (n + 1) * per).every((slope) => slope === 0))) {
-      return { patch: best.patch, flat: step === 0 };
+      return { patch: best.patch, flat: step === 0, unfinished: false };
     }
     patch = downhill(patch, uphill, open, geometry);
   }
-  return { patch: best.patch, flat: false };
+  return { patch: best.patch, flat: false, unfinished: false };
 }
 
 /** One step against the target's loss, summed over the inputs that do not go there yet. */

@@ -36,6 +36,9 @@ const LOSS_BEFORE = 1000;
 /** The test flags at a p-value of at most this. */
 export const MARGIN_LEVEL = 0.05;
 
+/** Of the steps that it may take: no class is known to settle in fewer. */
+const LEAST_STEPS = 0.1;
+
 /** Classes that share a batch: few enough that several threads find work. */
 const CLASSES_A_PART = 5;
 
@@ -118,6 +121,7 @@ export async function raiseMargins(material: Material, part: MarginPart): Promis
   });
   let active = ascents;
   for (let step = 0; step < part.steps && active.length > 0; step++) {
+    material.progress?.(step, part.steps);
     const rows = {
       [network.input.name]: { values: joined(active.map(({ points }) => points)), shape: inputShape },
       onehot: { values: onehots(active, part.images, network.classes), shape: [network.classes] },
@@ -291,6 +295,7 @@ export const mmBd = defineDetector<MarginPart, MarginRecord, typeof SETTINGS>({
       learningRate,
       tolerance,
     })),
+  leastRuns: ({ classes, images, steps }) => 3 * classes.length * images * Math.ceil(LEAST_STEPS * steps),
   examine: raiseMargins,
   conclude,
 });

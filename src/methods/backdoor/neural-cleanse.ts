@@ -82,6 +82,7 @@ export async function reverseTrigger(material: Material, part: CleansePart): Pro
   let best: (ReversedTrigger & { readonly success: number }) | undefined;
   let [step, success] = [0, 0];
   while (step < part.steps) {
+    material.progress?.(step, part.steps);
     step++;
     const answer = await oneStep(search, stream, perStep, schedule.cost);
     success = answer.hits / (perStep * size);

@@ -8,6 +8,7 @@ import type { MethodDescription } from "../method.ts";
 import type { Network } from "../network.ts";
 import { type Configurable, configurable, type Declared, NO_OPTIONS, type Settings } from "../options.ts";
 import type { Geometry } from "../picture.ts";
+import type { Left } from "../time.ts";
 
 /** What a detector wants besides the model. */
 export type Need = "nothing" | "inputs" | "training data";
@@ -36,6 +37,9 @@ export interface Material extends CaseFacts {
   readonly training: Batch | undefined;
   /** Keyed by seed and detector, not by model: every model sees the same numbers. Split it before drawing. */
   readonly random: Rng;
+  /** How long there is: what more tells less may be left out where it ends. */
+  readonly left?: Left;
+  readonly progress?: (done: number, total: number) => void;
 }
 
 /** What is needed to run the network, or a graph made of it. */
@@ -102,6 +106,11 @@ export interface Detector extends MethodDescription, Configurable<Detector> {
   readonly needs: Need;
   /** What it cannot see, in a few words. */
   readonly blindTo: string;
+  /**
+   * Runs of the network on one input that a part takes at the very least; a gradient is two more. A search whose time they do
+   * not fit is not begun. Absent: hardly any.
+   */
+  leastRuns?(part: PlainRecord, inputs: number): number;
   /** Independent pieces of work (say, one a class): settings of each. At least one. */
   parts(facts: CaseFacts): readonly PlainRecord[];
   /**
@@ -118,9 +127,10 @@ export interface Detector extends MethodDescription, Configurable<Detector> {
 
 /** A detector whose parts and records have types of their own, which the table forgets. What it declares no options for, it has none of. */
 export interface TypedDetector<Part extends PlainRecord, Record extends PlainRecord, S extends Settings>
-  extends Omit<Detector, "parts" | "examine" | "conclude" | keyof Configurable<Detector>>,
+  extends Omit<Detector, "parts" | "leastRuns" | "examine" | "conclude" | keyof Configurable<Detector>>,
     Partial<Declared<S>> {
   readonly parts: (facts: CaseFacts, settings: S) => readonly Part[];
+  readonly leastRuns?: (part: Part, inputs: number) => number;
   readonly examine: (material: Material, part: Part) => Promise<Record>;
   readonly conclude: (records: readonly Record[], facts: CaseFacts, settings: S) => Detection;
 }

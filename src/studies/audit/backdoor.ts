@@ -13,6 +13,7 @@ import { standardDetectors } from "../../methods/backdoor/index.ts";
 import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
 import type { TitrationCurve } from "../../methods/backdoor/titration/types.ts";
 import type { Detector } from "../../methods/backdoor/types.ts";
+import { passesIn } from "../../methods/cost.ts";
 import type { Chunk } from "../../methods/records.ts";
 import { scan } from "../backdoor/backdoor.ts";
 import { caseOf, type Draw, drawFor, modelFacts } from "../backdoor/case.ts";
@@ -66,7 +67,7 @@ export async function searchBackdoor(
     seed,
     reference: compared.result && referenceFacts(compared.result),
     population: compared.population,
-    ...(await scan(session.engine, subject, { detectors, compared }, limits)),
+    ...(await scan(session.engine, subject, { detectors, compared }, { ...limits, ...runsIn(session, limits) })),
   };
   const label = suspectedClass(found.decision, signsOf(found, standing));
   if (label === null) return { ...found, noisy: null, trigger: null };
@@ -80,6 +81,10 @@ export async function searchBackdoor(
   );
   return { ...found, noisy, trigger, notes: [...found.notes, ...refused] };
 }
+
+/** What fits the time, on one core. */
+const runsIn = ({ place, network }: Examination, { deadline }: Limits) =>
+  deadline === undefined ? {} : { runs: passesIn((deadline - place.now()) / 1000, network.graph) };
 
 const referenceFacts = ({
   name,

@@ -18,6 +18,7 @@ import {
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { PatchResult, RobustnessResult, Unexamined } from "../../methods/audit/types.ts";
 import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
+import { multiplicationsOf } from "../../methods/cost.ts";
 import type { Geometry } from "../../methods/picture.ts";
 import { UNANSWERED_WORDS } from "../../methods/records.ts";
 import { raiseAlarm } from "../alarm.ts";
@@ -131,13 +132,14 @@ async function screen(
   }
   let refused: string | undefined;
   const result = await step("trying patches", () =>
-    screenPatches(examiner, geometry, chunk.labels, network.classes, correct, budget.until(SHARES.patches)).catch(
-      (error: unknown) => {
-        if (faultOf(error) !== "not-applicable") throw error;
-        refused = (error as Error).message;
-        return undefined;
-      },
-    ),
+    screenPatches(examiner, geometry, chunk.labels, network.classes, correct, {
+      until: budget.until(SHARES.patches),
+      multiplications: multiplicationsOf(network.graph),
+    }).catch((error: unknown) => {
+      if (faultOf(error) !== "not-applicable") throw error;
+      refused = (error as Error).message;
+      return undefined;
+    }),
   );
   const [first] = result?.unexamined ?? [];
   if (result) return { result, reason: first && UNANSWERED_WORDS[first.reason] };

@@ -4,7 +4,7 @@ import { type Decision, decide } from "../../methods/backdoor/decision.ts";
 import { standardDetectors } from "../../methods/backdoor/index.ts";
 import type { Detector, TimedDetection } from "../../methods/backdoor/types.ts";
 import type { Chunk } from "../../methods/records.ts";
-import type { Engine, Limits } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import type { Examination } from "../examination.ts";
 import type { Inputs } from "../inputs.ts";
 import {
@@ -17,7 +17,7 @@ import {
   type ScanCase,
   scanNotes,
 } from "./case.ts";
-import { examineWith } from "./detectors.ts";
+import { type DetectorLimits, examineWith } from "./detectors.ts";
 import { type Compared, compareWith, type Reference } from "./reference.ts";
 import { type BackdoorFile, backdoorFile } from "./results.ts";
 
@@ -75,7 +75,7 @@ export async function scan(
   engine: Pick<Engine, "all">,
   subject: ScanCase,
   { detectors, compared, training }: ScanTerms,
-  limits: Limits = {},
+  limits: DetectorLimits = {},
 ): Promise<{
   readonly examined: readonly TimedDetection[];
   readonly decision: Decision;

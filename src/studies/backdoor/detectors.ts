@@ -5,6 +5,7 @@ import { backdoorFamily } from "../../methods/backdoor/index.ts";
 import type { CaseFacts, Detection, Detector, TimedDetection } from "../../methods/backdoor/types.ts";
 import { checkMethods, isListed } from "../../methods/family.ts";
 import { type Chunk, UNANSWERED_WORDS } from "../../methods/records.ts";
+import type { PlainRecord } from "../../runtime/jobs.ts";
 import type { Ending, Engine, Limits } from "../engine.ts";
 import { detect } from "../jobs/kinds.ts";
 import { ownDetector } from "../jobs/own.ts";
@@ -16,6 +17,14 @@ export interface DetectorInputs {
   readonly training: Chunk | undefined;
   readonly seed: number;
 }
+
+/** Runs of the network on one input that fit the time on one core; by default any number. */
+export interface DetectorLimits extends Limits {
+  readonly runs?: number;
+}
+
+/** A search is split over this many at least. */
+const CORES = 2;
 
 const NO_INPUTS: Chunk = { images: new Float32Array(0), labels: new Int32Array(0), indices: new Int32Array(0) };
 
@@ -29,15 +38,19 @@ export async function examineWith(
   engine: Pick<Engine, "all">,
   detectors: readonly Detector[],
   given: DetectorInputs,
-  limits: Limits = {},
+  { runs = Number.POSITIVE_INFINITY, ...limits }: DetectorLimits = {},
 ): Promise<TimedDetection[]> {
   const { facts, seed, inputs = NO_INPUTS, training } = given;
   await checkDetectors(detectors);
   const planned = detectors.map((detector) => {
     const lacking = lackOf(detector, given);
-    return { detector, lacking, parts: lacking === undefined ? detector.parts(facts) : [] };
+    const parts = lacking === undefined ? detector.parts(facts) : [];
+    const late = tooLong(detector, parts, inputs.labels.length, runs);
+    return { detector, lacking: lacking ?? late, parts: late === undefined ? parts : [] };
   });
-  const tasks = planned.flatMap(({ detector, parts }) =>
+  // where time is short, those that take hardly any come first
+  const quickFirst = planned.toSorted((a, b) => Number(isSlow(a.detector)) - Number(isSlow(b.detector)));
+  const tasks = quickFirst.flatMap(({ detector, parts }) =>
     parts.map((part) => ({
       job: detect,
       method: detector,
@@ -49,10 +62,8 @@ export async function examineWith(
     })),
   );
   const endings = await engine.all("looking for backdoors", tasks, limits);
-  let next = 0;
-  return planned.map(({ detector, lacking, parts }) => {
-    const own = endings.slice(next, next + parts.length);
-    next += parts.length;
+  return planned.map(({ detector, lacking }) => {
+    const own = endings.filter((_, k) => tasks[k]!.method === detector);
     const refused = lacking ?? firstReason(own);
     const done = own.flatMap((ending) => (ending.kind === "done" ? ending.records : []));
     const seconds = done.reduce((sum, part) => sum + part.seconds, 0);
@@ -76,6 +87,18 @@ function firstReason(endings: readonly Ending<unknown>[]): string | undefined {
     if (ending.kind === "unanswered") return `not examined: ${UNANSWERED_WORDS[ending.reason]}`;
   }
   return undefined;
+}
+
+const isSlow = ({ leastRuns }: Detector): boolean => leastRuns !== undefined;
+
+/** Why a search is not begun whose time even its least work does not fit. */
+function tooLong(detector: Detector, parts: readonly PlainRecord[], inputs: number, runs: number): string | undefined {
+  if (!detector.leastRuns) return undefined;
+  const least = parts.map((part) => detector.leastRuns!(part, inputs));
+  const each = least.reduce((sum, own) => sum + own, 0) / Math.min(CORES, Math.max(1, least.length));
+  if (each <= runs) return undefined;
+  const times = Math.ceil(each / Math.max(1, runs));
+  return `not examined: it takes at least ${times} times as long as the time budget leaves for it; a larger --budget, or assay backdoor, gives it time`;
 }
 
 /** What is missing, and how to give it. */

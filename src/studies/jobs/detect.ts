@@ -78,5 +78,7 @@ async function materialFor(
     inputs: batchOf(chunk, facts.inputShape),
     training: training && batchOf(training, facts.inputShape),
     random,
+    left: host.left,
+    progress: (done, total) => host.progress({ done, total }),
   };
 }

@@ -1,11 +1,11 @@
 /** @file The kinds of jobs about one model. Loaded by each thread: what they compute and how they parse is not. */
 
-import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
+import type { PatchRecord, ScanRecord } from "../../methods/audit/patch-screen.ts";
 import type { AttackRecord, BoundRecord, Prediction } from "../../methods/records.ts";
 import { defineJob, type JobKind } from "../../runtime/jobs.ts";
 import type { DetectSettings, ExhibitSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
-import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
+import type { FitPatchSettings, ScanSettings } from "./patches.ts";
 
 /** A kind of job about one model and a chunk of inputs. */
 export type ModelJob<Settings, R> = JobKind<ModelInput<Settings>, R>;
@@ -33,11 +33,12 @@ export const bound = defineJob<ModelInput<BoundSettings>, BoundRecord>({
   isUnfinished: ({ verdict }) => verdict.kind === "unknown" && verdict.reason === "timeout",
 });
 
-/** One a candidate. */
+/** One a candidate, as many as there was time for. */
 export const scan = defineJob<ModelInput<ScanSettings>, ScanRecord>({
   id: "scan",
   load: async () => (await import("./patches.ts")).scanJob,
   parsers: async () => (await import("./schemas.ts")).scan,
+  isUnfinished: ({ unfinished = false }) => unfinished,
 });
 
 /** One. */
@@ -45,6 +46,7 @@ export const fit = defineJob<ModelInput<FitPatchSettings>, PatchRecord>({
   id: "fit",
   load: async () => (await import("./patches.ts")).fitJob,
   parsers: async () => (await import("./schemas.ts")).fit,
+  isUnfinished: ({ unfinished = false }) => unfinished,
 });
 
 /** One. */
@@ -52,6 +54,7 @@ export const detect = defineJob<ModelInput<DetectSettings>, PartResult>({
   id: "detect",
   load: async () => (await import("./detect.ts")).detectJob,
   parsers: async () => (await import("./schemas.ts")).detect,
+  isUnfinished: ({ record }) => record["unfinished"] === true,
 });
 
 /** One. */

@@ -1,14 +1,14 @@
 /** @file What jobs about one model take and return, for what comes from a store or another machine. */
 
 import { z } from "zod";
-import type { PatchRecord } from "../../methods/audit/patch-screen.ts";
+import type { PatchRecord, ScanRecord } from "../../methods/audit/patch-screen.ts";
 import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods/records.ts";
 import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
 import type { Arithmetic, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
 import type { DetectSettings, ExhibitSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
-import type { FitPatchSettings, ScanRecord, ScanSettings } from "./patches.ts";
+import type { FitPatchSettings, ScanSettings } from "./patches.ts";
 import type { SubjectSpec } from "./subject.ts";
 
 const floats = z.instanceof(Float32Array);

@@ -5,7 +5,7 @@ import { type CaseFacts, type Detection, defineDetector, type Material } from ".
 import { bandsOf } from "./bands.ts";
 import { digestOf } from "./digest.ts";
 import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
-import { type Tempered, titrateTempered } from "./titrate.ts";
+import { DEFAULT_INPUTS, defaultModes, type Tempered, titrateTempered } from "./titrate.ts";
 import { GAMMAS, type Mode, modeId, SALT_SHARES, SIGMAS, type TitrationCurve } from "./types.ts";
 
 /** The curve that is scored: real inputs where there are any, noise alone otherwise. */
@@ -19,6 +19,8 @@ interface TitrationRecord extends PlainRecord {
   readonly curves: readonly TitrationCurve[];
   /** Of the curve that is scored; `null` without inputs, or where no temperature fits. */
   readonly tempered: Tempered | null;
+  /** Time ended before all curves were made. */
+  readonly unfinished?: true;
 }
 
 /** The first of the primary modes that was run. */
@@ -31,7 +33,8 @@ async function examine(material: Material): Promise<TitrationRecord> {
   const titrated = await titrateTempered(material);
   const curves = titrated.map(({ curve }) => curve);
   const primary = primaryCurve(curves);
-  return { curves, tempered: titrated.find(({ curve }) => curve === primary)!.tempered };
+  const { tempered } = titrated.find(({ curve }) => curve === primary)!;
+  return { curves, tempered, ...(curves.length < defaultModes(material).length && { unfinished: true as const }) };
 }
 
 function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts): Detection {
@@ -82,6 +85,8 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
   blindTo:
     "some triggers for inputs of one class only; input-aware ones were not tried; backdoors into several classes stay undecided",
   parts: () => [{}],
+  // the curve that is scored
+  leastRuns: (_, inputs) => Math.min(DEFAULT_INPUTS, inputs || DEFAULT_INPUTS) * SIGMAS.length,
   examine,
   conclude,
   digest: ({ curves }) => digestOf(curves as unknown as readonly TitrationCurve[]),

@@ -454,3 +454,22 @@ describe("what it refuses, and what it makes do with", () => {
     expect(() => networkOf(makeGraph([x], [{ name: "y", value }]), "test")).toThrow(/output is \[N, classes\]/);
   });
 });
+
+test("where time ends the curve that is scored is there, the others are left out, and all that is done is told", async () => {
+  const graph = linear(
+    [
+      [1, -1],
+      [-1, 1],
+    ],
+    [0, 0],
+  );
+  const given = material(graph, copies(20, [0.9, 0.1], 0));
+  const told: number[] = [];
+  const all = await titrate({ ...given, progress: (done, total) => told.push(done / total) });
+  expect(all.length).toBe(defaultModes(given).length);
+  expect(told).toEqual(told.toSorted((a, b) => a - b));
+  expect(told.at(-1)).toBe(1);
+  const [only, ...others] = await titrate({ ...given, left: () => 0 });
+  expect(others).toEqual([]);
+  expect(only).toEqual(all[0]);
+});

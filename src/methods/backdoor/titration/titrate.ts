@@ -3,6 +3,7 @@
 import { rowsAt } from "../../../graph/tensor.ts";
 import type { PlainRecord } from "../../../runtime/jobs.ts";
 import type { Batch } from "../../../spec/classification.ts";
+import { timeOf } from "../../time.ts";
 import { DetectorError, type Material } from "../types.ts";
 import { type Answers, compileResponder, type Mixing, type Responder, UNBOUNDED } from "./graph.ts";
 import { drawBases, drawNoise, type NoiseSize } from "./noise.ts";
@@ -108,12 +109,20 @@ export async function titrateTempered(material: Material, options: TitrateOption
   };
   const bases = new Map<Base, Titrated>();
   const curves: TemperedCurve[] = [];
+  const time = timeOf(material.left);
   for (const current of modes) {
     checkMode(current, material);
+    // the first is the one that is scored
+    if (curves.length > 0 && !time.fits()) break;
     const responder = await responderOf(current.noise);
     const titrated = bases.get(current.base) ?? (await prepare(material, current.base, responder, options));
     bases.set(current.base, titrated);
-    curves.push(await runMode(material, current, titrated, responder, { ...options, temperature }));
+    const already = curves.length;
+    const told: Material = {
+      ...material,
+      progress: (done, total) => material.progress?.(already * total + done, modes.length * total),
+    };
+    curves.push(await time.run(() => runMode(told, current, titrated, responder, { ...options, temperature })));
   }
   return curves;
 }
@@ -205,7 +214,7 @@ function gather(values: Float32Array, places: Int32Array, size: number): Float32
 }
 
 async function runMode(
-  { domain, network }: Material,
+  { domain, network, progress }: Material,
   current: Mode,
   { images, labels, plain, fitted, noiseOf }: Titrated,
   responder: Responder,
@@ -237,6 +246,7 @@ async function runMode(
       sigma === 0 ? plain : await responder.respond(images, { noise, sigma: sigma * width, range, temperature });
     const tally = tallyOf(sigma, answers, plain, labels, counted ? timesSurelyWrong : undefined);
     points.push(tally);
+    progress?.(points.length, grid.length);
     if (!counted) continue;
     remaining.shift();
     if (byLabel) addLeanings(byLabel, answers.logits, labels);
