@@ -79,7 +79,7 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
     ...(reference?.used
       ? []
       : [
-          "Train clean models of the same task and architecture with `assay population` and give them with --reference: the answer then has a known rate of false alarms.",
+          "Scan clean models of the same task and architecture of your own with `assay population --from FILES --data DATA`, or train them by a recipe with `assay population RECIPE` where the architecture is one that recipes name, and give them with --reference: the answer then has a known rate of false alarms.",
         ]),
   ];
   if (verdict.flagged === true) {

@@ -213,6 +213,15 @@ export const OPTIONS = {
     schema: path,
     default: "a bundled population of the model's task and architecture, where there is one",
   }),
+  from: define({
+    flag: "--from <files...>",
+    help: "in place of a recipe, clean models of one's own: ONNX files of one architecture, scanned with --data and not trained",
+    schema: z
+      .union([z.string(), z.array(z.string())])
+      .transform((raw) => [raw].flat())
+      .pipe(z.array(path).min(1)),
+    repeatable: true,
+  }),
   seed: define({ flag: "--seed <n>", help: "root of all random numbers", schema: whole(0), default: "0" }),
   timeout: define({
     flag: "--timeout <seconds>",

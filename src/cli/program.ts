@@ -55,11 +55,13 @@ function commandOf(verb: Verb, words: Words, action: Action): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .showSuggestionAfterError();
-  if (verb.argument !== undefined) command.argument(`<${verb.argument}>`, verb.argumentHelp);
+  if (verb.argument !== undefined) {
+    command.argument(verb.argumentOptional ? `[${verb.argument}]` : `<${verb.argument}>`, verb.argumentHelp);
+  }
   if (verb.second) command.argument(`[${verb.second.name}]`, verb.second.help);
   for (const key of verb.options) command.addOption(optionOf(key, words));
   return command.action(async (...args: unknown[]) => {
-    const argument = verb.argument === undefined ? "" : (args[0] as string);
+    const argument = verb.argument === undefined ? "" : ((args[0] as string | undefined) ?? "");
     const raw = command.opts<Record<string, unknown>>();
     // commander gives `--no-x` options a value though nobody stated one
     const stated = Object.entries(raw).filter(([name]) => command.getOptionValueSource(name) === "cli");

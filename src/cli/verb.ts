@@ -8,6 +8,8 @@ export interface VerbWords {
   readonly name: string;
   readonly argument?: string;
   readonly argumentHelp?: string;
+  /** It may be left out, where an option stands for it. */
+  readonly argumentOptional?: true;
   /** A second word that may be left out. */
   readonly second?: { readonly name: string; readonly help: string };
   readonly summary: string;

@@ -81,7 +81,7 @@ export function nextStepsOf(
     reference?.unused === null
       ? []
       : [
-          "Train clean models of the same task and architecture (`assay population`) and audit again with --reference: the answer then has a known rate of false alarms.",
+          "Scan clean models of the same task and architecture of your own with `assay population --from FILES --data DATA`, or train them by a recipe with `assay population RECIPE` where the architecture is one that recipes name, and audit again with --reference: the answer then has a known rate of false alarms.",
         ];
   if (label === undefined) {
     return [
