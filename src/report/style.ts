@@ -131,8 +131,8 @@ nav li:first-child{margin-left:-.65rem}
 nav a{display:block;padding:.7rem .65rem;white-space:nowrap;color:var(--muted);text-decoration:none;font-size:.9rem}
 nav a:hover{color:var(--ink);text-decoration:underline}
 main{padding:0 1.5rem}
-section{padding:2.6rem 0 .6rem;scroll-margin-top:2.6rem}
-section+section{border-top:1px solid var(--line);margin-top:2rem}
+section{padding:2.1rem 0 .4rem;scroll-margin-top:2.6rem}
+section+section{border-top:1px solid var(--line);margin-top:1.5rem}
 [id^="term-"]{scroll-margin-top:4rem}
 :target>dt{background:var(--open-soft)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2.5rem}
@@ -237,7 +237,7 @@ h2{font-size:1.4rem}
 
 const PRINT = `
 @page{margin:13mm}
-html{font-size:9.4pt}
+html{font-size:8.8pt}
 body{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 nav,.more{display:none}
 .hero{padding:1rem 1.4rem 1.4rem}
@@ -256,7 +256,8 @@ section+section{margin-top:1.2rem}
 .examples{display:block}
 .example{display:inline-block;vertical-align:top;width:calc(50% - .8rem);margin:0 .6rem .9rem 0}
 .pictures{grid-template-columns:repeat(4,9rem)}
-details::details-content{content-visibility:visible;display:block;block-size:auto}
+details:not(.screen-only)::details-content{content-visibility:visible;display:block;block-size:auto}
+.screen-only{display:none}
 summary{list-style:none;color:var(--muted);break-after:avoid}
 th,td{padding-block:.34rem}
 tbody tr:first-child{break-before:avoid}

@@ -124,14 +124,35 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     await page.close();
   });
 
+  test("conclusions come first: at most 6,000 px before unfolding, and at most 8 printed pages", async () => {
+    for (const name of ["suspicious", "healthy", "undecided"]) {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
+      const height = (await page.evaluate("document.documentElement.scrollHeight")) as number;
+      const pages = (await page.pdf({ format: "A4" })).toString("latin1").match(/\/Type\s*\/Page[^s]/g)!.length;
+      expect([name, height <= 6000 || height, pages <= 8 || pages]).toEqual([name, true, true]);
+      await page.close();
+    }
+  });
+
+  test("a link to a folded word opens it", async () => {
+    const page = await browser.newPage();
+    await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
+    const open = "document.querySelector('#glossary details').open";
+    expect(await page.evaluate(open)).toBe(false);
+    await page.locator("a.term").first().click();
+    expect(await page.evaluate(open)).toBe(true);
+    await page.close();
+  });
+
   test("prints with the folded numbers opened and the navigation left out", async () => {
     const page = await browser.newPage({ viewport: { width: 720, height: 1000 } });
     await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
     const visible =
-      "[...document.querySelectorAll('#classes table, nav')].map((e) => e.checkVisibility({ contentVisibilityAuto: true }) && e.getBoundingClientRect().height > 0)";
-    expect(await page.evaluate(visible)).toEqual([true, false]);
+      "[...document.querySelectorAll('#classes svg:not(.chart-narrow *), #robustness table, nav')].map((e) => e.checkVisibility({ contentVisibilityAuto: true }) && e.getBoundingClientRect().height > 0)";
+    expect(await page.evaluate(visible)).toEqual([true, false, false]);
     await page.emulateMedia({ media: "print" });
-    expect(await page.evaluate(visible)).toEqual([false, true]);
+    expect(await page.evaluate(visible)).toEqual([false, true, true]);
     await page.close();
   });
 });

@@ -49,6 +49,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     },
     gate,
   );
+  const scan = facts.backdoor && searched ? backdoorScan(facts.backdoor, searched, named) : null;
   return {
     schema: REPORT_SCHEMA,
     tool: facts.tool,
@@ -56,7 +57,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     seed: facts.seed,
     command: facts.command,
     seconds: facts.seconds,
-    decision: decisionText(judgement, gate, named),
+    decision: decisionText(judgement, gate, named, scan?.nextSteps),
     findings: judgement.findings.map((finding) => {
       const { id, title, sentence, figures, section } = findingWords(finding, named);
       const { evidence, severity } = finding;
@@ -66,7 +67,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     data,
     robustness: [robustness],
     suspicions: suspicionsOf(facts, judgement, named),
-    backdoor: facts.backdoor && searched ? backdoorScan(facts.backdoor, searched, named) : null,
+    backdoor: scan,
     runs: runsOf(facts),
     environment: facts.environment,
     incidents: facts.incidents,

@@ -35,7 +35,13 @@ const QUESTIONS = {
   },
 } as const satisfies Record<Question, Record<Outcome | "question", string>>;
 
-export function decisionText(judgement: Judgement, gate: Gate, named: Named): Decision {
+/** @param searching what the search for a backdoor advises */
+export function decisionText(
+  judgement: Judgement,
+  gate: Gate,
+  named: Named,
+  searching: readonly string[] = [],
+): Decision {
   const { kind, ground } = judgement;
   const deciding = judgement.answers.filter(({ decides }) => decides).flatMap(({ conditions }) => conditions);
   const worded = (own: Condition): GateCondition => ({
@@ -65,7 +71,7 @@ export function decisionText(judgement: Judgement, gate: Gate, named: Named): De
           .map(({ sentence, measured }) => `“${sentence}” is not settled (${measured})`)
           .join("; ")}.`,
         nextSteps: [
-          ...(unsettled.some(({ id }) => id === "backdoor") ? [BACKDOOR_STEP] : []),
+          ...(unsettled.some(({ id }) => id === "backdoor") ? [BACKDOOR_STEP, ...searching] : []),
           ...(weak ? [WEAKNESS_STEP] : []),
           ...OPEN_STEPS,
         ],

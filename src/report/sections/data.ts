@@ -4,7 +4,7 @@ import { html, type Markup } from "../markup.ts";
 import type { AuditReport, ContractTerm, WaysTried } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
 import { COMMON_TERMS, termOf } from "./glossary.ts";
-import { type Column, dataTable, fact, lead, nothing, rateCell } from "./parts.ts";
+import { type Column, dataTable, fact, fold, lead, nothing, rateCell } from "./parts.ts";
 
 const term = termOf(COMMON_TERMS);
 
@@ -43,7 +43,9 @@ ${fact(
     : html`${rateCell(cleanAccuracy)} (${cleanAccuracy.successes} of ${cleanAccuracy.trials}${chance === null ? "" : `; always answering the most frequent class would reach ${percent(chance)}`})`,
 )}
 </dl>`,
-    data.terms.length === 0 ? nothing("No terms were recorded.") : dataTable("Data contract", "stack", columns, rows),
+    data.terms.length === 0
+      ? nothing("No terms were recorded.")
+      : fold("The terms, one by one", dataTable("Data contract", "stack", columns, rows)),
     ...(data.preprocessing === null ? [] : waysBody(data.preprocessing)),
   ];
 }
@@ -57,16 +59,14 @@ function waysBody({ inputs, right, ways }: WaysTried): Markup[] {
   ];
   const own = { name: html`<strong>as in this audit</strong>`, option: "the terms above", right };
   const all = [own, ...ways].toSorted((a, b) => b.right - a.right);
-  return [
-    html`<h3>Other usual ways to prepare the inputs</h3>`,
-    html`<p>Tried on the same ${plural(inputs, "input")}. None of them was used for what this report says.</p>`,
-    dataTable(
-      "Preprocessing tried",
-      "compact",
-      columns,
-      all.map((way) => [way.name, percent(way.right / inputs), way.option]),
-    ),
-  ];
+  const table = dataTable(
+    "Preprocessing tried",
+    "compact",
+    columns,
+    all.map((way) => [way.name, percent(way.right / inputs), way.option]),
+  );
+  const text = html`<p>Tried on the same ${plural(inputs, "input")}. None of them was used for what this report says.</p>`;
+  return [fold("Other usual ways to prepare the inputs", [text, table])];
 }
 
 const ACCURACY_TITLES = {

@@ -4,7 +4,7 @@ import { CARRYING_FINDINGS } from "../read.ts";
 import type { AuditReport, Decision, Finding, GateCondition } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
 import { COMMON_TERMS } from "./glossary.ts";
-import { evidenceBadge, figureText, icon, prose, severityMark } from "./parts.ts";
+import { evidenceBadge, figureText, fold, icon, prose, severityMark } from "./parts.ts";
 
 export const findingCard = (finding: Finding): Markup =>
   html`<li class="finding finding-${finding.severity}">
@@ -36,13 +36,13 @@ export const answerList = ({ answers }: Decision): Markup | null =>
           html`<li class="answer condition-${outcome}"><p class="question">${question}</p><p class="given">${icon(OUTCOME[outcome].icon)}<strong>${answer}</strong>${decides ? null : html` <span class="aside">not part of the gate</span>`}</p>${measured.map((text) => html`<p class="fine">${text}</p>`)}</li>`,
       )}</ul>`;
 
-function decisionBody({ decision, findings }: AuditReport): Markup[] {
+function decisionBody({ decision, findings }: AuditReport): (Markup | null)[] {
   const { gate, nextSteps } = decision;
   const further = findings.slice(CARRYING_FINDINGS);
-  const conditions = html`<div><h3>The conditions: ${gate.name}</h3>${conditionList(decision)}</div>`;
-  const steps = html`<div><h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${prose(step)}</li>`)}</ol></div>`;
+  const steps = html`<h3>What to do next</h3><ol class="steps">${nextSteps.map((step) => html`<li>${prose(step)}</li>`)}</ol>`;
   return [
-    html`<div class="columns">${conditions}${nextSteps.length === 0 ? null : steps}</div>`,
+    nextSteps.length === 0 ? null : steps,
+    fold(`The conditions: ${gate.name}`, conditionList(decision)),
     ...(further.length === 0
       ? []
       : [html`<h3>Further findings</h3><ul class="findings further">${further.map(findingCard)}</ul>`]),

@@ -3,10 +3,7 @@ import { bytesText, integerText, plural, shapeText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, ModelCard, TensorCard } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
-import { type Column, dataTable, fact, lead, nothing } from "./parts.ts";
-
-/** Longer layer lists are folded away. */
-const OPEN_LAYERS = 16;
+import { type Column, dataTable, fact, fold, lead, nothing } from "./parts.ts";
 
 const tensorText = (tensors: readonly TensorCard[]): string =>
   tensors.map(({ name, shape, type }) => `${name}: ${shapeText(shape)}, ${type}`).join("; ");
@@ -40,13 +37,19 @@ ${fact("File", html`<code>${model.fileName}</code>, ${bytesText(model.bytes)}`)}
 ${fact("sha256", html`<code class="hash">${model.sha256}</code>`)}
 ${fact("Format", `${model.format}${opset === null ? "" : `, opset ${opset}`}${producer === null ? "" : `, written by ${producer}`}`)}
 ${fact("Parameters", integerText(model.parameters))}
+</dl>`,
+    fold(
+      `Inputs, outputs and ${plural(layers.length, "layer")}`,
+      [
+        html`<dl class="facts">
 ${fact("Input", tensorText(model.inputs))}
 ${fact("Output", tensorText(model.outputs))}
 ${fact("Operations", opsList(model))}
 </dl>`,
-    layers.length === 0
-      ? nothing("The list of layers was not kept.")
-      : html`<details${layers.length <= OPEN_LAYERS ? html` open` : null}><summary>${plural(layers.length, "layer")}</summary>${layersTable(model)}</details>`,
+        layers.length === 0 ? nothing("The list of layers was not kept.") : layersTable(model),
+      ],
+      "left out",
+    ),
   ];
 }
 

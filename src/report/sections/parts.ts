@@ -55,6 +55,12 @@ export function severityMark(severity: Severity): Markup {
   return html`<span class="severity severity-${severity}">${icon(picture)}${word}</span>`;
 }
 
+/** Evidence behind a conclusion, closed until it is asked for. What `print` says is printed all the same. */
+export const fold = (summary: string, body: Body, print: "printed" | "left out" = "printed"): Markup =>
+  html`<details${print === "printed" ? null : html` class="screen-only"`}><summary>${summary}</summary>${body}</details>`;
+
+type Body = Markup | readonly (Markup | null)[];
+
 /** Text in which commands stand between backquotes. */
 export const prose = (text: string): Markup =>
   html`${text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`;

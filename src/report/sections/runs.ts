@@ -1,12 +1,12 @@
 /** @file What was run, on what machine, and what was not checked. */
 import { type Bar, barChart } from "../charts/bars.ts";
 import type { ChartKit } from "../charts/chart.ts";
-import { numberText, secondsText } from "../format.ts";
+import { numberText, plural, secondsText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, OptionValue, Run } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
 import { termOf } from "./glossary.ts";
-import { type Column, chartFigure, dataTable, lead, nothing } from "./parts.ts";
+import { type Column, chartFigure, dataTable, fold, lead, nothing } from "./parts.ts";
 import { GLOSSARY } from "./robustness/glossary.ts";
 
 const term = termOf(GLOSSARY);
@@ -65,17 +65,26 @@ function timeBars(runs: readonly Run[]): Bar[] {
 function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { runs, environment } = report;
   const command = html`<h3>The same again</h3><pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit, loading and reporting included, took ${secondsText(report.seconds)}.</p>`;
-  const machine = html`<h3>Machine and versions</h3><dl class="facts">${environment.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  const machine = fold(
+    "Machine and versions",
+    html`<dl class="facts">${environment.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`,
+  );
   if (runs.length === 0) return [nothing("Nothing was run on the model."), command, machine];
   const total = runs.reduce((sum, run) => sum + run.seconds, 0);
   return [
     lead(
       html`Every method with its options and seed, so that anyone can repeat it. Proofs marked ${term("floatsafe", "float32-safe")} also cover the rounding of the computer.`,
     ),
-    runsTable(runs),
-    chartFigure(
-      barChart(kit, timeBars(runs), { id: "run-times", title: "Run times" }),
-      html`<p>Time of each method, ${secondsText(total)} in all.</p>`,
+    fold(
+      `${plural(runs.length, "run")}, ${secondsText(total)} of computing`,
+      [
+        runsTable(runs),
+        chartFigure(
+          barChart(kit, timeBars(runs), { id: "run-times", title: "Run times" }),
+          html`<p>Time of each method.</p>`,
+        ),
+      ],
+      "left out",
     ),
     command,
     machine,

@@ -10,7 +10,7 @@ import { boundWord, className, confidenceText, headlinePoint, isReal, unknownTex
 import type { AuditReport } from "../../schema.ts";
 import type { ReportPart } from "../contract.ts";
 import { COMMON_TERMS, termOf } from "../glossary.ts";
-import { type Column, chartFigure, dataTable, icon, lead, nothing, rateCell } from "../parts.ts";
+import { type Column, chartFigure, dataTable, fold, icon, lead, nothing, rateCell } from "../parts.ts";
 import { featureTable } from "./features.ts";
 import { GLOSSARY } from "./glossary.ts";
 import type { AdversarialExample, BandPoint, Robustness } from "./schema.ts";
@@ -69,7 +69,7 @@ function reading(report: AuditReport, point: BandPoint): Markup {
 }
 
 function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, position: number): Markup {
-  const { norm, unit, points, headlineEpsilon } = robustness;
+  const { norm, unit, headlineEpsilon } = robustness;
   const headline = headlinePoint(robustness);
   const missing = [
     ...(headline.attackedUpper === null
@@ -83,7 +83,7 @@ function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, po
   return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(robustness, isReal(report))}${chartFigure(
     bandChart(kit, robustness, `band-${position}`, boundWord(report)),
     caption,
-  )}<details${points.length <= 8 ? html` open` : null}><summary>The numbers</summary>${pointsTable(robustness, isReal(report))}</details>`;
+  )}${fold("The numbers", pointsTable(robustness, isReal(report)))}`;
 }
 
 /** Said where a proof leaves rounding out, because such a proof must not be read as covering the running model. */
@@ -141,9 +141,11 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
   return [
     lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
-    html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("undecided", "undecided")}</ul>`,
-    chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
-    html`<details><summary>The numbers</summary>${dataTable("Accuracy by class", "compact", columns, rows)}</details>`,
+    fold(`${plural(classes.length, "class", "classes")}, weakest first`, [
+      html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("undecided", "undecided")}</ul>`,
+      chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
+      fold("The numbers", dataTable("Accuracy by class", "compact", columns, rows), "left out"),
+    ]),
   ];
 }
 
@@ -164,6 +166,9 @@ function exampleCard(report: AuditReport, { norm }: Robustness, example: Adversa
   return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="broken">${to}</strong></p>${shownAs}
 <p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${signedText(example.marginBefore)} before, ${signedText(example.marginAfter)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
 }
+
+/** The others are folded away. */
+const OPEN_EXAMPLES = 2;
 
 function examplesBody(report: AuditReport): Markup[] {
   const cards = report.robustness.flatMap((part) => part.examples.map((example) => exampleCard(report, part, example)));
@@ -189,7 +194,16 @@ function examplesBody(report: AuditReport): Markup[] {
       html`${plural(cards.length, "picture")} that the model answers correctly, and wrongly after a small change. Each is a ${term("witness", "witness")}. The middle picture shows the change alone, magnified: red where the pixel became lighter, blue where it became darker.`,
     ),
     html`<p class="scale" aria-hidden="true"><span>darker</span><span class="scale-bar"></span><span>lighter</span></p>`,
-    html`<ul class="examples">${cards}</ul>`,
+    html`<ul class="examples">${cards.slice(0, OPEN_EXAMPLES)}</ul>`,
+    ...(cards.length > OPEN_EXAMPLES
+      ? [
+          fold(
+            `${cards.length - OPEN_EXAMPLES} more`,
+            html`<ul class="examples">${cards.slice(OPEN_EXAMPLES)}</ul>`,
+            "left out",
+          ),
+        ]
+      : []),
   ];
 }
 

@@ -10,16 +10,7 @@ import { pictureUri } from "../../pictures.ts";
 import { className } from "../../read.ts";
 import type { AuditReport } from "../../schema.ts";
 import { termOf } from "../glossary.ts";
-import {
-  type Column,
-  chartFigure,
-  dataTable,
-  evidenceBadge,
-  nothing,
-  prose,
-  rateCell,
-  severityMark,
-} from "../parts.ts";
+import { type Column, chartFigure, dataTable, evidenceBadge, fold, prose, rateCell, severityMark } from "../parts.ts";
 import { GLOSSARY } from "./glossary.ts";
 import type { AnsweredPicture, BackdoorScan, DetectorVerdict } from "./schema.ts";
 
@@ -86,12 +77,10 @@ function answer(report: AuditReport, scan: Scan): Markup {
 // ---------------------------------------------------------------- curves and lean
 
 function curvesPart(kit: ChartKit, { curves, reference, gamma }: Scan): Markup | null {
-  if (curves.length === 0) return null;
-  const banded = curves.some(({ band }) => band !== null);
+  // without clean models to hold it against a curve says nothing
+  if (!curves.some(({ band }) => band !== null)) return null;
   const top = responseTop(curves);
-  const legend = banded
-    ? html`<ul class="legend"><li><span class="swatch swatch-attacked"></span>this model</li><li><span class="swatch swatch-band"></span>${reference?.clean ?? 0} clean models: from the 5% lowest to the 5% highest</li><li><span class="swatch swatch-median"></span>their median</li></ul>`
-    : nothing("There is no band of clean models to hold the curves against: without it a curve says nothing.");
+  const legend = html`<ul class="legend"><li><span class="swatch swatch-attacked"></span>this model</li><li><span class="swatch swatch-band"></span>${reference?.clean ?? 0} clean models: from the 5% lowest to the 5% highest</li><li><span class="swatch swatch-median"></span>their median</li></ul>`;
   const charts = curves.map(
     (curve, i) =>
       html`<figure><figcaption>${curve.title}</figcaption>${trusted(responseChart(kit, curve, `response-${i}`, top))}</figure>`,
@@ -200,24 +189,25 @@ function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup 
   return html`<h3>What each detector says</h3>${dataTable("Detectors", "stack", columns, rows)}`;
 }
 
-const list = (items: readonly string[], kind: "steps" | "limits"): Markup =>
-  kind === "steps"
-    ? html`<ol class="steps">${items.map((item) => html`<li>${prose(item)}</li>`)}</ol>`
-    : html`<ul class="limits">${items.map((item) => html`<li>${prose(item)}</li>`)}</ul>`;
-
-function closing({ nextSteps, limits, settings }: Scan): Markup {
-  return html`<div class="columns"><div><h3>What to do next</h3>${list(nextSteps, "steps")}</div><div><h3>What this leaves open</h3>${list(limits, "limits")}</div></div><details><summary>Settings of the search</summary><dl class="facts">${settings.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></details>`;
+function closing({ limits, settings }: Scan): Markup {
+  return html`<h3>What this leaves open</h3><ul class="limits">${limits.map((item) => html`<li>${prose(item)}</li>`)}</ul>${fold("Settings of the search", html`<dl class="facts">${settings.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`, "left out")}`;
 }
 
 /** The search for a backdoor, from its answer to what it leaves open. */
 export function backdoorPart(kit: ChartKit, report: AuditReport, scan: Scan): (Markup | null)[] {
   return [
     answer(report, scan),
-    triggerPart(report, scan),
-    noisePart(report, scan),
-    leanPart(kit, report, scan),
-    curvesPart(kit, scan),
-    agreement(report, scan),
-    closing(scan),
+    fold(
+      "The evidence: triggers, answers to noise, every detector",
+      [
+        triggerPart(report, scan),
+        noisePart(report, scan),
+        leanPart(kit, report, scan),
+        curvesPart(kit, scan),
+        agreement(report, scan),
+        closing(scan),
+      ],
+      ["critical", "warning"].includes(tamperingSeverity(scan)) ? "printed" : "left out",
+    ),
   ];
 }

@@ -8,7 +8,7 @@ import { className, confidenceText } from "../../read.ts";
 import type { AuditReport } from "../../schema.ts";
 import type { ReportPart } from "../contract.ts";
 import { termOf } from "../glossary.ts";
-import { chartFigure, evidenceBadge, lead, nothing, rateCell, severityMark } from "../parts.ts";
+import { chartFigure, evidenceBadge, fold, lead, nothing, rateCell, severityMark } from "../parts.ts";
 import { backdoorPart } from "./backdoor.ts";
 import { GLOSSARY } from "./glossary.ts";
 import type { Suspicion } from "./schema.ts";
@@ -49,7 +49,7 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
         );
   return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(evidence)}${severityMark(severity)}</div><h3>${title}</h3><p>${sentence}</p><p class="fine">Found by ${method}.${target}${rate}</p>${
     shown.length === 0 ? null : html`<div class="pictures">${shown}</div>`
-  }${chart}</article>`;
+  }${chart && fold("Class by class", chart)}</article>`;
 }
 
 function tamperingBody(report: AuditReport, kit: ChartKit): (Markup | null)[] {
