@@ -1,10 +1,12 @@
 /** @file The packed package in a project of its own: what a program does with it is what the command line does. */
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CERTIFY_PAGE, CHROMIUM, certifyFiles, runPage } from "./support/page.ts";
 
 const NODE_MODULES = resolve("node_modules");
 const MODEL = resolve("zoo/mnist-cnna-ibp.onnx");
@@ -24,8 +26,11 @@ await digits[Symbol.asyncDispose]();
 console.log(JSON.stringify({ file, steps: steps.length }));
 `;
 
+/** Digits that a page examines. */
+const IN_PAGE = 6;
+
 interface Results {
-  readonly results: readonly { readonly seconds: number }[];
+  readonly results: readonly { readonly seconds: number; readonly verdict: string; readonly margin: number }[];
 }
 
 /** Times differ from run to run. */
@@ -36,9 +41,12 @@ const withoutTimes = ({ results, ...file }: Results) => ({
 
 describe.skipIf(!process.env["CI"])("the packed package (with CI=1: it is built and packed)", () => {
   let project: string;
-  const run = (...argv: readonly string[]): string =>
+  let program: { readonly file: Results; readonly steps: number };
+  const modules = () => join(project, "node_modules");
+  const run = (...argv: readonly string[]): string => runIn(project, ...argv);
+  const runIn = (cwd: string, ...argv: readonly string[]): string =>
     execFileSync(process.execPath, argv, {
-      cwd: project,
+      cwd,
       encoding: "utf8",
       maxBuffer: 2 ** 26,
       stdio: ["ignore", "pipe", "ignore"],
@@ -53,8 +61,9 @@ describe.skipIf(!process.env["CI"])("the packed package (with CI=1: it is built 
     const [packed] = JSON.parse(
       execFileSync("npm", ["pack", "--json", "--silent"], { cwd: source, encoding: "utf8" }),
     ) as { readonly filename: string }[];
-    const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
       readonly dependencies: Readonly<Record<string, string>>;
+      readonly peerDependencies: Readonly<Record<string, string>>;
     };
     // as npm lays them out; installing would ask a registry
     mkdirSync(join(project, "node_modules/assay"), { recursive: true });
@@ -65,23 +74,52 @@ describe.skipIf(!process.env["CI"])("the packed package (with CI=1: it is built 
       "-C",
       join(project, "node_modules/assay"),
     ]);
-    for (const name of Object.keys(dependencies)) {
+    for (const name of [...Object.keys(dependencies), ...Object.keys(peerDependencies)]) {
       mkdirSync(join(project, "node_modules", name, ".."), { recursive: true });
       symlinkSync(join(NODE_MODULES, name), join(project, "node_modules", name));
     }
     writeFileSync(join(project, "package.json"), '{ "type": "module" }\n');
     writeFileSync(join(project, "program.mjs"), PROGRAM);
-  }, 240_000);
+    program = JSON.parse(run("program.mjs")) as typeof program;
+  }, 360_000);
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
   test("certifies a hundred digits as the command line does, with alarm, re-check and progress", {
     timeout: 120_000,
   }, () => {
-    const { file, steps } = JSON.parse(run("program.mjs")) as { readonly file: Results; readonly steps: number };
+    const { file, steps } = program;
     const stated = ["--data", "mnist", "--limit", "100", "--epsilon", "0.1", "--method", "ibp", "--method", "crown"];
     const own = JSON.parse(run("node_modules/assay/bin/assay.js", "certify", MODEL, ...stated, "--json")) as Results;
     expect(file.results).toHaveLength(100);
     expect(withoutTimes(file)).toEqual(withoutTimes(own));
     expect(steps).toBeGreaterThan(4);
   });
+
+  test("runs its example of an attack of one's own inside an audit", { timeout: 120_000 }, async () => {
+    const home = join(modules(), "assay");
+    const outfile = join(project, "own-attack.mjs");
+    const entry = join(home, "examples/own-attack.ts");
+    await build({ entryPoints: [entry], bundle: true, packages: "external", platform: "node", format: "esm", outfile });
+    const lines = runIn(home, outfile);
+    expect(lines).toMatch(/^Brightness \{[^}]*shades: 2[^}]*\} \d+ of \d+ broken$/m);
+    expect(lines).toMatch(/^PGD \{[^}]*\} \d+ of \d+ broken$/m);
+  });
+
+  test.skipIf(!existsSync(CHROMIUM))(
+    `certifies in ${CHROMIUM} (skipped where it is not installed) as in Node`,
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const page = (await runPage(
+        { stdin: { contents: CERTIFY_PAGE, resolveDir: project, loader: "js" } },
+        await certifyFiles(MODEL, IN_PAGE, modules()),
+      )) as { readonly proved: Results };
+      const certified = program.file.results.slice(0, IN_PAGE).map(({ verdict }) => verdict === "certified");
+      expect(page.proved.results.map(({ verdict }) => verdict === "certified")).toEqual(certified);
+      expect(certified).toContain(true);
+      for (const [i, { margin }] of page.proved.results.entries())
+        if (certified[i]) expect(Math.abs(margin - program.file.results[i]!.margin)).toBeLessThan(1e-5);
+    },
+  );
 });

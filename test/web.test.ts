@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { attack, attackOf, certify, examineFile, loadDataset, type ResultFile, verifierOf } from "../src/index.ts";
+import { attack, attackOf, certify, examineFile, type ResultFile, verifierOf } from "../src/index.ts";
 import { VERSION } from "../src/web/place.ts";
-import { CERTIFY_PAGE, CHROMIUM, engineIn, runPage } from "./support/page.ts";
+import { CERTIFY_PAGE, CHROMIUM, certifyFiles, runPage } from "./support/page.ts";
 
 const MODEL = "zoo/mnist-cnna-ibp.onnx";
 const COUNT = 6;
@@ -14,18 +14,12 @@ test("the browser's version is the package's", () => {
 
 describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not installed)`, () => {
   test("a page proves and breaks the digits that Node does, with the same margins", { timeout: 120_000 }, async () => {
-    const { images, labels } = await loadDataset("mnist", { limit: COUNT });
     const page = (await runPage(
       {
         stdin: { contents: CERTIFY_PAGE, resolveDir: resolve("."), loader: "js" },
         alias: { "assay/browser": resolve("src/web/index.ts") },
       },
-      {
-        "model.onnx": MODEL,
-        images: new Uint8Array(images.buffer, images.byteOffset, images.byteLength),
-        labels: new Uint8Array(Float32Array.from(labels!).buffer),
-        "engine.wasm": engineIn("node_modules"),
-      },
+      await certifyFiles(MODEL, COUNT, "node_modules"),
     )) as { readonly proved: ResultFile; readonly attacked: ResultFile };
     await using digits = await examineFile(MODEL, { data: "mnist", limit: COUNT, workers: 1 });
     const verifiers = [verifierOf("ibp"), verifierOf("crown")];

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { BuildOptions } from "esbuild";
 import { chromium } from "playwright-core";
+import { loadDataset } from "../../src/data/files.ts";
 
 export const CHROMIUM = "/usr/bin/chromium";
 const ARGUMENTS = [
@@ -89,5 +90,13 @@ export async function runPage(
   }
 }
 
-/** The engine's WebAssembly of a project. */
-export const engineIn = (modules: string): string => join(modules, "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm");
+/** What `CERTIFY_PAGE` asks for. @param modules of the project: the engine's WebAssembly lies there */
+export async function certifyFiles(model: string, count: number, modules: string) {
+  const { images, labels } = await loadDataset("mnist", { limit: count });
+  return {
+    "model.onnx": model,
+    images: new Uint8Array(images.buffer, images.byteOffset, images.byteLength),
+    labels: new Uint8Array(Float32Array.from(labels!).buffer),
+    "engine.wasm": join(modules, "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"),
+  };
+}
