@@ -69,7 +69,8 @@ const audited = await auditFile("zoo/mnist-mlp.onnx", {
   data: "mnist",
   limit: 30,
   epsilons: [0.05],
-  budget: 15,
+  budget: 120,
+  detectors: [], // no search for backdoors: this is about attacks
   attacks: [brightness.with({ shades: 2 }), attackOf("pgd")],
 });
 const report = reportOf(audited, { created: "2026-01-01T00:00:00Z", command: "examples/own-attack.ts" });
