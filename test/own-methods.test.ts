@@ -9,6 +9,8 @@ import {
   audit,
   backdoor,
   certify,
+  certifyEach,
+  certifyMinimal,
   type Detection,
   type Detector,
   defineAttack,
@@ -173,6 +175,23 @@ describe("a verifier that the program defines", () => {
     await expect(certify(digits, { epsilon: 0.1, verifiers: [credulous] })).rejects.toMatchObject({
       name: "SoundnessAlarm",
     });
+  });
+
+  test("is held against witnesses of smaller radii, too", async () => {
+    const request = { epsilon: 0.2, verifiers: [credulous] };
+    await expect(certifyEach(digits, request, [0.2, 0.1])).rejects.toMatchObject({
+      name: "SoundnessAlarm",
+      evidence: {
+        contradictions: expect.arrayContaining([
+          expect.objectContaining({
+            proof: expect.objectContaining({ epsilon: 0.2 }),
+            attack: expect.objectContaining({ epsilon: 0.1 }),
+          }),
+        ]),
+      },
+    });
+    const closely = { bisections: 2, tolerance: 0 };
+    await expect(certifyMinimal(digits, request, closely)).rejects.toMatchObject({ name: "SoundnessAlarm" });
   });
 
   test("has a name of its own", async () => {
