@@ -1,4 +1,4 @@
-/** @file What a person sees while it works: one line on stderr with the time left, or nothing where nobody looks. */
+/** @file What a person sees while it works: a bar on stderr with the time left, or where no terminal is a line for each long stage. */
 
 import type { Progress } from "../studies/progress.ts";
 
@@ -16,22 +16,40 @@ function timeLeft(seconds: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s left`;
 }
 
-/** @param quiet says nothing but what `say` is given */
-export async function createProgress(stderr: NodeJS.WriteStream, quiet: boolean): Promise<Progress> {
-  const bar = quiet || !stderr.isTTY ? undefined : await makeBar(stderr);
+/** Stages of fewer seconds need no line. */
+const LONG_SECONDS = 5;
+
+/** @param quiet says nothing but what `say` is given @param now milliseconds */
+export async function createProgress(
+  stderr: Pick<NodeJS.WriteStream, "isTTY" | "write">,
+  quiet: boolean,
+  now: () => number = () => performance.now(),
+): Promise<Progress> {
+  const bar = quiet || !stderr.isTTY ? undefined : await makeBar(stderr as NodeJS.WriteStream);
   let [done, total, what] = [0, 0, ""];
   let begun = 0;
   let started = false;
+  let stage: { readonly name: string; readonly from: number } | undefined;
+  /** The stage is over: without a bar it gets its line. */
+  const close = () => {
+    const seconds = stage ? (now() - stage.from) / 1000 : 0;
+    if (!bar && !quiet && stage && seconds >= LONG_SECONDS) stderr.write(`${stage.name}: ${Math.round(seconds)} s\n`);
+    stage = undefined;
+  };
   const payload = () => {
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (now() - begun) / 1000;
     return { what, left: done > 0 ? timeLeft((seconds / done) * (total - done)) : "" };
   };
   return {
     expect(units, name) {
+      if (stage?.name !== name) {
+        close();
+        stage = { name, from: now() };
+      }
       what = name;
       if (done >= total) {
         // what went before is finished: the bar is about this step
-        [done, total, begun] = [0, 0, performance.now()];
+        [done, total, begun] = [0, 0, now()];
       }
       total += units;
       if (!started) bar?.start(total, done, payload());
@@ -48,6 +66,7 @@ export async function createProgress(stderr: NodeJS.WriteStream, quiet: boolean)
       stderr.write(`${line}\n`);
     },
     end() {
+      close();
       bar?.stop();
     },
   };
