@@ -4,6 +4,7 @@ import { classText } from "../data/classes.ts";
 import type { Confirmation } from "../data/confirm.ts";
 import type { Notice } from "../data/notice.ts";
 import { unsupportedInput } from "../graph/fault.ts";
+import { isLarge } from "../methods/cost.ts";
 import type { Network, Normalisation } from "../methods/network.ts";
 import type { Chunk, Prediction } from "../methods/records.ts";
 import type { Host, Place } from "../runtime/jobs.ts";
@@ -68,6 +69,8 @@ export interface ExamineOptions {
 
 /** Inputs in one forward pass of the model file. */
 const PREDICT_CHUNK = 512;
+/** Of a network that takes long: so few that all threads have work, and have read the model before anything is timed. */
+const LARGE_CHUNK = 4;
 
 /**
  * @param normalisation of pixels, before the model
@@ -109,7 +112,7 @@ export async function examine(model: ReadModel, inputs: Inputs, options: Examine
   sayInputs(inputs, progress);
   checkLabels(inputs, network.classes);
   const start = place.now();
-  const predictions = await predict(engine, inputs.chunk);
+  const predictions = await predict(engine, inputs.chunk, "clean answers", chunkFor(network));
   const predictSeconds = (place.now() - start) / 1000;
   const labelled = inputs.dataset.labels !== undefined;
   const chunk = labelled
@@ -129,7 +132,14 @@ function sayInputs({ dataset, contract, unit }: Inputs, { say }: Progress): void
   for (const note of dataset.notes) say(note);
 }
 
-export async function predict(engine: Engine, inputs: Chunk, what = "clean answers"): Promise<Prediction[]> {
+const chunkFor = ({ graph }: Network): number => (isLarge(graph) ? LARGE_CHUNK : PREDICT_CHUNK);
+
+export async function predict(
+  engine: Engine,
+  inputs: Chunk,
+  what = "clean answers",
+  chunk = PREDICT_CHUNK,
+): Promise<Prediction[]> {
   const task = {
     job: predictJob,
     what,
@@ -137,7 +147,7 @@ export async function predict(engine: Engine, inputs: Chunk, what = "clean answe
     settings: null,
     essential: true,
   } as const;
-  const answers = await engine.run({ ...task, inputs, chunk: PREDICT_CHUNK, timed: false });
+  const answers = await engine.run({ ...task, inputs, chunk, timed: false });
   return answers.map((answer) => {
     if (answer.kind === "done") return answer.record;
     throw new Error("a clean answer timed out, though it had no limit");

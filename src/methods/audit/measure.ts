@@ -424,8 +424,6 @@ export function contradictions({ witnesses, proofs }: RobustnessResult): Contrad
 /** Inputs that the first, wide part of the patch search looks at; of networks that take long, few, so that it gets to more places. */
 const SCANNED = 32;
 const SCANNED_OF_LARGE = 6;
-/** Multiplications of one pass: that of ResNet-18 on a picture of 224 pixels takes 1.8e9. */
-const LARGE = 2e8;
 /** Most inputs on which patches are improved; as many again are held out. */
 const SEARCHED = 64;
 /** Candidates in one job. */
@@ -434,7 +432,7 @@ const CANDIDATES_AT_ONCE = 125;
 /**
  * The strongest patch for each class, measured on inputs that the search has not seen.
  * @param labels [n] of all inputs
- * @param until seconds on the examiner's clock @param multiplications of one pass of the network
+ * @param until seconds on the examiner's clock @param large whether one pass of the network takes long
  * @returns targets only for classes that were examined
  */
 export async function screenPatches(
@@ -443,7 +441,7 @@ export async function screenPatches(
   labels: Int32Array,
   classes: number,
   correct: readonly number[],
-  { until, multiplications = 0 }: { readonly until?: number | undefined; readonly multiplications?: number } = {},
+  { until, large = false }: { readonly until?: number | undefined; readonly large?: boolean } = {},
 ): Promise<PatchResult> {
   const began = examiner.now();
   // every second input, so that both halves hold all classes of ordered data
@@ -454,7 +452,7 @@ export async function screenPatches(
   const parts = Array.from({ length: Math.ceil(candidates.length / CANDIDATES_AT_ONCE) }, (_, k) =>
     order.slice(k * CANDIDATES_AT_ONCE, (k + 1) * CANDIDATES_AT_ONCE),
   );
-  const scannable = searched.slice(0, multiplications > LARGE ? SCANNED_OF_LARGE : SCANNED);
+  const scannable = searched.slice(0, large ? SCANNED_OF_LARGE : SCANNED);
   // half of the time for the places, half for improving the best of them
   const scanned = await examiner.scan(
     geometry,

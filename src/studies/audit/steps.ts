@@ -18,7 +18,7 @@ import {
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { PatchResult, RobustnessResult, Unexamined } from "../../methods/audit/types.ts";
 import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
-import { multiplicationsOf } from "../../methods/cost.ts";
+import { isLarge } from "../../methods/cost.ts";
 import type { Geometry } from "../../methods/picture.ts";
 import { UNANSWERED_WORDS } from "../../methods/records.ts";
 import { raiseAlarm } from "../alarm.ts";
@@ -134,7 +134,7 @@ async function screen(
   const result = await step("trying patches", () =>
     screenPatches(examiner, geometry, chunk.labels, network.classes, correct, {
       until: budget.until(SHARES.patches),
-      multiplications: multiplicationsOf(network.graph),
+      large: isLarge(network.graph),
     }).catch((error: unknown) => {
       if (faultOf(error) !== "not-applicable") throw error;
       refused = (error as Error).message;
