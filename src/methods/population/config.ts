@@ -111,7 +111,7 @@ export function parsePopulationRecipe(raw: unknown): PopulationRecipe {
   const config = trainConfig(train, "train");
   if (typeof config.architecture !== "string")
     throw recipeError([
-      "train.architecture: members begin with weights of their own; name an architecture, not a file",
+      "train.architecture: members begin with weights of their own; name an architecture, not a file, or scan models that there are (assay population --from)",
     ]);
   const groups = backdoored.map(parseGroup);
   const names = ["clean", ...groups.map(({ name }) => name)];
