@@ -31,11 +31,12 @@ const IN_PAGE = 6;
 
 interface Results {
   readonly environment?: unknown;
+  readonly command?: unknown;
   readonly results: readonly { readonly seconds: number; readonly verdict: string; readonly margin: number }[];
 }
 
-/** Times differ from run to run; on what it ran, the command line alone says. */
-const withoutTimes = ({ results, environment: _, ...file }: Results) => ({
+/** Times differ from run to run; what was typed, and on what it ran, the command line alone says. */
+const withoutTimes = ({ results, environment: _, command: __, ...file }: Results) => ({
   ...file,
   results: results.map(({ seconds: _, ...result }) => result),
 });
