@@ -91,7 +91,7 @@ export const OPTIONS = {
     flag: "--sample <n>",
     help: "use n inputs drawn at random, by class",
     schema: whole(1),
-    default: "all; 500 for audit",
+    default: "all",
   }),
   labelColumn: define({
     flag: "--label-column <column>",
@@ -366,7 +366,7 @@ export const OPTIONS = {
     flag: "--gate <share>",
     help: "fail (exit 1) below this share of inputs that stay correct, exit 5 where it cannot be decided; in an audit it makes robustness part of the gate",
     schema: share,
-    default: "none; 0.5 for audit --profile robust",
+    default: "none",
   }),
   profile: define({
     flag: "--profile <name>",

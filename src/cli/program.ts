@@ -6,7 +6,7 @@ import { TOOL, VERSION } from "../local/version.ts";
 import { resumeMainThread } from "../runtime/node-guard.ts";
 import { EXIT, explain } from "./errors.ts";
 import type { Io } from "./io.ts";
-import { OPTIONS, type OptionKey, type OptionSpec, optionKey } from "./options.ts";
+import { flagName, OPTIONS, type OptionKey, type OptionSpec, optionKey } from "./options.ts";
 import type { Words } from "./standard-words.ts";
 import type { Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -41,10 +41,19 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.passed;
-    const line = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+    const line = `${error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ")}${longerFlag(error.message, argv)}`;
     throw usage(error.code === "commander.help" ? `name a verb: ${TOOL} --help lists them` : line);
   }
   return code;
+}
+
+/** Flags that begin with an unknown one, where commander finds none that is like it: `--eps` for `--epsilon`. */
+function longerFlag(message: string, argv: readonly string[]): string {
+  const [, typed] = /unknown option '--([\w-]+)/.exec(message) ?? [];
+  if (typed === undefined || message.includes("Did you mean")) return "";
+  const options = VERBS.find(({ name }) => name === argv[0])?.options ?? [];
+  const longer = [...new Set(options.map(flagName))].filter((flag) => flag.startsWith(typed));
+  return longer.length === 0 ? "" : ` (Did you mean ${longer.map((flag) => `--${flag}`).join(" or ")}?)`;
 }
 
 type Action = (argument: string, raw: Readonly<Record<string, unknown>>, second?: string) => Promise<void>;

@@ -36,6 +36,8 @@ const WORDS: Readonly<Record<string, Words>> = {
     method: idsOf([standardAttack, ...auditVerifiers]),
     restarts: inAudits("restarts"),
     steps: inAudits("steps"),
+    sample: "500",
+    gate: "0.5 with --profile robust",
   },
   backdoor: {
     detector: `${idsOf(backdoorFamily.standard)}${withTraining ? "; with --training also those that search it" : ""}`,

@@ -6,6 +6,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { WayTerms } from "../data/normalisations.ts";
 import type { StatedUnit, Unit } from "../data/units.ts";
 import { boundText } from "../formats/onnx/bind.ts";
+import { usage } from "../graph/fault.ts";
 import type { Normalisation } from "../methods/network.ts";
 import type { Chunk } from "../methods/records.ts";
 import type { Norm, Threat } from "../spec/types.ts";
@@ -40,12 +41,16 @@ export interface FoundWay {
 }
 
 /** The set that methods examine around each of these inputs. */
-export const threatOf = ({ domain, fixed }: Pick<Inputs, "domain" | "fixed">, norm: Norm, epsilon: number): Threat => ({
-  norm,
-  epsilon,
-  domain,
-  ...(fixed.length > 0 && { fixed }),
-});
+export function threatOf(
+  { domain, fixed, unit }: Pick<Inputs, "domain" | "fixed" | "unit">,
+  norm: Norm,
+  epsilon: number,
+): Threat {
+  if (unit.kind === "pixels" && norm === "linf" && epsilon > 1) {
+    throw usage(`epsilon ${epsilon} is more than the whole range of a pixel, 0 to 1; did you mean ${epsilon}/255?`);
+  }
+  return { norm, epsilon, domain, ...(fixed.length > 0 && { fixed }) };
+}
 
 /** A point of the network's input in the data's own units, where they are others; pixels stay as they are. */
 export const inDataUnits = ({ factor }: Pick<Inputs, "factor">, point: Float32Array): Float32Array =>

@@ -98,7 +98,7 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
   const robustness: RobustnessPlan = {
     epsilons: [...new Set(epsilons)],
     asked: { least: request.least ?? PROFILES.default.robust, inputs: examination.chunk.labels.length },
-    ...threatOf(inputs, norm, epsilons[0]!),
+    ...epsilons.map((epsilon) => threatOf(inputs, norm, epsilon))[0]!,
     attacks,
     verifiers,
     arithmetic,
