@@ -259,3 +259,11 @@ describe("three questions", () => {
     }
   });
 });
+
+test("no gate lets a model ship that is seen to be tampered with", () => {
+  const gate: Gate = { ...PROFILES.default, decides: ["robustness"], robust: 0.1 };
+  expect(judge(evidence(band(900, 700), 3, 500), gate).kind).toBe("ship");
+  const tampered = { ...evidence(band(900, 700)), backdoor: SEARCHED["not-met"] };
+  expect(judge(tampered, gate)).toMatchObject({ kind: "do-not-ship", ground: "backdoor" });
+  expect(judge(evidence(band(900, 700), 97), gate)).toMatchObject({ kind: "do-not-ship", ground: "patch" });
+});

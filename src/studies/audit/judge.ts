@@ -141,10 +141,14 @@ function findingsOf(measured: Measurements, gate: Gate): Finding[] {
 
 // ---------------------------------------------------------------- the decision
 
+/** Whatever the gate asks: no model ships that is seen to be tampered with, or that does not tell inputs apart. */
+const ALWAYS_STOPS: readonly Condition["id"][] = ["backdoor", "patch", "answers"];
+
 function answersOf(conditions: readonly Condition[], { decides }: Gate): Answer[] {
   return QUESTIONS.map((question) => {
     const own = conditions.filter(({ id }) => QUESTION_OF[id] === question);
-    return { question, outcome: worst(own), decides: decides.includes(question), conditions: own };
+    const stops = own.some(({ id, outcome }) => outcome === "not-met" && ALWAYS_STOPS.includes(id));
+    return { question, outcome: worst(own), decides: stops || decides.includes(question), conditions: own };
   });
 }
 

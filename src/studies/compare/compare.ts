@@ -2,6 +2,7 @@
 
 import { labelOf } from "../../data/classes.ts";
 import { unsupportedInput } from "../../graph/fault.ts";
+import type { Arithmetic } from "../../spec/types.ts";
 import { pairedDrop } from "../../stats/paired.ts";
 import { proportion } from "../../stats/proportion.ts";
 import type { Examination } from "../examination.ts";
@@ -22,6 +23,10 @@ export interface Answers {
   readonly side: Side;
   /** The set in words, "linf 0.1"; undefined where nothing was attacked or proved. */
   readonly set: string | undefined;
+  /** Whether proofs were tried that could say `certified`. */
+  readonly proofs: boolean;
+  /** SHA-256 of the inputs as they stand in the data, where it is known. */
+  readonly inputs?: string | undefined;
   readonly results: readonly InputAnswer[];
 }
 
@@ -38,6 +43,7 @@ export const gravest = (changes: readonly { readonly outcome: ChangeOutcome }[])
 export const answersOf = ({ model, inputs, chunk, labelled, predictions }: Examination): Answers => ({
   side: { path: model.path, sha256: model.sha256 },
   set: undefined,
+  proofs: false,
   results: predictions.map(({ predicted }, i) => ({
     index: chunk.indices[i]!,
     label: labelled ? labelOf(inputs.naming, chunk.labels[i]!) : null,
@@ -51,13 +57,21 @@ export interface Results {
   readonly norm: string | null;
   readonly epsilon: number | null;
   readonly box?: { readonly name: string } | undefined;
+  /** Left out by older versions. */
+  readonly arithmetic?: Arithmetic | null | undefined;
+  readonly data?: { readonly inputsSha256: string } | undefined;
   readonly results: readonly Pick<NamedResult, "index" | "label" | "predicted" | "verdict">[];
 }
 
 /** @param labelled false: labels are the model's own answers */
-export const answersOfResults = ({ model, norm, epsilon, box, results }: Results, labelled = true): Answers => ({
+export const answersOfResults = (
+  { model, norm, epsilon, box, arithmetic, data, results }: Results,
+  labelled = true,
+): Answers => ({
   side: { path: model.path, sha256: model.sha256 },
   set: box ? `the sets of ${box.name}` : `${norm} ${epsilon}`,
+  proofs: arithmetic === undefined ? results.some(({ verdict }) => verdict === "certified") : arithmetic === "float32",
+  inputs: data?.inputsSha256,
   results: results.map(({ index, label, predicted, verdict }) => ({
     index,
     label: labelled ? label : null,
@@ -110,8 +124,12 @@ function rateChange(id: RateChange["id"], a: Answers, b: Answers, allowed: numbe
 export function compareAnswers(a: Answers, b: Answers, allowed = 0): Comparison {
   checkSame(a, b);
   const labelled = a.results.every(({ label }) => label !== null);
-  const tried = a.set !== undefined;
-  const ids = [...(labelled ? (["accuracy"] as const) : []), ...(tried ? (["attacked", "proved"] as const) : [])];
+  const ids: readonly RateChange["id"][] = [
+    ...(labelled ? (["accuracy"] as const) : []),
+    ...(a.set === undefined ? [] : (["attacked"] as const)),
+    // one of which no proof was tried has lost none
+    ...(a.proofs && b.proofs ? (["proved"] as const) : []),
+  ];
   const rates = ids.map((id) => rateChange(id, a, b, allowed));
   const changed = a.results.flatMap(({ index, label, answer }, i) => {
     const other = b.results[i]!.answer;
@@ -137,6 +155,7 @@ function notesOf(a: Answers, b: Answers, labelled: boolean): string[] {
   const bounded = [...a.results, ...b.results].some(({ verdict }) => verdict === "bounded");
   return [
     ...(labelled ? [] : ["The data has no labels: only the answers are compared."]),
+    ...(a.proofs !== b.proofs ? ["Proofs were tried for one of the two alone and are not compared."] : []),
     ...(bounded ? ["Bounds in real arithmetic prove nothing and are not compared."] : []),
   ];
 }
@@ -145,6 +164,11 @@ function checkSame(a: Answers, b: Answers): void {
   const [first, second] = [a.side.path, b.side.path];
   if (a.set !== b.set) {
     throw unsupportedInput(`${first} was examined within ${a.set}, ${second} within ${b.set}; examine both alike`);
+  }
+  if (a.inputs !== undefined && b.inputs !== undefined && a.inputs !== b.inputs) {
+    throw unsupportedInput(
+      `${first} and ${second} were examined on other inputs (their hashes differ); use the same data`,
+    );
   }
   const at = a.results.findIndex(
     ({ index, label }, i) => b.results[i]?.index !== index || b.results[i]?.label !== label,

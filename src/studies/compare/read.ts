@@ -6,7 +6,7 @@ import { inputShape, RESULT_SCHEMA, resultShape } from "../result-schema.ts";
 import type { Answers } from "./compare.ts";
 import { answersOfResults } from "./compare.ts";
 
-const { tool, norm, epsilon } = resultShape;
+const { tool, norm, epsilon, arithmetic } = resultShape;
 const { index, label, predicted, verdict } = inputShape;
 
 /** The part that is compared. The rest may be anything: so files of versions that had less are read, too. */
@@ -17,6 +17,8 @@ const resultFile = z.object({
   norm,
   epsilon,
   box: z.object({ name: z.string() }).optional(),
+  arithmetic: arithmetic.optional(),
+  data: z.object({ inputsSha256: z.string() }).optional(),
   results: z.array(z.object({ index, label, predicted, verdict })).min(1),
 });
 
