@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CERTIFY_PAGE, CHROMIUM, certifyFiles, runPage } from "./support/page.ts";
+import { CHROMIUM } from "./support/chromium.ts";
+import { CERTIFY_PAGE, certifyFiles, runPage } from "./support/page.ts";
 
 const NODE_MODULES = resolve("node_modules");
 const MODEL = resolve("zoo/mnist-cnna-ibp.onnx");

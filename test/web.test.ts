@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { attack, attackOf, certify, examineFile, type ResultFile, verifierOf } from "../src/index.ts";
 import { VERSION } from "../src/web/place.ts";
-import { CERTIFY_PAGE, CHROMIUM, certifyFiles, runPage } from "./support/page.ts";
+import { CHROMIUM } from "./support/chromium.ts";
+import { CERTIFY_PAGE, certifyFiles, runPage } from "./support/page.ts";
 
 const MODEL = "zoo/mnist-cnna-ibp.onnx";
 const COUNT = 6;

@@ -7,19 +7,9 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderHtml } from "../../src/report/html.ts";
 import type { AuditReport } from "../../src/report/schema.ts";
+import { CHROMIUM, CHROMIUM_ARGUMENTS } from "../support/chromium.ts";
 import { suspiciousReport } from "./fixture.ts";
 import { healthyReport, undecidedReport } from "./variants.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const ARGUMENTS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** Every free text replaced by a long one without a place to break. */
 function strainedReport(): AuditReport {
@@ -75,7 +65,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "assay-report-"));
     for (const name of names) await writeFile(join(folder, `${name}.html`), await renderHtml(reports[name]()));
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGUMENTS });
   });
 
   afterAll(async () => {

@@ -7,17 +7,7 @@ import { join } from "node:path";
 import type { BuildOptions } from "esbuild";
 import { chromium } from "playwright-core";
 import { loadDataset } from "../../src/data/files.ts";
-
-export const CHROMIUM = "/usr/bin/chromium";
-const ARGUMENTS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+import { CHROMIUM, CHROMIUM_ARGUMENTS } from "./chromium.ts";
 
 /** Proves and attacks what it is served, and leaves the results in `done`. */
 export const CERTIFY_PAGE = `
@@ -75,7 +65,7 @@ export async function runPage(
   const [script] = built.outputFiles!;
   const html = Buffer.from('<!doctype html><script type="module" src="page.js"></script>');
   const server = await serve({ ...files, "index.html": html, "page.js": script!.contents });
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGUMENTS });
   try {
     const page = await browser.newPage();
     const complaints: string[] = [];
