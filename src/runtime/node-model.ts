@@ -16,6 +16,7 @@ import {
   portsOnnx,
   type ReadExternal,
 } from "../formats/onnx/import.ts";
+import { type OnnxSurvey, surveyOnnx } from "../formats/onnx/survey.ts";
 
 /** Protocol buffers end at 2 GiB; larger models keep their weights in external files. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
@@ -55,6 +56,14 @@ export const loadOutline = async (path: string, choice: Choice = {}): Promise<On
 
 /** All inputs and outputs of a model file. @throws as loadModel, but for what the file computes */
 export const loadPorts = async (path: string): Promise<Ports> => portsOnnx(await readModelFile(path), path);
+
+/** What can be read of a model that cannot be read whole. @throws as loadModel, where nothing can */
+export const loadSurvey = async (path: string, classifier?: Choice): Promise<OnnxSurvey> =>
+  surveyOnnx(await readModelFile(path), {
+    readExternal: folderReader(dirname(path)),
+    fileName: path,
+    ...(classifier && { classifier }),
+  });
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 

@@ -1,8 +1,9 @@
 import { describePort } from "../../formats/onnx/bind.ts";
 import { type Choice, leavesSizes, openAxes } from "../../formats/onnx/choose.ts";
-import { UnsupportedError } from "../../formats/onnx/error.ts";
+import { printable, UnsupportedError } from "../../formats/onnx/error.ts";
 import type { Declared, Ports } from "../../formats/onnx/import.ts";
-import { checkModelFile, choiceOf } from "../../local/model-file.ts";
+import type { UnreadNode } from "../../formats/onnx/survey.ts";
+import { checkModelFile, choiceOf, type ModelTerms } from "../../local/model-file.ts";
 import { checkOutputFile, writeWhole } from "../../local/output.ts";
 import { describeModel, type NodeReport } from "../../methods/inspect.ts";
 import type { LoadedModel } from "../../runtime/node-model.ts";
@@ -10,25 +11,27 @@ import { readOptions } from "../config.ts";
 import type { Io } from "../io.ts";
 import { inspectVerb } from "../verbs/inspect.ts";
 
+interface Ways {
+  readonly json: boolean | undefined;
+  readonly out: string | undefined;
+}
+
+const plainPorts = (ports: readonly Declared[]) =>
+  ports.map(({ name, shape, elementType }) => ({ name, shape: shape?.map((dim) => dim ?? null) ?? null, elementType }));
+
 /** Where the data settles the sizes, nothing can be said of the nodes before. */
 async function sayOpen(
   path: string,
   { inputs, outputs }: Ports,
   open: Declared,
-  { json, out }: { readonly json: boolean | undefined; readonly out: string | undefined },
+  { json, out }: Ways,
   io: Io,
 ): Promise<number> {
   const axes = openAxes(open);
-  const plain = (ports: readonly Declared[]) =>
-    ports.map(({ name, shape, elementType }) => ({
-      name,
-      shape: shape?.map((dim) => dim ?? null) ?? null,
-      elementType,
-    }));
   const description = {
     model: { path },
-    inputs: plain(inputs),
-    outputs: plain(outputs),
+    inputs: plainPorts(inputs),
+    outputs: plainPorts(outputs),
     open: { input: open.name, axes },
   };
   if (out !== undefined) writeWhole(out, `${JSON.stringify(description, null, 1)}\n`);
@@ -41,6 +44,43 @@ async function sayOpen(
   return 0;
 }
 
+const NO_METHOD = "none: each of them reads the whole graph";
+
+/** What can be read of a model with nodes that cannot; the error that says so is the caller's to tell. */
+async function sayUnread(path: string, options: ModelTerms, { json, out }: Ways, io: Io): Promise<void> {
+  const { loadSurvey } = await import("../../runtime/node-model.ts");
+  const stated = choiceOf(options);
+  const choice = Object.keys(stated).length > 0 ? stated : undefined;
+  // what cannot even be begun has its own message
+  const survey = await loadSurvey(path, choice).catch(() => undefined);
+  if (!survey?.unread.some(({ reason }) => reason !== null)) return;
+  const { graph, unread, without, inputs, outputs, opset } = survey;
+  const nodes = describeModel(graph);
+  const description = {
+    model: { path, opset },
+    inputs: plainPorts(inputs),
+    outputs: plainPorts(outputs),
+    nodes,
+    unsupported: unread.filter(({ reason }) => reason !== null),
+    behind: unread.filter(({ reason }) => reason === null).map(({ name, op }) => ({ name, op })),
+    methods: [],
+    readableOutputs: without,
+  };
+  if (out !== undefined) writeWhole(out, `${JSON.stringify(description, null, 1)}\n`);
+  const advice = without.map((name) => `; --output ${name} does without them`).join("");
+  const lines = [
+    `${path}  opset ${opset}; ${unread.length} of its nodes are not read`,
+    `inputs  ${inputs.map(describePort).join(", ")}`,
+    `outputs ${outputs.map(describePort).join(", ")}`,
+    `methods ${NO_METHOD}${advice}`,
+    "",
+    ...tableOf(nodes, unread),
+  ];
+  await io.print(
+    json ? `${JSON.stringify(description)}\n` : `${lines.map((line) => printable(line, 1000)).join("\n")}\n`,
+  );
+}
+
 export async function inspect(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const { json, out, ...options } = readOptions(inspectVerb.options, raw);
   checkModelFile(path);
@@ -50,7 +90,10 @@ export async function inspect(path: string, raw: Readonly<Record<string, unknown
   const open = ports.inputs.find((input) => leavesSizes(input));
   if (open) return sayOpen(path, ports, open, { json, out }, io);
   const choice = choiceOf(options);
-  const model = await loadFor(path, ports, choice);
+  const model = await loadFor(path, ports, choice).catch(async (error: unknown) => {
+    if (error instanceof UnsupportedError) await sayUnread(path, options, { json, out }, io);
+    throw error;
+  });
   const nodes = describeModel(model.graph);
   const total = nodes.reduce((sum, { parameters }) => sum + parameters, 0);
   const description = {
@@ -95,7 +138,7 @@ async function loadFor(path: string, { inputs, outputs }: Ports, choice: Choice)
 }
 
 /** Aligned columns; the reasons for what is missing stand below a node. */
-function tableOf(nodes: readonly NodeReport[]): string[] {
+function tableOf(nodes: readonly NodeReport[], unread: readonly UnreadNode[] = []): string[] {
   const mark = (reason: string | null) => (reason === null ? "yes" : "no");
   const rows = nodes.map(({ name, op, shape, parameters, gradient, interval, relax }) => [
     name,
@@ -106,8 +149,11 @@ function tableOf(nodes: readonly NodeReport[]): string[] {
     mark(interval),
     mark(relax),
   ]);
+  const others = unread.map(({ name, op }) => [name, op, "", "", "", "", ""]);
   const header = ["node", "op", "shape", "parameters", "gradient", "interval", "relax"];
-  const widths = header.map((title, k) => Math.min(40, Math.max(title.length, ...rows.map((row) => row[k]!.length))));
+  const widths = header.map((title, k) =>
+    Math.min(40, Math.max(title.length, ...[...rows, ...others].map((row) => row[k]!.length))),
+  );
   const line = (row: readonly string[]) =>
     row
       .map((cell, k) => (k === 3 ? cell.padStart(widths[k]!) : cell.padEnd(widths[k]!)))
@@ -120,6 +166,10 @@ function tableOf(nodes: readonly NodeReport[]): string[] {
       ...(["gradient", "interval", "relax"] as const).flatMap((reading) =>
         node[reading] === null ? [] : [`    no ${reading}: ${node[reading]}`],
       ),
+    ]),
+    ...unread.flatMap(({ reason }, i) => [
+      line(others[i]!),
+      reason === null ? "    takes the result of a node that is not read" : `    not read: ${reason}`,
     ]),
   ];
 }

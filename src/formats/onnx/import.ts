@@ -139,13 +139,13 @@ function mapRemark({ output, scores, keys }: MapOutput): string {
   );
 }
 
-function readClassifier(bytes: Uint8Array, choice: Choice): ModelSource {
+export function readClassifier(bytes: Uint8Array, choice: Choice): ModelSource {
   const source = readModel(bytes, (ports) => [chooseOutput(ports, choice)]);
   return { ...source, free: [withSizes(chooseInput(source, choice), choice.sizes)] };
 }
 
 /** Errors of one line that begins with the file. */
-function naming<T>(fileName: string | undefined, run: () => T): T {
+export function naming<T>(fileName: string | undefined, run: () => T): T {
   try {
     return run();
   } catch (error) {
@@ -155,12 +155,12 @@ function naming<T>(fileName: string | undefined, run: () => T): T {
   }
 }
 
-interface Tensors {
+export interface Tensors {
   readonly values: ReadonlyMap<string, Tensor>;
   readonly types: ReadonlyMap<string, number | undefined>;
 }
 
-function readTensors(
+export function readTensors(
   { body, inputs }: ModelSource,
   bind: ImportOptions["bind"],
   external: ExternalData | undefined,
@@ -176,12 +176,15 @@ function readTensors(
   return { values, types };
 }
 
+export const isKnown = ({ functions }: ModelSource, { op, proto }: NodeSource): boolean =>
+  converters.has(op) || op === "If" || functions.has(functionKey(op, proto.overload));
+
 /** All unsupported ops of the file in one message. */
-function checkOps({ body: { nodes }, functions, opset }: ModelSource): void {
+function checkOps(source: ModelSource): void {
+  const { body, opset } = source;
   const missing = new Map<string, { first: NodeSource; count: number }>();
-  for (const node of nodes) {
-    if (converters.has(node.op) || node.op === "If" || functions.has(functionKey(node.op, node.proto.overload)))
-      continue;
+  for (const node of body.nodes) {
+    if (isKnown(source, node)) continue;
     const known = missing.get(node.op) ?? { first: node, count: 0 };
     known.count++;
     missing.set(node.op, known);
@@ -199,7 +202,7 @@ function checkOps({ body: { nodes }, functions, opset }: ModelSource): void {
 // ---------------------------------------------------------------- the batch axis
 
 /** One way to take the batch axis. */
-interface Reading {
+export interface Reading {
   readonly shapes: ReadonlyMap<string, Shape>;
   /** The batch is read as any where the file fixes it at this: reshapes to it mean the batch. */
   readonly fileBatch?: number | undefined;
@@ -283,7 +286,7 @@ function readOr<T>(run: () => T, first: OnnxError | undefined): T {
   }
 }
 
-const replaceFirst = (shapes: ReadonlyMap<string, Shape>, from: Dim, to: Dim): Map<string, Shape> =>
+export const replaceFirst = (shapes: ReadonlyMap<string, Shape>, from: Dim, to: Dim): Map<string, Shape> =>
   new Map([...shapes].map(([name, shape]) => [name, shape[0] === from ? [to, ...shape.slice(1)] : shape]));
 
 function checkBatchFirst(shapes: ReadonlyMap<string, Shape>): void {
@@ -297,7 +300,7 @@ function checkBatchFirst(shapes: ReadonlyMap<string, Shape>): void {
 }
 
 /** Sizes as declared; the one axis that is left open is the batch. */
-function declaredShapes({ free: all }: ModelSource, tensors: ReadonlyMap<string, Tensor>): Map<string, Shape> {
+export function declaredShapes({ free: all }: ModelSource, tensors: ReadonlyMap<string, Tensor>): Map<string, Shape> {
   const free = all.filter(({ name }) => !tensors.has(name));
   let batchName: string | undefined;
   const shapes = free.map(({ name, shape }): [string, Shape] => {
@@ -328,13 +331,13 @@ interface Built {
   readonly half: string | undefined;
 }
 
-function build(
+/** All that stands before the first node. */
+export function begin(
   source: ModelSource,
   { values, types }: Tensors,
   reading: Reading,
   external: ExternalData | undefined,
-): Built {
-  const { body, opset, functions } = source;
+) {
   let stored = 0;
   for (const tensor of values.values()) stored += tensor.data.length;
   const emitter = new Emitter({ ...reading, stored });
@@ -348,7 +351,12 @@ function build(
     scope.set(name, input, toldApart(dataTypeOf(elementType)));
     inputs.push(input);
   }
-  const conversion = new Conversion({ emitter, functions, external });
+  return { emitter, scope, inputs, conversion: new Conversion({ emitter, functions: source.functions, external }) };
+}
+
+function build(source: ModelSource, tensors: Tensors, reading: Reading, external: ExternalData | undefined): Built {
+  const { body, opset } = source;
+  const { emitter, scope, inputs, conversion } = begin(source, tensors, reading, external);
   conversion.convert(body, scope, opset);
   const outputs = body.outputs.map((name) => {
     const { operand } = scope.get(name)!;
