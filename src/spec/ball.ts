@@ -18,26 +18,29 @@ export interface Ball {
   /** The direction of unit length (in the norm) for one step uphill from a point. */
   steepest(gradient: Float32Array, point: Point): Float64Array;
   /** A step of so many pixels uphill from a point, projected back, where that is faster at once than one by one. */
-  uphill?(centre: Point, point: Point, gradient: Float32Array, length: number, into?: Point): Point;
-  /** The nearest point of S(centre), in the Euclidean sense. @param into where it is written; default: memory of its own */
-  project(point: Float64Array, centre: Point, into?: Point): Point;
+  uphill?(centre: Point, point: Point, gradient: Float32Array, length: number): Point;
+  /** The nearest point of S(centre), in the Euclidean sense. */
+  project(point: Float64Array, centre: Point): Point;
   /** A random point of S(centre): uniform in the ball, then projected on the domain. */
   randomStart(centre: Point, rng: Rng): Point;
 }
 
-/** A step of so many pixels uphill from a point, projected back. @param into where the new point is written */
-export function stepUphill(
-  ball: Ball,
-  centre: Point,
-  point: Point,
-  gradient: Float32Array,
-  length: number,
-  into?: Point,
-): Point {
-  if (ball.uphill) return ball.uphill(centre, point, gradient, length, into);
+/** A step of so many pixels uphill from a point, projected back. */
+export function stepUphill(ball: Ball, centre: Point, point: Point, gradient: Float32Array, length: number): Point {
+  if (ball.uphill) return ball.uphill(centre, point, gradient, length);
   const step = ball.steepest(gradient, point);
   for (let k = 0; k < step.length; k++) step[k] = point[k]! + length * step[k]!;
-  return ball.project(step, centre, into);
+  return ball.project(step, centre);
+}
+
+/** The ends of the box that a set of linf is, in float32: its projection clamps each element to them. */
+export function endsOf({ epsilon, domain }: Threat, centre: Point): { readonly lower: Point; readonly upper: Point } {
+  const end = (move: number): Point => {
+    const places = new Float64Array(centre.length);
+    for (let i = 0; i < places.length; i++) places[i] = centre[i]! + move;
+    return pointAt(centre, domain, places);
+  };
+  return { lower: end(-epsilon), upper: end(epsilon) };
 }
 
 export function ballOf(threat: Threat): Ball {
@@ -69,11 +72,10 @@ export function boxBall({ lower, upper }: Box): Ball {
   let epsilon = 0;
   for (let i = 0; i < lower.length; i++) epsilon = Math.max(epsilon, (upper[i]! - lower[i]!) / 2);
   const share = Float64Array.from(lower, (low, i) => (epsilon > 0 ? (upper[i]! - low) / 2 / epsilon : 0));
-  const project = (places: Float64Array, x: Point, into?: Point): Point =>
+  const project = (places: Float64Array, x: Point): Point =>
     rounded(
       places.map((place, i) => Math.min(upper[i]!, Math.max(lower[i]!, place))),
       x,
-      into,
     );
   return {
     threat: { norm: "linf", epsilon, domain: undefined },
@@ -107,7 +109,7 @@ function holding(ball: Ball, fixed: readonly number[]): Ball {
     threat: ball.threat,
     linearMaximum: (centre, gradient) => held(ball.linearMaximum(centre, without(gradient)), centre),
     steepest: (gradient, point) => ball.steepest(without(gradient), point),
-    project: (point, centre, into) => held(ball.project(point, centre, into), centre),
+    project: (point, centre) => held(ball.project(point, centre), centre),
     randomStart: (centre, rng) => held(ball.randomStart(centre, rng), centre),
   };
 }
@@ -131,13 +133,13 @@ const clip = (value: number, domain: Domain): number =>
   domain === undefined ? value : Math.min(domain[1], Math.max(domain[0], value));
 
 /** The float32 points at these places, each rounded towards the centre. */
-const rounded = (places: Float64Array, centre: Point, into: Point = new Float32Array(centre.length)): Point =>
-  roundTowards(places, centre, into);
+const rounded = (places: Float64Array, centre: Point): Point =>
+  roundTowards(places, centre, new Float32Array(centre.length));
 
 /** The point of the domain at these places, which it overwrites. */
-function pointAt(centre: Point, domain: Domain, places: Float64Array, into?: Point): Point {
+function pointAt(centre: Point, domain: Domain, places: Float64Array): Point {
   if (domain !== undefined) for (let i = 0; i < places.length; i++) places[i] = clip(places[i]!, domain);
-  return rounded(places, centre, into);
+  return rounded(places, centre);
 }
 
 /** x + scale·direction. */
@@ -171,15 +173,15 @@ function linfBall(threat: Threat): Ball {
     threat,
     linearMaximum: (x, g) => pointAt(x, domain, moved(x, signs(g), epsilon)),
     steepest: signs,
-    uphill(x, point, g, length, into) {
+    uphill(x, point, g, length) {
       if (places.length !== x.length) places = new Float64Array(x.length);
       for (let i = 0; i < places.length; i++) places[i] = nearest(point[i]! + length * sign(g[i]!), x[i]!);
-      return rounded(places, x, into);
+      return rounded(places, x);
     },
-    project(point, x, into) {
+    project(point, x) {
       const places = new Float64Array(x.length);
       for (let i = 0; i < places.length; i++) places[i] = nearest(point[i]!, x[i]!);
-      return rounded(places, x, into);
+      return rounded(places, x);
     },
     randomStart(x, rng) {
       const places = new Float64Array(x.length);
@@ -195,7 +197,7 @@ function l2Ball(threat: Threat): Ball {
    * `direction` scaled by at most `most` and clipped, as far as the ball allows. The distance grows with the scale, and
    * clipped coordinates stay clipped: solving for the others raises the scale until no more coordinates are clipped.
    */
-  const along = (x: Point, direction: Float64Array, most: number, into?: Point): Point => {
+  const along = (x: Point, direction: Float64Array, most: number): Point => {
     let scale = 0;
     for (;;) {
       let [clipped, free] = [0, 0];
@@ -211,7 +213,7 @@ function l2Ball(threat: Threat): Ball {
       if (!(next > scale * (1 + EDGE))) break;
       scale = next;
     }
-    return pointAt(x, domain, moved(x, direction, scale), into);
+    return pointAt(x, domain, moved(x, direction, scale));
   };
   const steepest = (g: Float32Array): Float64Array => {
     const length = Math.sqrt(sumOf(g.length, (i) => g[i]! ** 2));
@@ -223,12 +225,11 @@ function l2Ball(threat: Threat): Ball {
     // KKT: x′ = clip(x + g / μ); the smallest multiplier μ that the ball allows, or no multiplier: the domain's corner.
     linearMaximum: (x, g) => along(x, steepest(g), epsilon * L2_REACH),
     // KKT: x′ = clip(x + (y − x) / (1 + λ)), λ ≥ 0.
-    project: (y, x, into) =>
+    project: (y, x) =>
       along(
         x,
         y.map((value, i) => value - x[i]!),
         1,
-        into,
       ),
     randomStart: (x, rng) => {
       const direction = new Float64Array(x.length);
@@ -271,7 +272,7 @@ function l1Ball(threat: Threat): Ball {
       return direction;
     },
     // KKT: x′ = clip(x + soft threshold of y − x by λ); the distance falls with λ.
-    project: (y, x, into) => {
+    project: (y, x) => {
       const wish = new Float64Array(x.length);
       const room = new Float64Array(x.length);
       for (let i = 0; i < x.length; i++) {
@@ -284,7 +285,6 @@ function l1Ball(threat: Threat): Ball {
         x,
         domain,
         mapped(x, (from, i) => from + Math.sign(y[i]! - from) * Math.max(0, wish[i]! - threshold)),
-        into,
       );
     },
     randomStart: (x, rng) => {

@@ -12,8 +12,8 @@ const REACH = 2.5;
 
 export const pgd = defineTrainingMethod({
   id: "pgd",
-  // 2: the points are projected as the attacks' are
-  version: 2,
+  // 2: the points lie exactly in the set; 3: those of linf are rounded as the runtime does
+  version: 3,
   title: "Adversarial training (PGD)",
   summary: "Lowers the loss where projected gradient steps found it large, in the ball around each image.",
   source: "Madry et al. 2018, arXiv:1706.06083",
