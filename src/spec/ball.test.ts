@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Rng, rng } from "../random/rng.ts";
-import { ballOf, stepUphill } from "./ball.ts";
+import { ballOf, endsOf, stepUphill } from "./ball.ts";
 import { distances, roundDown, roundTowards, roundUp } from "./sets.ts";
 import type { Norm, Threat } from "./types.ts";
 
@@ -117,6 +117,23 @@ test.for(NORMS)("in %s, a step at once is the steepest direction, then the proje
     const direction = ball.steepest(slope, point);
     const places = direction.map((part, i) => point[i]! + length * part);
     expect(stepUphill(ball, centre, point, slope, length)).toEqual(ball.project(places, centre));
+  }
+});
+
+test("the ends of a set of linf lie in it, no float32 beyond them does, and clamping to them is the projection", () => {
+  for (const c of cases("linf", 60)) {
+    const { threat, centre, random } = c;
+    const { lower, upper } = endsOf(threat, centre);
+    for (const [end, beyond] of [
+      [lower, (v: number) => roundDown(v - 1e-9 * Math.max(1e-30, Math.abs(v)))],
+      [upper, (v: number) => roundUp(v + 1e-9 * Math.max(1e-30, Math.abs(v)))],
+    ] as const) {
+      expect(inside(c, end)).toBe(true);
+      for (let i = 0; i < SIZE; i++) expect(inside(c, end.with(i, beyond(end[i]!)))).toBe(false);
+    }
+    const far = Float32Array.from(centre, (v) => v + 2 * random.normal());
+    const clamped = far.map((v, i) => Math.min(upper[i]!, Math.max(lower[i]!, v)));
+    expect(clamped).toEqual(ballOf(threat).project(Float64Array.from(far), centre));
   }
 });
 
