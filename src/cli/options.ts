@@ -282,6 +282,11 @@ export const OPTIONS = {
     schema: path,
     default: "with the results; a folder beside --out where they are over 1 MB",
   }),
+  saveInputs: define({
+    flag: "--save-inputs <folder>",
+    help: "write the adversarial inputs as data into this folder: inputs.npz, exactly, and pictures also as PNG in png, a folder a label; each is read back and asked of the model again, and what rounding to 8 bits undoes goes to png-lost",
+    schema: path,
+  }),
   page: define({
     flag: "--page <file>",
     help: "write the page to this Markdown file, its plots into a folder beside it",

@@ -1,10 +1,12 @@
 /** @file Lines that the summaries of attack and certify share. */
 
-import { epsilonText, intervalText, numberText, percent } from "../report/format.ts";
+import { labelOf } from "../data/classes.ts";
+import { epsilonText, intervalText, numberText, percent, plural } from "../report/format.ts";
 import { unknownText } from "../report/read.ts";
 import { proportion } from "../stats/proportion.ts";
 import type { Examination } from "../studies/examination.ts";
-import type { ResultFile } from "../studies/result-schema.ts";
+import type { Inputs } from "../studies/inputs.ts";
+import type { ResultFile, SavedState } from "../studies/result-schema.ts";
 
 /** "93.4% (95% interval 89.1–96.3%, 187 of 200)" */
 export function rateText(successes: number, trials: number): string {
@@ -84,5 +86,38 @@ export function radiusLines({ results, epsilon, minimal }: ResultFile): string[]
     ...(proved.some((own) => own > 0)
       ? [`largest radius     proved within a median of ${numberText(median(proved))}`]
       : []),
+  ];
+}
+
+/** What --save-inputs wrote, what it came to when it was read back, and how it must be read. */
+export function savedLines(
+  files: readonly ResultFile[],
+  folder: string | undefined,
+  { contract: { items, contract }, dataset, naming }: Inputs,
+): string[] {
+  if (folder === undefined) return [];
+  const places = new Map(
+    files.flatMap(({ results }) => results.flatMap(({ index, saved }) => (saved ? [[index, saved]] : []))),
+  );
+  const all = [...places.values()];
+  const count = (states: readonly (SavedState | undefined)[], state: SavedState) =>
+    states.filter((own) => own === state).length;
+  const lost = (states: readonly (SavedState | undefined)[]) =>
+    `${count(states, "not-adversarial")} no longer, ${count(states, "outside")} outside their sets`;
+  const npz = all.map((own) => own.npz.state);
+  const png = all.map((own) => own.png?.state);
+  const pictures = files.some(({ counts }) => counts.saved?.png);
+  const ordered = items.some((own) => own.item === "class order" && own.basis === "inferred");
+  return [
+    `saved              ${plural(all.length, "adversarial input")} in ${folder}: inputs.npz, read back ${count(npz, "adversarial")} still adversarial, ${lost(npz)}`,
+    pictures
+      ? `as PNG of 8 bits   ${count(png, "adversarial")} still adversarial in png, ${lost(png)} (png-lost)`
+      : "as PNG             none: the inputs are no grey or coloured pictures",
+    ...(ordered && contract.classOrder
+      ? [
+          `to read them       add --class-order ${contract.classOrder.map((_, output) => labelOf(naming, output)).join()}`,
+        ]
+      : []),
+    ...(typeof dataset.range === "string" ? [] : ["to read them       leave out --data-range: black is 0, white is 1"]),
   ];
 }

@@ -25,8 +25,8 @@ function kindOf(path: string): "file" | "folder" | "other" | undefined {
 }
 
 /** Makes the folder where it is missing. */
-export function checkOutputFolder(path: string): void {
-  checkFolder(resolve(path), path);
+export function checkOutputFolder(path: string, flag?: string): void {
+  checkFolder(resolve(path), path, flag);
 }
 
 function checkFolder(folder: string, path: string, flag = "--out"): void {

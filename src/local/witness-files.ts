@@ -25,6 +25,8 @@ const INLINE_VALUES = 1 << 18;
 export interface WitnessOptions {
   /** `--witnesses` */
   readonly witnesses?: string | undefined;
+  /** Whose witnesses are read again when the inputs are saved: they may not be lost. */
+  readonly saveInputs?: string | undefined;
   readonly out?: string | undefined;
 }
 
@@ -41,7 +43,7 @@ export const makeWitnesses =
  * @throws UserError (usage) where the folder cannot be written
  */
 export function createWitnesses(
-  { witnesses, out }: WitnessOptions,
+  { witnesses, saveInputs, out }: WitnessOptions,
   inputs: Pick<Inputs, "naming" | "factor">,
   { attacked, size, shape }: Extent,
   whole: (index: number) => boolean = () => false,
@@ -50,7 +52,8 @@ export function createWitnesses(
     shape.every((dim) => typeof dim === "number") && shape.reduce<number>((a, b) => a * Number(b), 1) === size;
   const own: readonly number[] = known ? (shape as readonly number[]) : [size];
   const inline = witnesses === undefined && attacked * size <= INLINE_VALUES;
-  const folder = inline ? undefined : (witnesses ?? (out === undefined ? undefined : folderBeside(out)));
+  const beside = out === undefined ? saveInputs && join(saveInputs, "witnesses") : folderBeside(out);
+  const folder = inline ? undefined : (witnesses ?? beside);
   if (folder !== undefined) checkOutputFolder(folder);
   const places = new Map<number, WitnessPlace>();
   let dropped = 0;

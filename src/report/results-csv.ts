@@ -23,6 +23,11 @@ const COLUMNS: Readonly<Record<string, (file: ResultFile, result: NamedResult) =
   predicted_name: ({ classes }, { predictedOutput }) => classes[predictedOutput],
   witness_file: (_, { witness }) => (witness && "file" in witness ? witness.file : undefined),
   witness_row: (_, { witness }) => (witness && "file" in witness ? witness.index : undefined),
+  npz_file: (_, { saved }) => saved?.npz.file,
+  npz_row: (_, { saved }) => saved?.npz.row,
+  npz_state: (_, { saved }) => saved?.npz.state,
+  png_file: (_, { saved }) => saved?.png?.file,
+  png_state: (_, { saved }) => saved?.png?.state,
 };
 
 const quoted = (cell: Cell): string => {

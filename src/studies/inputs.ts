@@ -194,7 +194,7 @@ export async function checkScale(dataset: Dataset, modelPicture: readonly number
 }
 
 /** For each element of the network's input, its place in a sample of the data. */
-function placesInNetwork(shape: readonly number[], { layout }: Contract): number[] {
+export function placesInNetwork(shape: readonly number[], { layout }: Contract): number[] {
   const size = shape.reduce((product, dim) => product * dim, 1);
   if (layout !== "NHWC") return Array.from({ length: size }, (_, i) => i);
   const channels = shape[0]!;

@@ -40,6 +40,23 @@ const reason = z
   .describe("why the input is unknown; not-broken: an attack did not succeed");
 export type ResultReason = z.infer<typeof reason>;
 
+const savedState = z
+  .enum(["adversarial", "not-adversarial", "outside"])
+  .describe(
+    "of a saved input as it is read back: still answered wrongly and within its set; no longer answered wrongly (or as the target); no longer within its set",
+  );
+export type SavedState = z.infer<typeof savedState>;
+
+const saved = record({
+  npz: record({ file: text, row: count, state: savedState }),
+  png: record({ file: text, state: savedState.describe("after rounding to 8 bits") })
+    .nullable()
+    .describe("null: the inputs are no grey or coloured pictures"),
+});
+export type SavedPlace = z.infer<typeof saved>;
+
+const states = record({ adversarial: count, notAdversarial: count, outside: count });
+
 const witness = z.union([list(z.number()), record({ file: text, index: count })]);
 
 export const inputShape = {
@@ -80,6 +97,7 @@ export const inputShape = {
     .describe(
       "in the order of the model's input, float32: pixels of 0 to 1, tables in the data's units; or the row of an NPZ file's array images",
     ),
+  saved: saved.optional().describe("where --save-inputs wrote the adversarial input as data"),
 } as const;
 const inputResult = record(inputShape);
 export type NamedResult = z.infer<typeof inputResult>;
@@ -92,6 +110,11 @@ const counts = record({
   unknown: count,
   bounded: count.optional().describe("of proofs in real arithmetic only"),
   alreadyThere: count.optional().describe("of targeted attacks only"),
+  saved: record({ npz: states, png: states.nullable() })
+    .optional()
+    .describe(
+      "adversarial inputs in files, by what they come to when they are read back; png: after rounding to 8 bits",
+    ),
 });
 export type VerdictCounts = z.infer<typeof counts>;
 

@@ -1,4 +1,5 @@
 import { environment } from "../../local/environment.ts";
+import { checkSaveFolder, saveInputs } from "../../local/saved-inputs.ts";
 import { makeWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
 import { withShared } from "../../methods/options.ts";
@@ -12,7 +13,7 @@ import { bisectionOf, checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
 import { chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
-import { cleanLine, radiusLines, rateText, sweepSummary, threatText, unknownLine } from "../result-text.ts";
+import { cleanLine, radiusLines, rateText, savedLines, sweepSummary, threatText, unknownLine } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
 import { attackVerb } from "../verbs/attack.ts";
 
@@ -26,6 +27,7 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const [sets, epsilons] = setsOf(options);
   const minimal = bisectionOf(options);
   checkOutputs(options);
+  checkSaveFolder(options.saveInputs);
   await using session = await openSession(path, options, io, checkBox(sets.box));
   const request = {
     ...sets,
@@ -37,9 +39,10 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const done = minimal
     ? [await attackMinimal(session, request, minimal)]
     : await attackEach(session, request, epsilons);
-  const [{ file, witnesses }] = done as [(typeof done)[number]];
+  const [{ witnesses }] = done as [(typeof done)[number]];
   const attacked = done.flatMap((one) => one.attacked);
-  const files = done.map((one) => one.file);
+  const found = done.map((one) => one.file);
+  const files = options.saveInputs ? await saveInputs(options.saveInputs, found, session, sets) : found;
   session.progress.end();
   const refuted = attacked.filter((record) => record.refuted).length;
   if (refuted > 0) session.progress.say(`${refuted} witnesses did not hold on the model file and were dropped`);
@@ -47,7 +50,11 @@ export async function attack(path: string, raw: Readonly<Record<string, unknown>
   const lost = witnesses.lost();
   if (lost !== undefined) session.progress.say(lost);
   await deliverTable(files, options);
-  const text = files.length === 1 ? summary(file, session) : sweepSummary(files, session);
+  const [file] = files as [ResultFile];
+  const text = [
+    ...(files.length === 1 ? summary(file, session) : sweepSummary(files, session)),
+    ...savedLines(files, options.saveInputs, session.inputs),
+  ];
   await deliver(resultsFile(files), options, text, io);
   const { inputs, correct, falsified, alreadyThere = 0 } = file.counts;
   // an attack proves nothing: what it leaves standing may still fall

@@ -29,6 +29,7 @@ export const attackVerb = describeVerb({
     ...RUN,
     ...CONTRACT,
     "witnesses",
+    "saveInputs",
     "csv",
     ...OUTPUT,
   ],
