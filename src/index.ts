@@ -170,7 +170,7 @@ export type { Reference } from "./studies/backdoor/reference.ts";
 export type { BackdoorFile, DetectorResult, ReferenceResult } from "./studies/backdoor/results.ts";
 export type { BoxFacts, GivenBox, SetTerms } from "./studies/boxes.ts";
 export { type Certified, type CertifyRequest, certify, certifyEach, certifyMinimal } from "./studies/certify.ts";
-export { type Answers, answersOf, answersOfResults, compareAnswers } from "./studies/compare/compare.ts";
+export { type Answers, answersOf, answersOfResults, compareAnswers, compareEach } from "./studies/compare/compare.ts";
 export type { Comparison } from "./studies/compare/types.ts";
 export type { Ended, RunTerms } from "./studies/each.ts";
 export { parseEvaluation, type Stated } from "./studies/evaluation/config.ts";

@@ -1,5 +1,6 @@
 /** @file What results say of this machine. */
 
+import { availableParallelism } from "node:os";
 import { runtimeVersion } from "../runtime/node-version.ts";
 import { TOOL, VERSION } from "./version.ts";
 
@@ -9,4 +10,5 @@ export const environment = (): Readonly<Record<string, string>> => ({
   node: process.version,
   onnxruntime: runtimeVersion(),
   platform: `${process.platform} ${process.arch}`,
+  cores: `${availableParallelism()}`,
 });

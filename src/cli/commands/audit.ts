@@ -1,11 +1,10 @@
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../../graph/fault.ts";
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { drawerOf } from "../../local/audit-file.ts";
+import { environment } from "../../local/environment.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
-import { TOOL, VERSION } from "../../local/version.ts";
 import { attackFamily } from "../../methods/attack/index.ts";
 import { verifyFamily } from "../../methods/verify/index.ts";
 import type { reportOf as ReportOf } from "../../report/audit/report-of.ts";
@@ -107,8 +106,9 @@ function selectionText({ limit, sample }: AuditOptions, sampled: boolean, { chun
   return limit === undefined ? `all ${count}` : `the first ${count}`;
 }
 
-const environmentOf = ({ place }: Session): AuditReport["environment"] => [
-  { name: TOOL, value: VERSION },
-  { name: "Node.js", value: `${process.version}, ${process.platform} ${process.arch}` },
-  { name: "Processor", value: `${availableParallelism()} cores, ${Math.max(1, place.workers)} workers` },
-];
+/** As results have it, and how many threads computed. */
+const environmentOf = ({ place }: Session): AuditReport["environment"] =>
+  Object.entries({ ...environment(), workers: `${Math.max(1, place.workers)}` }).map(([name, value]) => ({
+    name,
+    value,
+  }));

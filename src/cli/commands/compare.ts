@@ -5,7 +5,13 @@ import { savingAlarms } from "../../local/alarm-file.ts";
 import { checkOutputFile } from "../../local/output.ts";
 import { readJson } from "../../local/read-json.ts";
 import type { Verifier } from "../../methods/verify/types.ts";
-import { type Answers, answersOf, answersOfResults, compareAnswers } from "../../studies/compare/compare.ts";
+import {
+  type Answers,
+  answersOf,
+  answersOfResults,
+  compareAnswers,
+  compareEach,
+} from "../../studies/compare/compare.ts";
 import type { ChangeOutcome, Comparison } from "../../studies/compare/types.ts";
 import { readOptions } from "../config.ts";
 import { deliver } from "../deliver.ts";
@@ -57,7 +63,7 @@ async function compareFiles(before: string, after: string, { maxDrop }: CompareO
   if (isResults(a) !== isResults(b)) {
     throw usage(`${before} and ${after} are an audit and no audit; name two results of one kind`);
   }
-  if (isResults(a)) return compareAnswers(readAnswers(a, before), readAnswers(b, after), maxDrop);
+  if (isResults(a)) return compareEach(readAnswers(a, before), readAnswers(b, after), maxDrop);
   const { parseReport } = await import("../../report/parse.ts");
   const { compareReports } = await import("../../report/compare.ts");
   return compareReports(parseReport(a), parseReport(b), maxDrop);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { VerdictName } from "../result-schema.ts";
-import { type Answers, answersOfResults, compareAnswers } from "./compare.ts";
+import { type Answers, answersOfResults, compareAnswers, compareEach } from "./compare.ts";
 import { readAnswers } from "./read.ts";
 
 const model = (path: string) => ({ path, sha256: path.padEnd(64, "0") });
@@ -86,6 +86,30 @@ test("what was not examined alike is not compared", () => {
   expect(() => compareAnswers(own, examined("b.onnx", times(2, "unknown")))).toThrow(/a.onnx and b.onnx.*same inputs/);
   expect(() => compareAnswers(own, examined("b.onnx", times(3, "unknown"), { norm: "l2", epsilon: 0.1 }))).toThrow(
     "a.onnx was examined within linf 0.1, b.onnx within l2 0.1",
+  );
+});
+
+test("results within several radii are compared within each that both have; none in common is an error", () => {
+  const at = (epsilon: number) => ({ norm: "linf", epsilon });
+  const held = times(40, "certified");
+  const fallen: VerdictName[] = [...times(20, "certified"), ...times(20, "falsified")];
+  const before = [examined("a", held, at(0.1)), examined("a", held, at(0.2)), examined("a", held, at(0.3))];
+  const after = [examined("b", fallen, at(0.3)), examined("b", held, at(0.1)), examined("b", fallen, at(0.4))];
+  const { rates, notes, outcome } = compareEach(before, after);
+  expect(rates.map(({ what, outcome: own }) => [what, own])).toEqual([
+    ["accuracy on unchanged inputs", "none"],
+    ["right after attacks within linf 0.1", "none"],
+    ["proved right within linf 0.1", "none"],
+    ["right after attacks within linf 0.3", "regression"],
+    ["proved right within linf 0.3", "regression"],
+  ]);
+  expect(outcome).toBe("regression");
+  expect(notes.filter((note) => note.startsWith("Only"))).toEqual([
+    "Only a was examined within linf 0.2: it is not compared.",
+    "Only b was examined within linf 0.4: it is not compared.",
+  ]);
+  expect(() => compareEach(before.slice(0, 2), after.slice(2))).toThrow(
+    "a was examined within linf 0.1, linf 0.2, b within linf 0.4; examine both alike",
   );
 });
 

@@ -151,6 +151,30 @@ export function compareAnswers(a: Answers, b: Answers, allowed = 0): Comparison 
   };
 }
 
+/**
+ * The same within every set that both were examined within; accuracy and answers are those of the first.
+ * @throws UserError (unsupported) where there is none, and as `compareAnswers`
+ */
+export function compareEach(before: readonly Answers[], after: readonly Answers[], allowed = 0): Comparison {
+  const pairs = before.flatMap((a) => {
+    const b = after.find(({ set }) => set === a.set);
+    return b ? [compareAnswers(a, b, allowed)] : [];
+  });
+  const [first, ...others] = pairs;
+  const setsOf = (own: readonly Answers[]) => own.map(({ set }) => set).join(", ");
+  if (!first)
+    throw unsupportedInput(
+      `${before[0]!.side.path} was examined within ${setsOf(before)}, ${after[0]!.side.path} within ${setsOf(after)}; examine both alike`,
+    );
+  const rates = [...first.rates, ...others.flatMap((one) => one.rates.filter(({ id }) => id !== "accuracy"))];
+  const alone = [...before, ...after].filter(
+    ({ set }) => !(before.some((own) => own.set === set) && after.some((own) => own.set === set)),
+  );
+  const notes = new Set(pairs.flatMap((one) => one.notes));
+  for (const { side, set } of alone) notes.add(`Only ${side.path} was examined within ${set}: it is not compared.`);
+  return { ...first, rates, notes: [...notes], outcome: gravest(rates) };
+}
+
 function notesOf(a: Answers, b: Answers, labelled: boolean): string[] {
   const bounded = [...a.results, ...b.results].some(({ verdict }) => verdict === "bounded");
   return [

@@ -22,6 +22,8 @@ const resultFile = z.object({
   results: z.array(z.object({ index, label, predicted, verdict })).min(1),
 });
 
+const sweepFile = z.object({ runs: z.array(resultFile).min(1) });
+
 /** Is it of the form that `certify` and `attack` write, and not an audit's report? */
 export const isResults = (raw: unknown): boolean =>
   (typeof raw === "object" && raw !== null && "results" in raw && "method" in raw) || isSweep(raw);
@@ -29,11 +31,14 @@ export const isResults = (raw: unknown): boolean =>
 const isSweep = (raw: unknown): boolean =>
   typeof raw === "object" && raw !== null && "runs" in raw && "tool" in raw && raw.tool === "assay";
 
-/** @param name of the file, for messages  @throws UserError (unsupported) naming the first place that does not fit */
-export function readAnswers(raw: unknown, name: string): Answers {
-  if (isSweep(raw)) throw unsupportedInput(`${name}: it has results within several radii; compare results within one`);
-  const { data, error } = resultFile.safeParse(raw);
-  if (data) return answersOfResults(data);
+/**
+ * One a radius.
+ * @param name of the file, for messages
+ * @throws UserError (unsupported) naming the first place that does not fit
+ */
+export function readAnswers(raw: unknown, name: string): readonly Answers[] {
+  const { data, error } = (isSweep(raw) ? sweepFile : resultFile).safeParse(raw);
+  if (data) return ("runs" in data ? data.runs : [data]).map((one) => answersOfResults(one));
   const [{ path, message }] = error.issues as [z.core.$ZodIssue];
   throw unsupportedInput(
     `${name}: ${path.join(".") || "top level"}: ${message}; name what assay certify or assay attack wrote with --out`,
