@@ -1,6 +1,7 @@
 /** @file The page of the command line, from the tables of verbs and options. */
 
-import { OPTIONS, type OptionKey, type OptionSpec } from "../../src/cli/options.ts";
+import type { OptionSpec } from "../../src/cli/options/spec.ts";
+import { OPTIONS, type OptionKey } from "../../src/cli/options.ts";
 import { standardWords, type Words } from "../../src/cli/standard-words.ts";
 import type { Verb } from "../../src/cli/verb.ts";
 import { VERBS } from "../../src/cli/verbs.ts";
