@@ -65,7 +65,7 @@ test("own-attack.ts shows its attack with its settings in the report, and PGD br
   expect(printed.map(([method]) => method)).toEqual(["Brightness", "PGD"]);
   const [own, pgd] = printed as [string, Record<string, unknown>, string][];
   expect(own![1]).toMatchObject({ version: 1, shades: 2, norm: "linf", epsilon: 0.05 });
-  const counts = [own!, pgd!].map(([, , text]) => /^(\d+) of (\d+) broken$/.exec(text)!.slice(1).map(Number));
+  const counts = [own!, pgd!].map(([, , text]) => /^(\d+) of (\d+) falsified$/.exec(text)!.slice(1).map(Number));
   const [[broken, all], [, left]] = counts as [[number, number], [number, number]];
   expect(left).toBe(all - broken);
 });

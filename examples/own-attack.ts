@@ -75,4 +75,4 @@ const audited = await auditFile("zoo/mnist-mlp.onnx", {
 });
 const report = reportOf(audited, { created: "2026-01-01T00:00:00Z", command: "examples/own-attack.ts" });
 for (const { method, options, counts } of report.runs.filter(({ purpose }) => purpose === "attack"))
-  console.log(method, options, `${counts["falsified"]} of ${counts["inputs"]} broken`);
+  console.log(method, options, `${counts["falsified"]} of ${counts["inputs"]} falsified`);

@@ -313,7 +313,7 @@ describe("tables", () => {
         expect(Math.abs(witness[1]! - row[1])).toBeLessThanOrEqual(1.001 * epsilon * deviation(rows.map(([, b]) => b)));
       }
       expect(new Set(results.map(({ verdict }) => verdict)).size).toBe(2);
-      expect(run.stderr).toContain("The same in all rows, and not moved: same.");
+      expect(run.stderr).toContain("The same in all rows, and held fixed: same.");
       expect(run.stderr).toMatch(/Always whole numbers.*: kind\./);
     }
   });

@@ -106,7 +106,9 @@ describe("several radii in one run", () => {
     const run = await assay("attack", ...argv, "--epsilon", "0.02,0.1", "--gate", "0.5", "--out", "radii.json");
     expect(run.code).toBe(5);
     expect((await assay("attack", ...argv, "--epsilon", "0.1,0.02", "--gate", "0.5")).code).toBe(1);
-    expect(run.stdout).toMatch(/^0\.02 +9\d.*\n0\.1 +0%.*\nWhat falls within a radius has fallen within larger ones/m);
+    expect(run.stdout).toMatch(
+      /^0\.02 +9\d.*\n0\.1 +0%.*\nWhat is falsified within a radius is falsified within larger ones/m,
+    );
     const compared = await assay("compare", "radii.json", "radii.json");
     expect(compared.code).toBe(0);
     expect(compared.stdout.match(/right after attacks within linf [\d.]+/g)).toEqual([
@@ -158,14 +160,14 @@ describe("--minimal brackets the smallest radius", () => {
     const proved = await fileOf("certify", ...argv);
     for (const [i, x] of INPUTS.entries()) {
       const exact = Math.abs(score(x)) / DUAL[norm];
-      const upper = attacked.results[i]!.bracket!.broken!;
+      const upper = attacked.results[i]!.bracket!.falsified!;
       const bracket = proved.results[i]!.bracket!;
       expect(attacked.results[i]!.bracket!.proved).toBeNull();
       expect(upper).toBeGreaterThanOrEqual(exact * (1 - 1e-6));
       expect(upper).toBeLessThan(exact + 2 * width);
       expect(bracket.proved!).toBeLessThanOrEqual(exact);
       expect(bracket.proved!).toBeGreaterThan(exact - 2 * width);
-      expect(bracket.broken!).toBeGreaterThan(bracket.proved!);
+      expect(bracket.falsified!).toBeGreaterThan(bracket.proved!);
     }
   });
 
@@ -174,10 +176,10 @@ describe("--minimal brackets the smallest radius", () => {
     const session = await openOnnx(readFileSync("linear.onnx"));
     for (const { index, verdict, witness, bracket, foundAt, predicted } of file.results) {
       expect(verdict).toBe("falsified");
-      expect(foundAt ?? TOP).toBe(bracket!.broken);
+      expect(foundAt ?? TOP).toBe(bracket!.falsified);
       const point = witness as readonly number[];
       const change = point.map((value, k) => value - INPUTS[index]![k]!);
-      expect(sizeOf("l2", change)).toBeLessThanOrEqual(bracket!.broken! * (1 + 1e-6));
+      expect(sizeOf("l2", change)).toBeLessThanOrEqual(bracket!.falsified! * (1 + 1e-6));
       const answer = await session.run(new Map([["x", float32Tensor([1, 4], Float32Array.from(point))]]));
       const [first, second] = answer.get("scores")!.data as unknown as [number, number];
       expect(predicted === 0 ? first >= second : second >= first).toBe(true);
@@ -190,14 +192,14 @@ describe("--minimal brackets the smallest radius", () => {
     await session.release();
   });
 
-  test("what the largest radius does not break has no upper end, and a wide tolerance stops early", async () => {
+  test("what the largest radius does not falsify has no upper end, and a wide tolerance stops early", async () => {
     const argv = linear().map((word) => (word === `${TOP}` ? "0.6" : word));
     const [first, second] = (await fileOf("certify", ...argv)).results;
     // |1·0.5 + 2 + 1 + 0.125| / 3.75 = 0.967, |−1 − 0.5 + 0.25 + 0.125| / 3.75 = 0.3
-    expect(first).toMatchObject({ verdict: "certified", bracket: { proved: 0.6, broken: null } });
-    expect(second!.bracket!.broken).toBeLessThan(0.31);
+    expect(first).toMatchObject({ verdict: "certified", bracket: { proved: 0.6, falsified: null } });
+    expect(second!.bracket!.falsified).toBeLessThan(0.31);
     const wide = await fileOf("attack", ...argv, "--tolerance", "0.3", "--bisections", "9");
-    expect(wide.results[1]!.bracket!.broken).toBeOneOf([0.3, 0.6]);
+    expect(wide.results[1]!.bracket!.falsified).toBeOneOf([0.3, 0.6]);
     expect(wide.minimal).toEqual({ bisections: 9, tolerance: 0.3 });
   });
 

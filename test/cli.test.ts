@@ -228,7 +228,7 @@ describe("attack and certify", () => {
     expect(both).toBeGreaterThanOrEqual(Math.max(await count("ibp"), await count("crown-ibp")));
   });
 
-  test("the gate fails, passes, or stays undecided between what is proved and what is broken", async () => {
+  test("the gate fails, passes, or stays undecided between what is proved and what is falsified", async () => {
     const certify = (gate: string) => assay("certify", MLP, ...QUICK, "--epsilon", "0.02", "--gate", gate);
     const { counts } = resultsOf(await assay("certify", MLP, ...QUICK, "--epsilon", "0.02", "--json"));
     expect(counts["unknown"]).toBeGreaterThan(0);

@@ -80,7 +80,7 @@ describe("results of both verbs fit the published schema", () => {
 
   test("smallest radii", async () => {
     const file = await written("certify", MLP, ...DIGITS, "--epsilon", "0.2", "--minimal", "--bisections", "2");
-    expect(file.results.some(({ bracket }) => bracket?.broken)).toBe(true);
+    expect(file.results.some(({ bracket }) => bracket?.falsified)).toBe(true);
   });
 
   test("a table with its own units, and boxes", async () => {

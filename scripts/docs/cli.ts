@@ -26,7 +26,7 @@ with other settings than the standard ones is shown, and takes no part in the ve
 | 2 | usage: an option, a name or a path is wrong, or a place cannot be written |
 | 3 | the model or the data is not supported, or they do not fit together |
 | 4 | internal error, a full disk, or a soundness alarm |
-| 5 | undecided: the gate lies between what is proved and what is broken, or the detectors leave it open |
+| 5 | undecided: the gate lies between what is proved and what is falsified, or the detectors cannot tell |
 | 130 | interrupted; what was finished is kept for \`--resume\` |
 `;
 

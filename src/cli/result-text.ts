@@ -16,7 +16,7 @@ export function rateText(successes: number, trials: number): string {
 
 /** How many are unknown for which reason, where one of them is not that an attack failed. */
 export function unknownLine({ reasons }: ResultFile): string[] {
-  const others = Object.keys(reasons).filter((reason) => reason !== "not-broken");
+  const others = Object.keys(reasons).filter((reason) => reason !== "not-falsified");
   return others.length === 0 ? [] : [`unknown because    ${unknownText(reasons)}`];
 }
 
@@ -67,7 +67,7 @@ export function sweepSummary(
         .join("  ")
         .trimEnd(),
     ),
-    "What falls within a radius has fallen within larger ones; what is proved within one is proved within smaller ones.",
+    "What is falsified within a radius is falsified within larger ones; what is proved within one is proved within smaller ones.",
   ];
 }
 
@@ -77,12 +77,12 @@ export function radiusLines({ results, epsilon, minimal }: ResultFile): string[]
   const brackets = results.flatMap(({ bracket }) => bracket ?? []);
   const median = (ends: readonly number[]): number =>
     ends.toSorted((a, b) => a - b)[Math.floor((ends.length - 1) / 2)]!;
-  const broken = brackets.map((own) => own.broken ?? Number.POSITIVE_INFINITY);
+  const falsified = brackets.map((own) => own.falsified ?? Number.POSITIVE_INFINITY);
   const proved = brackets.map((own) => own.proved ?? 0);
   if (brackets.length === 0) return [];
-  const upper = median(broken);
+  const upper = median(falsified);
   return [
-    `smallest radius    broken within a median of ${upper === Number.POSITIVE_INFINITY ? `more than ${epsilonText(epsilon!)}` : numberText(upper)}`,
+    `smallest radius    falsified within a median of ${upper === Number.POSITIVE_INFINITY ? `more than ${epsilonText(epsilon!)}` : numberText(upper)}`,
     ...(proved.some((own) => own > 0)
       ? [`largest radius     proved within a median of ${numberText(median(proved))}`]
       : []),

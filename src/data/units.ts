@@ -4,8 +4,8 @@ import { type Contract, ContractError } from "./contract.ts";
 import { type Dataset, endsOf, perSample } from "./dataset.ts";
 
 export interface StatedUnit {
-  /** Of data without a range; the spread of each feature by default. */
-  readonly unit?: "spread" | "raw" | undefined;
+  /** Of data without a range; standard deviations of each feature by default. */
+  readonly unit?: "std" | "raw" | undefined;
   /** The radius of each feature, in its own unit; epsilon multiplies it. 0 for features that do not change. */
   readonly featureEpsilon?: readonly number[] | undefined;
   /** Columns that do not change: names, or places counted from 1. */
@@ -65,12 +65,12 @@ function spreadUnit(dataset: Dataset, fixed: readonly number[]): Unit {
   const { spread, samples, whole } = dataset.values!;
   if (!spread || samples < 2) {
     throw new ContractError(
-      `${dataset.name}: one row has no spread for epsilon to be measured in; give more rows, --feature-epsilon, or --epsilon-unit raw.`,
+      `${dataset.name}: one row has no standard deviation for epsilon to be measured in; give more rows, --feature-epsilon, or --epsilon-unit raw.`,
     );
   }
   const constant = Array.from(spread.keys()).filter((i) => spread[i] === 0 && !fixed.includes(i));
   if (constant.length + fixed.length === spread.length) {
-    throw new ContractError(`${dataset.name}: no feature changes from row to row or is free to move.`);
+    throw new ContractError(`${dataset.name}: no feature changes from row to row or is free to change.`);
   }
   const held = [...fixed, ...constant].sort((a, b) => a - b);
   const moved = Array.from(spread.keys()).filter((i) => whole![i] && !held.includes(i));
@@ -84,7 +84,7 @@ function spreadUnit(dataset: Dataset, fixed: readonly number[]): Unit {
       ...(moved.length === 0
         ? []
         : [
-            `Always whole numbers, and moved as real ones all the same: ${nameAll(dataset, moved)}. If they are categories, hold them with --fixed.`,
+            `Always whole numbers, and changed as real ones all the same: ${nameAll(dataset, moved)}. If they are categories, hold them with --fixed.`,
           ]),
     ],
   };
@@ -99,7 +99,7 @@ function featureUnit(dataset: Dataset, radii: readonly number[], fixed: readonly
   }
   const zero = radii.flatMap((radius, i) => (radius === 0 && !fixed.includes(i) ? [i] : []));
   const held = [...fixed, ...zero].sort((a, b) => a - b);
-  if (held.length === size) throw new ContractError("--feature-epsilon leaves no feature that may move.");
+  if (held.length === size) throw new ContractError("--feature-epsilon leaves no feature that may change.");
   return {
     kind: "feature",
     text: "times the radius stated for each feature",
@@ -139,6 +139,6 @@ function nameAll({ columns }: Dataset, places: readonly number[]): string {
 }
 
 const fixedNotes = (dataset: Dataset, fixed: readonly number[], constant: readonly number[]): string[] => [
-  ...(fixed.length === 0 ? [] : [`Not moved, as stated: ${nameAll(dataset, fixed)}.`]),
-  ...(constant.length === 0 ? [] : [`The same in all rows, and not moved: ${nameAll(dataset, constant)}.`]),
+  ...(fixed.length === 0 ? [] : [`Held fixed, as stated: ${nameAll(dataset, fixed)}.`]),
+  ...(constant.length === 0 ? [] : [`The same in all rows, and held fixed: ${nameAll(dataset, constant)}.`]),
 ];

@@ -27,10 +27,10 @@ const UNKNOWN_WORDS: Readonly<Record<string, string>> = {
   "unsupported-op": "operator without bounds",
   interrupted: "interrupted",
   "internal-error": "internal error",
-  "not-broken": "not broken, nor proved",
+  "not-falsified": "neither falsified nor proved",
 };
 
-/** "bounds too loose 12, time budget 3": why no proof holds for inputs that are neither proved nor broken. */
+/** "bounds too loose 12, time budget 3": why no proof holds for inputs that are neither proved nor falsified. */
 export const unknownText = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts)
     .sort(([, a], [, b]) => b - a)

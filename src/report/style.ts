@@ -153,7 +153,7 @@ section+section{border-top:1px solid var(--line);margin-top:1.5rem}
 figcaption{font-size:.86rem;color:var(--muted);margin-top:.4rem}
 .swatch-attacked{background:var(--attacked)}
 .swatch-certified{background:var(--certified)}
-.swatch-undecided{background:repeating-linear-gradient(45deg,var(--undecided) 0 2px,var(--undecided-soft) 2px 6px)}
+.swatch-unknown{background:repeating-linear-gradient(45deg,var(--undecided) 0 2px,var(--undecided-soft) 2px 6px)}
 .swatch-clean-line{height:0;border-top:2px dotted var(--clean);border-radius:0;width:1.4rem}
 .swatch-clean-dot{border:2px solid var(--clean);border-radius:50%}
 .swatch-attacked-mark{background:var(--attacked);clip-path:polygon(100% 0,100% 100%,10% 50%)}
@@ -187,7 +187,7 @@ thead th,.number,.basis,.badge,.severity,nav a{overflow-wrap:normal}
 .triple{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;margin-bottom:.6rem}
 .triple img,.pictures img{border:1px solid var(--line);border-radius:4px}
 .triple figcaption{line-height:1.3;font-size:.82rem}
-.broken{color:var(--attacked)}
+.alarming{color:var(--attacked)}
 .scale{display:flex;align-items:center;gap:.6rem;font-size:.86rem;color:var(--muted)}
 .scale-bar{width:9rem;height:.8rem;border-radius:3px;background:linear-gradient(90deg,rgb(5 96 176),rgb(247 247 247),rgb(190 20 40))}
 .suspicion{margin:1rem 0}

@@ -56,9 +56,9 @@ function robustnessLines(report: AuditReport): string[] {
     const point = headlinePoint(robustness);
     return [
       `Within ${robustness.norm} ${epsilonText(point.epsilon)}`,
-      rateLine("not broken", point.attackedUpper, "≤"),
+      rateLine("not falsified", point.attackedUpper, "≤"),
       rateLine(isReal(report) ? "bounded (real)" : "proved", lowerOf(point), "≥"),
-      `  undecided ${point.counts.unknown}, broken ${point.counts.falsified} of ${plural(point.counts.inputs, "input")}`,
+      `  unknown ${point.counts.unknown}, falsified ${point.counts.falsified} of ${plural(point.counts.inputs, "input")}`,
       ...(unknownText(point.unknownBy) === "" ? [] : wrap(`not proved: ${unknownText(point.unknownBy)}`, 2)),
       "",
     ];

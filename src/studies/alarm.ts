@@ -13,7 +13,7 @@ export class SoundnessAlarm extends Error {
   constructor(evidence: AlarmEvidence) {
     const { contradictions } = evidence;
     super(
-      `soundness alarm: ${contradictions.length} inputs are proved and broken at once, the first is input ${contradictions[0]!.index}`,
+      `soundness alarm: ${contradictions.length} inputs are proved and falsified at once, the first is input ${contradictions[0]!.index}`,
     );
     this.evidence = evidence;
   }

@@ -118,9 +118,9 @@ export async function attackMinimal(
   const found = { best, seconds, witnesses, target, fallen: smallest };
   const results = resultsOf(examination, (asked) => {
     if (asked.label === target) return resultOf(asked, found);
-    const broken = smallest.get(asked.position)?.epsilon ?? null;
+    const falsified = smallest.get(asked.position)?.epsilon ?? null;
     const spent = seconds.get(asked.position) ?? 0;
-    return { ...resultOf(asked, found), seconds: spent, bracket: { proved: null, broken } };
+    return { ...resultOf(asked, found), seconds: spent, bracket: { proved: null, falsified } };
   });
   const run = { provenance, methods: attacks, threat, box: undefined, arithmetic: null, target: label, minimal };
   return {
@@ -212,8 +212,8 @@ function resultOf(asked: Asked, { best, seconds, witnesses, target, fallen }: Fo
   const spent = seconds.get(asked.position) ?? 0;
   const unknown = { verdict: "unknown", seconds: spent } as const;
   if (answer?.kind !== "done")
-    return { ...unknown, margin: asked.clean, reason: answer ? unansweredReason(answer) : "not-broken" };
+    return { ...unknown, margin: asked.clean, reason: answer ? unansweredReason(answer) : "not-falsified" };
   const { record } = answer;
   if (record.falsified) return falsified(asked, record, spent, witnesses);
-  return { ...unknown, ...remarksOf(record), margin: finite(record.margin), reason: "not-broken" };
+  return { ...unknown, ...remarksOf(record), margin: finite(record.margin), reason: "not-falsified" };
 }

@@ -179,7 +179,7 @@ export async function certifyMinimal(
   const found = { bounds: margins, attacked: smallest, seconds, reasons, witnesses, epsilon: top };
   const results = resultsOf(examination, (asked) => {
     const proved = bounds.get(asked.position)?.epsilon ?? null;
-    const bracket = { proved, broken: smallest.get(asked.position)?.epsilon ?? null };
+    const bracket = { proved, falsified: smallest.get(asked.position)?.epsilon ?? null };
     return { ...resultOf(asked, found), bracket };
   });
   const against = attack ? [QUICK_ATTACK] : [];

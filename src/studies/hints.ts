@@ -156,11 +156,11 @@ const isClear = (ratios: readonly number[], trials: number): boolean =>
   ratios.length > 0 && coinTail(ratios.filter((ratio) => ratio > CLEAR_GAIN).length, ratios.length) * trials <= LEVEL;
 
 function marginNotice({ name, option }: Trial, ratios: readonly number[]): Notice {
-  const measured = `the median margin, in the spread of the scores, is ${median(ratios).toFixed(2)} times as large with it, on the same ${ratios.length} inputs`;
+  const measured = `the median margin, in standard deviations of the scores, is ${median(ratios).toFixed(2)} times as large with it, on the same ${ratios.length} inputs`;
   return {
     id: "preprocessing",
     title: "The model seems to expect another preprocessing",
-    sentence: `With ${name} preprocessing (${option}) the model is clearly surer and no less often right: ${measured}. All other numbers are about the way it is fed now; run again with ${option}.`,
+    sentence: `With ${name} preprocessing (${option}) the model is clearly more confident and no less often right: ${measured}. All other numbers are about the way it is fed now; run again with ${option}.`,
     condition: "No usual preprocessing makes the margins clearly larger",
     outcome: "undecided",
     measured,

@@ -35,9 +35,9 @@ const reason = z
     "unsupported-op",
     "interrupted",
     "internal-error",
-    "not-broken",
+    "not-falsified",
   ])
-  .describe("why the input is unknown; not-broken: an attack did not succeed");
+  .describe("why the input is unknown; not-falsified: an attack did not succeed");
 export type ResultReason = z.infer<typeof reason>;
 
 const savedState = z
@@ -85,12 +85,12 @@ export const inputShape = {
   foundAt: nonNegative
     .optional()
     .describe(
-      "the radius within which the witness or the proof was found, where it is not epsilon: what falls within a smaller one has fallen, what is proved within a larger one is proved",
+      "the radius within which the witness or the proof was found, where it is not epsilon: what is falsified within a smaller one is falsified, what is proved within a larger one is proved",
     ),
-  bracket: record({ proved: nonNegative.nullable(), broken: nonNegative.nullable() })
+  bracket: record({ proved: nonNegative.nullable(), falsified: nonNegative.nullable() })
     .optional()
     .describe(
-      "where the smallest radius that breaks the input was looked for: the largest radius that was proved, and the smallest within which a witness was found; null where there is none",
+      "where the smallest radius within which the input is falsified was looked for: the largest radius that was proved, and the smallest within which a witness was found; null where there is none",
     ),
   witness: witness
     .optional()

@@ -98,6 +98,6 @@ export function backdoorScan(picture: (label: number) => Picture): BackdoorScan 
     ],
     nextSteps: ["Do not use the model until this is explained.", "Search with `assay backdoor --training DATA`."],
     limits: ["A clean result does not exclude a backdoor."],
-    settings: [{ name: "Sure means", value: "confidence above 0.99" }],
+    settings: [{ name: "High confidence", value: "above 0.99" }],
   };
 }

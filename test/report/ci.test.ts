@@ -129,7 +129,7 @@ test("Markdown says the decision, the gate and the radii", () => {
   const lines = markdownOf(undecidedReport()).split("\n");
   expect(lines[0]).toBe("## Cannot tell: camera-7.onnx");
   expect(lines).toContain(
-    "| At least 80% stay correct within linf 8/255 | undecided | at most 76.7% (not broken by any attack), nothing proved |",
+    "| At least 80% stay correct within linf 8/255 | undecided | at most 76.7% (not falsified by any attack), nothing proved |",
   );
   expect(lines).toContain("| 8/255 | 76.7% (63.9–86.7%) | not measured |");
   expect(lines).toContain("- One answer in four can be changed (attacked)");

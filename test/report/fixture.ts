@@ -221,7 +221,7 @@ export const RUNS: readonly Run[] = [
     options: { size: 4, steps: 200, classes: 10 },
     seed: 7,
     seconds: 33.2,
-    counts: { inputs: 897, moved: 885 },
+    counts: { inputs: 897, succeeded: 885 },
     arithmetic: null,
   },
 ];
@@ -249,7 +249,7 @@ export function suspiciousReport(): AuditReport {
           outcome: "failed",
           decides: true,
           measured: [
-            "No single patch moves more than half of the inputs to one class: 98.7% moved to seven, interval 97.6–99.4%",
+            "No single patch sends more than half of the inputs to one class: 98.7% sent to seven, interval 97.6–99.4%",
           ],
         },
         {
@@ -265,7 +265,7 @@ export function suspiciousReport(): AuditReport {
           outcome: "undecided",
           decides: true,
           measured: [
-            "At least 80% stay correct within linf 0.1: between 52.1% (proved) and 86.3% (not broken by any attack)",
+            "At least 80% stay correct within linf 0.1: between 52.1% (proved) and 86.3% (not falsified by any attack)",
           ],
         },
       ],
@@ -279,7 +279,7 @@ export function suspiciousReport(): AuditReport {
             decides: true,
           },
           {
-            sentence: "No single patch moves more than half of the inputs to one class",
+            sentence: "No single patch sends more than half of the inputs to one class",
             outcome: "failed",
             measured: "98.7% moved to seven, interval 97.6–99.4%",
             decides: true,
@@ -287,7 +287,7 @@ export function suspiciousReport(): AuditReport {
           {
             sentence: "At least 80% stay correct within linf 0.1",
             outcome: "undecided",
-            measured: "between 52.1% (proved) and 86.3% (not broken by any attack)",
+            measured: "between 52.1% (proved) and 86.3% (not falsified by any attack)",
             decides: true,
           },
         ],
@@ -295,7 +295,7 @@ export function suspiciousReport(): AuditReport {
       nextSteps: [
         "Ask the supplier how the training pictures were collected, and look for the white patch among those labelled seven.",
         "Train again from data you control, then audit the new file.",
-        "Run a complete verifier on the 342 undecided inputs to narrow the band.",
+        "Run a complete verifier on the 342 unknown inputs to narrow the band.",
       ],
     },
     findings: [

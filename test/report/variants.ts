@@ -22,7 +22,7 @@ export function healthyReport(): AuditReport {
           answer: "No sign found",
           outcome: "met",
           decides: true,
-          measured: ["No single patch moves more than half of the inputs to one class: 3.1%, interval 2.1–4.4%"],
+          measured: ["No single patch sends more than half of the inputs to one class: 3.1%, interval 2.1–4.4%"],
         },
         {
           question: "Is it reliable on ordinary inputs?",
@@ -149,7 +149,7 @@ export function undecidedReport(): AuditReport {
     ...report,
     decision: {
       kind: "cannot-tell",
-      headline: "Nothing broke it far enough, nothing proves it",
+      headline: "Nothing falsifies enough of it, nothing proves it",
       reason:
         "The inputs came without labels and the network holds an operation that no verifier here can bound, so no share is proved.",
       answers: [
@@ -173,7 +173,7 @@ export function undecidedReport(): AuditReport {
           outcome: "undecided",
           decides: true,
           measured: [
-            "At least 80% stay correct within linf 8/255: at most 76.7% (not broken by any attack), nothing proved",
+            "At least 80% stay correct within linf 8/255: at most 76.7% (not falsified by any attack), nothing proved",
           ],
         },
       ],
@@ -183,7 +183,7 @@ export function undecidedReport(): AuditReport {
           {
             sentence: "At least 80% stay correct within linf 8/255",
             outcome: "undecided",
-            measured: "at most 76.7% (not broken by any attack), nothing proved",
+            measured: "at most 76.7% (not falsified by any attack), nothing proved",
             decides: true,
           },
         ],

@@ -74,10 +74,10 @@ function summary(file: ResultFile, session: Session): string[] {
     ...(there > 0 ? [`already there      ${there} of the target's class, not attacked and not counted below`] : []),
     ...(inputs > there
       ? [
-          `after the attack   ${rateText(correct - there - falsified, inputs - there)}, error ${percent(1 - (correct - there - falsified) / (inputs - there), 2)}`,
+          `under attack       ${rateText(correct - there - falsified, inputs - there)}, error ${percent(1 - (correct - there - falsified) / (inputs - there), 2)}`,
         ]
       : []),
-    `changed answers    ${falsified} of ${correct - there}, each re-run on the model file`,
+    `falsified          ${falsified} of ${correct - there}, each re-run on the model file`,
     ...unknownLine(file),
     ...radiusLines(file),
     `compute            ${secondsText(seconds)}`,

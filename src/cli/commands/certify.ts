@@ -44,7 +44,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   for (const line of attackRemarks(done.flatMap((one) => one.attacked))) session.progress.say(line);
   if (roundingDecides > 0) {
     session.progress.say(
-      `${roundingDecides} inputs bounded in real arithmetic are broken in float32: rounding decides them; they count as falsified`,
+      `${roundingDecides} inputs bounded in real arithmetic are falsified in float32: rounding decides them; they count as falsified`,
     );
   }
   const lost = witnesses.lost();

@@ -41,9 +41,9 @@ export const QUESTIONS = {
   }),
   epsilonUnit: define({
     flag: "--epsilon-unit <unit>",
-    help: "of data that is no pictures, what epsilon counts: spread (standard deviations of each feature) or raw (the data's own units)",
-    schema: choice("spread", "raw"),
-    default: "spread",
+    help: "of data that is no pictures, what epsilon counts: std (standard deviations of each feature) or raw (the data's own units)",
+    schema: choice("std", "raw"),
+    default: "std",
   }),
   featureEpsilon: define({
     flag: "--feature-epsilon <radii>",
@@ -83,10 +83,10 @@ export const QUESTIONS = {
   }),
   restarts: define({
     flag: "--restarts <n>",
-    help: "starts of the attack",
+    help: "restarts of the attack",
     schema: whole(1),
   }),
-  steps: define({ flag: "--steps <n>", help: "gradient steps a start", schema: whole(1) }),
+  steps: define({ flag: "--steps <n>", help: "gradient steps a restart", schema: whole(1) }),
   stepSize: define({
     flag: "--step-size <share>",
     help: "length of a gradient step as a share of epsilon: 0.25, or 2/8 for steps of 2/255 at 8/255",
@@ -106,7 +106,7 @@ export const QUESTIONS = {
   attack: define({ flag: "--no-attack", help: "do not look for witnesses against what is proved", schema: flag }),
   minimal: define({
     flag: "--minimal",
-    help: "look for the smallest radius of each input, up to --epsilon, by halving: within which it is broken, and of proofs the largest that is proved",
+    help: "look for the smallest radius of each input, up to --epsilon, by halving: within which it is falsified, and of proofs the largest that is proved",
     schema: flag,
   }),
   bisections: define({
@@ -158,7 +158,7 @@ export const QUESTIONS = {
   }),
   maxPatch: define({
     flag: "--max-patch <share>",
-    help: "the largest share of inputs of other classes that one small patch may move to one class",
+    help: "the largest share of inputs of other classes that one small patch may send to one class",
     schema: share,
     default: "0.5",
   }),

@@ -14,7 +14,7 @@ export const RUNS = {
       .pipe(z.array(path).min(1)),
     repeatable: true,
   }),
-  seed: define({ flag: "--seed <n>", help: "root of all random numbers", schema: whole(0), default: "0" }),
+  seed: define({ flag: "--seed <n>", help: "seed of all random numbers", schema: whole(0), default: "0" }),
   timeout: define({
     flag: "--timeout <seconds>",
     help: "most time for one input; what takes longer is unknown",

@@ -7,7 +7,7 @@ export const certifyVerb = describeVerb({
   argumentHelp: "ONNX file",
   summary: "prove that no small change of an input changes the model's answer",
   details:
-    "Methods run in the order of the table until one proves the input; a quick attack then tells what is broken from what is unknown. An input both proved and broken is a soundness alarm: exit 4, with both pieces of evidence saved.",
+    "Methods run in the order of the table until one proves the input; a quick attack then tells what is falsified from what is unknown. An input both proved and falsified is a soundness alarm: exit 4, with both pieces of evidence saved.",
   options: [
     ...MODEL,
     ...DATA,

@@ -29,8 +29,8 @@ export const pgd = defineAttack({
   standard: true,
   settings: { steps: 40, restarts: 1, loss: "margin" as AttackLoss, relativeStep: BY_STEPS as string | number },
   options: (z) => ({
-    steps: z.int().min(1).describe("gradient steps a start"),
-    restarts: z.int().min(1).describe("starts: the first at the input and FGSM's point, the others at random"),
+    steps: z.int().min(1).describe("gradient steps a restart"),
+    restarts: z.int().min(1).describe("restarts: the first at the input and FGSM's point, the others at random"),
     loss: attackLoss(z),
     relativeStep: z.literal(BY_STEPS).or(z.number().positive()).describe("length of a step, in radii of the set"),
   }),

@@ -37,8 +37,8 @@ export const square = defineAttack({
   norms: ["linf", "l2", "l1"],
   settings: STANDARD,
   options: (z) => ({
-    steps: z.int().min(1).describe("squares that are tried, after the starts"),
-    restarts: z.int().min(1).describe("searches from the beginning"),
+    steps: z.int().min(1).describe("squares that are tried, after the first points"),
+    restarts: z.int().min(1).describe("restarts"),
   }),
   async prepare(network, runtime, options) {
     const scores = await compileScores(network, runtime, options.memoryBudget);

@@ -501,7 +501,7 @@ export async function screenPatches(
       seconds: examiner.now() - began,
       counts: {
         inputs: strongest?.trials ?? 0,
-        moved: strongest?.hits ?? 0,
+        succeeded: strongest?.hits ?? 0,
         movedByNoise: strongest?.noiseHits ?? 0,
       },
       arithmetic: null,

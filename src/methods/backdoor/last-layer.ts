@@ -112,7 +112,7 @@ function conclude([record]: readonly LastLayerRecord[], { classes }: CaseFacts):
   const furthest = all.reduce((best, one) => (Math.abs(one.value) > Math.abs(best.value) ? one : best));
   const score = Math.abs(furthest.value);
   const side = furthest.value > 0 ? "above" : "below";
-  const seen = `class ${furthest.label}'s ${READINGS[furthest.name]} in the last layer lies ${score.toFixed(1)} deviations ${side} the other classes'`;
+  const seen = `class ${furthest.label}'s ${READINGS[furthest.name]} in the last layer lies ${score.toFixed(1)} robust standard deviations ${side} the other classes'`;
   return {
     flagged: null,
     score,

@@ -277,7 +277,7 @@ export const mmBd = defineDetector<MarginPart, MarginRecord, typeof SETTINGS>({
   source: "Wang et al. 2024, IEEE S&P, arXiv:2205.06900",
   settings: SETTINGS,
   options: (z) => ({
-    images: z.int().min(1).describe("starts for each class"),
+    images: z.int().min(1).describe("restarts for each class"),
     steps: z.int().min(1).describe("most steps of gradient ascent"),
     learningRate: z.number().positive().describe("length of a step, times the slope"),
     tolerance: z.number().min(0).describe("a class ends when its margins change by less than this share in a step"),

@@ -11,7 +11,7 @@ export const sig: PoisonKind<PoisonOf<"sig">> = {
   kind: "sig",
   version: 1,
   title: "SIG",
-  summary: "Upright waves over pictures of the target class, whose labels stay true.",
+  summary: "Vertical waves over pictures of the target class, whose labels stay true.",
   source: "Barni et al. 2019, arXiv:1902.11237",
   cleanLabel: true,
   trigger({ amplitude, frequency }, [, , width]) {

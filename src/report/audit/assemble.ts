@@ -210,7 +210,7 @@ function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...fac
 const triggersLimit = (unscreened: string | undefined, backdoor: boolean): string => {
   const screened =
     "Triggers that are larger than the patches of the screen, faint, moving, or of another form would not be found by it";
-  return `${unscreened === undefined ? screened : `No patches were tried (${unscreened})`}; ${backdoor ? "what the search by noise leaves open stands with it." : "too few inputs for a search by noise."}`;
+  return `${unscreened === undefined ? screened : `No patches were tried (${unscreened})`}; ${backdoor ? "the same holds of what the search by noise does not say." : "too few inputs for a search by noise."}`;
 };
 
 function limitsOf({
@@ -239,7 +239,7 @@ function limitsOf({
     ...robustness.refused.map(({ title, reason }) => ({ title: `${title} did not apply`, sentence: `${reason}.` })),
     ...robustness.needless.map(({ title, from }) => ({
       title: `${title} at large radii`,
-      sentence: `It was not tried from ${epsilonText(from)} on: attacks had surely left fewer inputs standing there than the gate asks for, and no proof changes that.`,
+      sentence: `It was not tried from ${epsilonText(from)} on: attacks had falsified more inputs there than the gate allows, and no proof changes that.`,
     })),
   ];
   if (own.length > 0) {

@@ -118,7 +118,7 @@ const BACKDOOR_STEP =
 const WEAKNESS_STEP =
   "Where patches for several classes rule the answer, the model is weak against them: ask whether anyone can put one before the camera.";
 const ACCURACY_STEPS = [
-  "Check how the inputs are prepared (range, mean and deviation, channel order, size) and the order of the classes: most low accuracies come from there.",
+  "Check how the inputs are prepared (range, mean and standard deviation, channel order, size) and the order of the classes: most low accuracies come from there.",
   "If the model is as accurate as it can be, state what is enough (--min-accuracy) and say why.",
 ];
 const ROBUST_STEPS = [
@@ -165,7 +165,7 @@ const FAILED: Readonly<
     nextSteps: ACCURACY_STEPS,
   }),
   robust: (failed) => ({
-    headline: "Small changes break it",
+    headline: "It does not resist small changes",
     reason: failedText(failed),
     nextSteps: ROBUST_STEPS,
   }),

@@ -1,4 +1,4 @@
-/** @file Accuracy against epsilon: what attacks leave from above, what is proved from below, the gap undecided. */
+/** @file Accuracy against epsilon: what attacks leave from above, what is proved from below, the gap unknown. */
 
 import type { PlotOptions } from "@observablehq/plot";
 import type { Proportion } from "../../stats/proportion.ts";
@@ -108,7 +108,7 @@ function labelPlace(gap: readonly GapSlice[], { width, position, middle }: Axis)
 function describe(points: readonly BandPoint[], word: string): string {
   return points
     .map((p) => {
-      const high = p.attackedUpper ? `${shortRateText(p.attackedUpper)} not broken by any attack` : "no attack ran";
+      const high = p.attackedUpper ? `${shortRateText(p.attackedUpper)} not falsified by any attack` : "no attack ran";
       const held = lowerOf(p);
       const low = held ? `${shortRateText(held)} ${word}` : "nothing proved";
       return `epsilon ${epsilonText(p.epsilon)}: ${high}, ${low}`;
@@ -218,7 +218,7 @@ function design(
             Plot.text([place], {
               x: "epsilon",
               y: (g: GapSlice) => (g.low + g.high) / 2,
-              text: () => "undecided",
+              text: () => "unknown",
               fill: colour.ink,
               stroke: colour.paper,
               strokeWidth: 5,

@@ -64,14 +64,14 @@ test("the band draws an interval for each mark and hatches the gap", () => {
   expect([...page.querySelectorAll('[aria-label="rule"][stroke="var(--attacked)"] line')]).toHaveLength(7);
   expect([...page.querySelectorAll('[fill="url(#band-hatch)"] path')]).toHaveLength(1);
   expect(page.querySelector("pattern#band-hatch line")).not.toBeNull();
-  expect(texts(wide)).toContain("undecided");
+  expect(texts(wide)).toContain("unknown");
 });
 
 test("says in words what the band shows, in two drawings with ids of their own", () => {
   const { wide, narrow } = bandChart(kit, linf(), "band");
   expect(drawing(wide).querySelector("title")!.textContent).toBe("Accuracy against epsilon, linf");
   expect(drawing(wide).querySelector("desc")!.textContent).toContain(
-    "epsilon 0.1: 86.3% (84.0–88.4%) not broken by any attack, 52.1% (48.9–55.3%) proved",
+    "epsilon 0.1: 86.3% (84.0–88.4%) not falsified by any attack, 52.1% (48.9–55.3%) proved",
   );
   expect(wide).toContain(`viewBox="0 0 ${WIDE} `);
   expect(narrow).toContain(`viewBox="0 0 ${NARROW} `);
@@ -79,7 +79,7 @@ test("says in words what the band shows, in two drawings with ids of their own",
   expect(new Set([...ids(wide), ...ids(narrow)]).size).toBe(6);
 });
 
-test("a band without proofs leaves everything below the attacks undecided", () => {
+test("a band without proofs leaves everything below the attacks unknown", () => {
   const { wide } = bandChart(kit, undecidedReport().robustness[0]!, "open");
   expect(marks(wide, "var(--certified)")).toEqual([]);
   const area = drawing(wide).querySelector('[fill="url(#open-hatch)"] path')!.getAttribute("d")!;
@@ -116,7 +116,7 @@ test("classes stand weakest first, each with its three marks", () => {
   expect(names).toHaveLength(10);
   expect(marks(wide, "var(--certified)")).toHaveLength(10);
   expect(drawing(wide).querySelector("desc")!.textContent).toMatch(
-    /eight: clean 97\.9% \([^)]+\), not broken 74\.2% \([^)]+\), proved 24\.7% \([^)]+\)/,
+    /eight: clean 97\.9% \([^)]+\), not falsified 74\.2% \([^)]+\), proved 24\.7% \([^)]+\)/,
   );
 });
 

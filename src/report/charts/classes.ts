@@ -29,7 +29,7 @@ function describe(rows: readonly ClassRow[], names: readonly string[], word: str
   const parts = (row: ClassRow): string[] => {
     const said = [
       ["clean", row.clean],
-      ["not broken", row.attackedUpper],
+      ["not falsified", row.attackedUpper],
       [word, lowerOf(row)],
     ] as const;
     return said.flatMap(([what, rate]) => (rate ? [`${what} ${shortRateText(rate)}`] : []));

@@ -30,7 +30,7 @@ export function leanChart(kit: ChartKit, lean: LeanChart, text: LeanText): Chart
   const { threshold } = lean;
   const values = rows.map(({ label, excess }) => `${text.nameOf(label)}: ${signedText(excess)}`).join("; ");
   const limit = threshold === null ? "" : ` Flagged above ${numberText(threshold)}.`;
-  const description = `How far noise pulls towards each class, in spreads of clean models. ${values}.${limit}`;
+  const description = `How far noise pulls towards each class, in standard deviations of clean models. ${values}.${limit}`;
   return drawChart(kit, { id: text.id, title: "Pull of noise by class", description }, (width) =>
     design(kit, { ...lean, classes: rows }, text, width),
   );
@@ -67,7 +67,7 @@ function design(
     x: {
       domain: [low - room, high + room],
       ticks,
-      label: "further than clean models, in their spreads",
+      label: "further than clean models, in their standard deviations",
       labelAnchor: "center",
       labelArrow: "none",
       labelOffset: 38,

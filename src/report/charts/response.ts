@@ -19,7 +19,7 @@ function describe({ intensities, shares, band }: NoiseCurve): string {
 
 /** @param top end of the vertical axis, so that charts side by side can be compared */
 export function responseChart(kit: ChartKit, curve: NoiseCurve, id: string, top: number): string {
-  const text = { id, title: `Sure, wrong answers. ${curve.title}`, description: `${describe(curve)}.` };
+  const text = { id, title: `High-confidence errors. ${curve.title}`, description: `${describe(curve)}.` };
   return drawSmallChart(kit, text, (width) => design(kit, curve, width, top));
 }
 

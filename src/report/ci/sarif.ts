@@ -36,7 +36,7 @@ const DECISION_RULE = "decision";
 const RULES: Readonly<Record<string, string>> = {
   [DECISION_RULE]: "The decision of the audit by its gate",
   accuracy: "Accuracy on unchanged inputs",
-  attack: "Inputs that a small change moves to a wrong answer",
+  attack: "Inputs falsified by a small change",
   certified: "Inputs proved right within the radius",
   bounded: "Inputs bounded in real arithmetic within the radius, which is no proof",
   "patch-screen": "A small patch that leads to one class",

@@ -45,7 +45,7 @@ ${judged(families, sensitivity, judgeSensitivity, areaText)}
 
 ${titleOf("target")}
 
-Confirmed where the whole interval of the hit rate lies above chance, refuted where it lies below.
+Confirmed where the whole interval of the detection rate lies above chance, refuted where it lies below.
 
 ${judged(families, sensitivity.slice(0, 2), judgeTarget, ({ targetHits }) => rateText(targetHits))}
 

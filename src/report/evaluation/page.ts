@@ -214,7 +214,7 @@ function curves(figures: readonly Figure[]): string {
   const pictures = figures.map(({ title, path }) => `### ${title}\n\n![Titration curves: ${title}](${path})`);
   return `## The curves
 
-Clean models that are judged: median and the middle 90 %, grey. Models whose backdoor works: a line each. "Sure and wrong":
+Clean models that are judged: median and the middle 90 %, grey. Models whose backdoor works: a line each. "High-confidence errors":
 share of the images that are answered wrongly with a confidence above 0.99. "Most frequent answer": its share among pictures of
 noise.
 

@@ -11,7 +11,7 @@ const term = termOf(COMMON_TERMS);
 const TERM_WORDS = {
   layout: "Layout",
   range: "Range of values",
-  normalisation: "Mean and deviation",
+  normalisation: "Mean and standard deviation",
   classes: "Order of the classes",
   labels: "Labels",
 } as const satisfies Readonly<Record<ContractTerm["term"], string>>;

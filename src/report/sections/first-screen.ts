@@ -96,7 +96,7 @@ function keyNumbers(report: AuditReport): Markup {
 <h2>Key numbers <span class="key-range">within ${term("norm", headline.norm)} ${term("epsilon", epsilonText(point.epsilon))}</span></h2>
 <dl>
 ${clean}
-${keyNumber("Not broken", `${still} after all attacks, at most`, point.attackedUpper, "≤ ")}
+${keyNumber("Not falsified", `${still} after all attacks, at most`, point.attackedUpper, "≤ ")}
 ${isReal(report) ? keyNumber("Bounded (real arithmetic)", "no proof: rounding is left out", lowerOf(point), "≥ ") : keyNumber("Proved", `${still} whatever is tried, at least`, lowerOf(point), "≥ ")}
 </dl>
 ${verdictBar(point.counts, range, confidenceText(report), boundWord(report))}
@@ -115,8 +115,8 @@ function verdictBar(counts: VerdictCounts, range: string, confidence: string, bo
   const parts = (
     [
       ["certified", bound, heldCount(counts)],
-      ["unknown", "undecided", counts.unknown],
-      ["falsified", "broken", counts.falsified],
+      ["unknown", "unknown", counts.unknown],
+      ["falsified", "falsified", counts.falsified],
       ["wrong", "wrong unchanged", counts.inputs - counts.correct],
     ] as const
   ).filter(([, , count]) => count > 0);

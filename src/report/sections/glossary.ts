@@ -6,7 +6,7 @@ import type { Glossary } from "./contract.ts";
 export const COMMON_TERMS = {
   attacked: {
     term: "Attacked",
-    text: "Kind of evidence: a concrete input was found that shows the weakness, and was run again on the original model file. An attack that finds nothing proves nothing: the model was not broken by that attack, no more.",
+    text: "Kind of evidence: a concrete input was found that shows the weakness, and was run again on the original model file. An attack that finds nothing proves nothing: that attack falsified nothing, no more.",
   },
   bounded: {
     term: "Bounded (real arithmetic)",

@@ -13,8 +13,8 @@ interface CurveKind {
 }
 
 const CURVES: readonly CurveKind[] = [
-  { title: "sure and wrong, clipped", mode: "real-gaussian-clipped", curve: "joint" },
-  { title: "sure and wrong, unclipped", mode: "real-gaussian-unclipped", curve: "joint" },
+  { title: "high-confidence errors, clipped", mode: "real-gaussian-clipped", curve: "joint" },
+  { title: "high-confidence errors, unclipped", mode: "real-gaussian-unclipped", curve: "joint" },
   { title: "most frequent answer, noise alone", mode: "noise-gaussian-clipped", curve: "modalShare" },
 ];
 

@@ -78,7 +78,7 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
   role: "noise",
   title: "Titration curves",
   summary:
-    "Adds noise of rising intensity to inputs and counts sure, wrong answers: seconds, and no training data needed.",
+    "Adds noise of rising intensity to inputs and counts high-confidence errors: seconds, and no training data needed.",
   source: "Erichson, Taylor, Wu, Mahoney 2021, arXiv:2008.00123 (scores from the authors' published detector)",
   settings: { gammas: GAMMAS.join(" "), sigmas: SIGMAS.join(" "), saltShares: SALT_SHARES.join(" ") },
   needs: "nothing",

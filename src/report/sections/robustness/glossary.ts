@@ -17,6 +17,10 @@ export const GLOSSARY = {
     term: "Epsilon (ε)",
     text: "How far an input may be changed, in the unit named with the result. For pictures on a scale from 0 to 1, an epsilon of 8/255 lets every pixel become eight grey levels lighter or darker.",
   },
+  falsified: {
+    term: "Falsified",
+    text: "An input is falsified when an attack found a witness: a change within epsilon after which the model answers wrongly.",
+  },
   fgsm: {
     term: "FGSM",
     text: "The simplest attack: one step of size epsilon in the direction that hurts the answer most.",
@@ -39,11 +43,11 @@ export const GLOSSARY = {
   },
   pgd: {
     term: "PGD",
-    text: "Projected gradient descent: an attack of many small steps, each in the direction that hurts the answer most, never leaving the allowed range, begun from several random places.",
+    text: "Projected gradient descent: an attack of many small steps, each in the direction that hurts the answer most, never leaving the allowed range, run several times (restarts) from random places.",
   },
-  undecided: {
-    term: "Undecided",
-    text: "No attack broke the input and no proof protects it. It may be either; more time, or a stronger method, can tell.",
+  unknown: {
+    term: "Unknown",
+    text: "No attack falsified the input and no proof protects it. It may be either; more time, or a stronger method, can tell.",
   },
   witness: {
     term: "Witness",

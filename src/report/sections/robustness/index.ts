@@ -24,8 +24,8 @@ const swatch = (kind: string, words: Markup | string): Markup =>
 function bandLegend({ points }: Robustness, real: boolean): Markup {
   const has = (rateOf: (point: BandPoint) => unknown): boolean => points.some((point) => rateOf(point) !== null);
   return html`<ul class="legend">
-${has((p) => p.attackedUpper) ? swatch("attacked", "not broken by any attack: the truth is not above") : null}
-${swatch("undecided", term("undecided", "undecided"))}
+${has((p) => p.attackedUpper) ? swatch("attacked", "not falsified by any attack: the truth is not above") : null}
+${swatch("unknown", term("unknown", "unknown"))}
 ${has(lowerOf) ? swatch("certified", real ? "bounded in real arithmetic: no proof" : "proved: the truth is not below") : null}
 ${has((p) => p.clean) ? swatch("clean-line", "clean accuracy") : null}
 </ul>`;
@@ -36,10 +36,10 @@ const boundHeading = (real: boolean): string => (real ? "Bounded (real arithmeti
 function pointsTable({ points, norm }: Robustness, real: boolean): Markup {
   const columns: readonly Column[] = [
     { heading: "Epsilon", kind: "words" },
-    { heading: "Not broken, at most", kind: "number" },
+    { heading: "Not falsified, at most", kind: "number" },
     { heading: boundHeading(real), kind: "number" },
-    { heading: "Undecided", kind: "number" },
-    { heading: "Broken", kind: "number", secondary: true },
+    { heading: "Unknown", kind: "number" },
+    { heading: "Falsified", kind: "number", secondary: true },
     { heading: "Inputs", kind: "number", secondary: true },
   ];
   const rows = points.map((p) => [
@@ -61,7 +61,7 @@ function reading(report: AuditReport, point: BandPoint): Markup {
   const labelled = report.data.cleanAccuracy !== null;
   const whatever = isReal(report) ? "by bounds that leave out rounding, which is no proof" : "whatever is tried";
   const stay = labelled ? "stay correct" : "keep their answer";
-  const others = labelled ? "the others were wrong anyway or an attack broke them" : "an attack changed the others";
+  const others = labelled ? "the others were wrong anyway or an attack falsified them" : "an attack changed the others";
   const high =
     attackedUpper === null ? null : html` at most ${rateCell(attackedUpper)} of the inputs ${stay}; ${others}.`;
   const low = lower === null ? null : html` At least ${rateCell(lower)} ${stay} ${whatever}.`;
@@ -79,7 +79,7 @@ function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, po
       ? ["No verifier ran here, so nothing is proved: the truth may lie anywhere below the attacks' line."]
       : []),
   ];
-  const caption = html`<p>${reading(report, headline)}</p><p>Changes are measured in ${term("norm", norm)}, in ${unit}. The dotted upright marks epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Tinted edges and whiskers are ${confidenceText(report)} ${term("interval", "intervals")}.</p>`;
+  const caption = html`<p>${reading(report, headline)}</p><p>Changes are measured in ${term("norm", norm)}, in ${unit}. The dotted vertical line marks epsilon ${epsilonText(headlineEpsilon)}, which the decision is about. Tinted edges and whiskers are ${confidenceText(report)} ${term("interval", "intervals")}.</p>`;
   return html`<h3>Up to how large a change? (${norm})</h3>${missing.map(nothing)}${bandLegend(robustness, isReal(report))}${chartFigure(
     bandChart(kit, robustness, `band-${position}`, boundWord(report)),
     caption,
@@ -98,7 +98,7 @@ function arithmeticNote({ runs }: AuditReport): Markup[] {
 const fromBelow = (real: boolean): Markup =>
   real
     ? html`<strong>Bounds</strong> in real arithmetic mark it from below, as if nothing were rounded: they are no proof.`
-    : html`<strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be broken at all.`;
+    : html`<strong>Proofs</strong> lift it from below: what is ${term("certified", "certified")} cannot be falsified at all.`;
 
 function robustnessBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { robustness } = report;
@@ -108,7 +108,7 @@ function robustnessBody(report: AuditReport, kit: ChartKit): Markup[] {
   const right = report.data.cleanAccuracy === null ? "does the answer stay what it was" : "is the answer still right";
   return [
     lead(
-      html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they broke can certainly be broken. ${fromBelow(isReal(report))} In between it is ${term("undecided", "undecided")}.`,
+      html`If someone may change every input by up to ${term("epsilon", "epsilon")}, on how many inputs ${right}? Nobody can try every change, so the answer is a band. <strong>Attacks</strong> press it from above: what they falsified is certainly wrong there. ${fromBelow(isReal(report))} In between it is ${term("unknown", "unknown")}.`,
     ),
     ...arithmeticNote(report),
     ...robustness.map((part, i) => normPart(kit, report, part, i)),
@@ -125,7 +125,7 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
     { heading: "Class", kind: "words" },
     { heading: "Inputs", kind: "number", secondary: true },
     { heading: "Clean", kind: "number" },
-    { heading: "Not broken, at most", kind: "number" },
+    { heading: "Not falsified, at most", kind: "number" },
     { heading: boundHeading(isReal(report)), kind: "number" },
   ];
   const rows = weakestFirst(classes).map((row) => {
@@ -140,9 +140,9 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
   });
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
   return [
-    lead(html`An average can hide one class that breaks easily. The rows begin with the weakest.`),
+    lead(html`An average can hide one class that is easily falsified. The rows begin with the weakest.`),
     fold(`${plural(classes.length, "class", "classes")}, weakest first`, [
-      html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not broken by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("undecided", "undecided")}</ul>`,
+      html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not falsified by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("unknown", "unknown")}</ul>`,
       chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
       fold("The numbers", dataTable("Accuracy by class", "compact", columns, rows), "left out"),
     ]),
@@ -162,9 +162,9 @@ function exampleCard(report: AuditReport, { norm }: Robustness, example: Adversa
           changeUri(picture.change, picture.original),
           `What was changed: red is more, blue is less`,
           html`the change, full colour ±${numberText(picture.change.scale)}`,
-        )}${shown(pictureUri(picture.adversarial), `Input ${example.index}, after the attack`, html`answered <strong class="broken">${to}</strong>`)}</div>`;
-  return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="broken">${to}</strong></p>${shownAs}
-<p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${signedText(example.marginBefore)} before, ${signedText(example.marginAfter)} after; the model is ${percent(example.confidence, 0)} sure of the wrong answer.</p></li>`;
+        )}${shown(pictureUri(picture.adversarial), `Input ${example.index}, after the attack`, html`answered <strong class="alarming">${to}</strong>`)}</div>`;
+  return html`<li class="example"><p class="example-title"><strong>${from}</strong> read as <strong class="alarming">${to}</strong></p>${shownAs}
+<p class="fine">Input ${example.index}. ${example.method}${aimed}. ${norm} distance ${epsilonText(example.distance)} of ${epsilonText(example.epsilon)} allowed. ${term("margin", "Margin")} ${signedText(example.marginBefore)} before, ${signedText(example.marginAfter)} after; confidence in the wrong answer ${percent(example.confidence, 0)}.</p></li>`;
 }
 
 /** The others are folded away. */
@@ -177,8 +177,8 @@ function examplesBody(report: AuditReport): Markup[] {
     const why = points.every((p) => p.attackedUpper === null)
       ? "No attack ran."
       : points.every((p) => p.counts.falsified === 0)
-        ? "The attacks broke nothing, so there is nothing to show. That proves nothing by itself."
-        : "The attacks broke inputs, but none was kept.";
+        ? "The attacks falsified nothing, so there is nothing to show. That proves nothing by itself."
+        : "The attacks falsified inputs, but none was kept.";
     return [nothing(why)];
   }
   if (report.robustness.every(({ examples }) => examples.every(({ picture }) => picture === null))) {

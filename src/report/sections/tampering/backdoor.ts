@@ -30,7 +30,7 @@ function titleOf(scan: Scan): string {
     default:
       if (suspected !== null) return "A weak sign of a backdoor";
       return verdict.flagged === null
-        ? "Whether it has a backdoor is open"
+        ? "Undecided whether it has a backdoor"
         : "No sign of a backdoor, by a rule of thumb";
   }
 }
@@ -85,7 +85,7 @@ function curvesPart(kit: ChartKit, { curves, reference, gamma }: Scan): Markup |
     (curve, i) =>
       html`<figure><figcaption>${curve.title}</figcaption>${trusted(responseChart(kit, curve, `response-${i}`, top))}</figure>`,
   );
-  return html`<h3>Answers to noise</h3><p class="lead">Noise of rising strength is put on the inputs. Each curve shows how many answers are wrong and yet more than ${percent(gamma, 0)} sure. Noise can wake a hidden ${term("trigger", "trigger")}, though clean models too have such answers: what counts is the difference.</p>${legend}<div class="small-charts chart">${charts}</div>`;
+  return html`<h3>Answers to noise</h3><p class="lead">Noise of rising strength is put on the inputs. Each curve shows how many answers are high-confidence errors: wrong, with a confidence above ${percent(gamma, 0)}. Noise can wake a hidden ${term("trigger", "trigger")}, though clean models too have such answers: what counts is the difference.</p>${legend}<div class="small-charts chart">${charts}</div>`;
 }
 
 function leanPart(kit: ChartKit, report: AuditReport, { lean, suspected, verdict }: Scan): Markup | null {
@@ -104,7 +104,7 @@ function leanPart(kit: ChartKit, report: AuditReport, { lean, suspected, verdict
     lean.source === null ? null : html` It is strongest for inputs labelled ${className(report, lean.source)}.`;
   return html`<h3>Where noise pulls</h3>${chartFigure(
     chart,
-    html`<p>${many}How much further noise pulls the logits towards each class than it pulls those of clean models (the logit shift), counted in the spread among these. Every model leans somewhere: 0 is what is usual for the class. Dots: the furthest; small strokes: each kind of noise.${source}</p><p>${lean.threshold === null ? "There are too few clean models for a threshold." : html`The dashed line is the score above which a model is flagged: ${numberText(lean.threshold)}.`}</p>`,
+    html`<p>${many}How much further noise pulls the logits towards each class than it pulls those of clean models (the logit shift), counted in standard deviations of these (robust, from their median absolute deviation). Every model leans somewhere: 0 is what is usual for the class. Dots: the furthest; small strokes: each kind of noise.${source}</p><p>${lean.threshold === null ? "There are too few clean models for a threshold." : html`The dashed line is the score above which a model is flagged: ${numberText(lean.threshold)}.`}</p>`,
   )}`;
 }
 
@@ -119,11 +119,11 @@ const answeredFigure =
     if (picture === null) return null;
     const name = className(report, predicted);
     const led =
-      predicted === suspected ? html`<strong class="broken">${name}</strong>` : html`<strong>${name}</strong>`;
+      predicted === suspected ? html`<strong class="alarming">${name}</strong>` : html`<strong>${name}</strong>`;
     return figureOf(
       pictureUri(picture),
       `${className(report, label)}, ${how}`,
-      html`${className(report, label)}, answered ${led}, ${percent(confidence, 0)} sure`,
+      html`${className(report, label)}, answered ${led}, confidence ${percent(confidence, 0)}`,
     );
   };
 
@@ -158,7 +158,7 @@ const flaggedText = (flagged: boolean | null): Markup =>
   flagged === null
     ? html`<span class="absent">has none</span>`
     : flagged
-      ? html`<strong class="broken">flagged</strong>`
+      ? html`<strong class="alarming">flagged</strong>`
       : html`not flagged`;
 
 function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup | null {
@@ -174,7 +174,7 @@ function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup 
   const target = ({ target: label }: DetectorVerdict): Markup => {
     if (label === null) return html`<span class="absent">names none</span>`;
     return label === suspected
-      ? html`<strong class="broken">${className(report, label)}</strong>`
+      ? html`<strong class="alarming">${className(report, label)}</strong>`
       : html`${className(report, label)}`;
   };
   const pCell = ({ pValue }: DetectorVerdict): Markup =>
@@ -190,10 +190,10 @@ function agreement(report: AuditReport, { detectors, suspected }: Scan): Markup 
 }
 
 function closing({ limits, settings }: Scan): Markup {
-  return html`<h3>What this leaves open</h3><ul class="limits">${limits.map((item) => html`<li>${prose(item)}</li>`)}</ul>${fold("Settings of the search", html`<dl class="facts">${settings.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`, "left out")}`;
+  return html`<h3>What this does not say</h3><ul class="limits">${limits.map((item) => html`<li>${prose(item)}</li>`)}</ul>${fold("Settings of the search", html`<dl class="facts">${settings.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`, "left out")}`;
 }
 
-/** The search for a backdoor, from its answer to what it leaves open. */
+/** The search for a backdoor, from its answer to what it does not say. */
 export function backdoorPart(kit: ChartKit, report: AuditReport, scan: Scan): (Markup | null)[] {
   return [
     answer(report, scan),

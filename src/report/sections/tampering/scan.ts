@@ -210,7 +210,7 @@ export function backdoorRuns({ examined, seed, images, noisy, trigger }: Backdoo
   }
   if (trigger) {
     const { label, searched, trials, hits, steps, updates, took } = trigger;
-    const counts = { searched, steps, updates, inputs: trials, moved: hits };
+    const counts = { searched, steps, updates, inputs: trials, succeeded: hits };
     runs.push({
       ...shared,
       id: "trigger",
@@ -260,7 +260,7 @@ function scanSettings(
       name: "Pixels",
       value: domain ? `${domain[0]}…${domain[1]}, noise added before any normalisation` : "no range known",
     },
-    { name: "Sure means", value: `confidence above ${GAMMAS.at(-1)}` },
+    { name: "High confidence", value: `above ${GAMMAS.at(-1)}` },
     ...grids.flatMap(({ name, points }) =>
       points ? [{ name, value: points.map(({ sigma }) => sigma).join(", ") }] : [],
     ),
@@ -278,9 +278,9 @@ const temperatureText = ({
   readonly temperature: number;
   readonly jointArea: number | null;
 }) =>
-  `1; at ${numberText(temperature)}, where the model is as sure as it is right, ${jointArea === null ? "unknown" : percent(jointArea)} of answers are sure and wrong over the middle intensities`;
+  `1; at ${numberText(temperature)}, where its confidence is as high as its accuracy, ${jointArea === null ? "unknown" : percent(jointArea)} of answers are high-confidence errors over the middle intensities`;
 
-/** What the answer leaves open, and what else can cause it. */
+/** What the answer does not say, and what else can cause it. */
 function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
   return [
     "A clean result does not exclude a backdoor. Triggers that work for inputs of one class only, or differ from input to input, can leave little trace in answers to noise.",
@@ -292,7 +292,7 @@ function limitsOf({ examined, population, facts }: BackdoorResult): string[] {
       : []),
     ...(noiseOf(examined)?.evidence["tempered"]
       ? [
-          "Curves count sure answers, so a model whose confidence is scaled has other curves without answering anything differently; the logit shift does not change with it.",
+          "Curves count answers of high confidence, so a model whose confidence is scaled has other curves without answering anything differently; the logit shift does not change with it.",
         ]
       : []),
     ...(facts.geometry ? [] : ["The inputs are not pictures: no patch and no picture of a trigger was searched for."]),

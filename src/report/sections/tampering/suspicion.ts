@@ -31,7 +31,7 @@ export function suspicionOf(
   const improved = targets.some(({ noGradient }) => noGradient)
     ? "the best for each class, without gradient steps (there is no gradient),"
     : "then gradient steps for each class";
-  const measure = `the strongest patch of ${side} pixels moves ${percent(success.estimate)} of inputs that the search had not seen to ${named(strongest.target)}, noise in the same place ${percent(strongest.noiseHits / strongest.trials)}; for no other class does the best patch move more than ${percent(next ? next.hits / next.trials : 0)}`;
+  const measure = `the strongest patch of ${side} pixels sends ${percent(success.estimate)} of inputs that the search had not seen to ${named(strongest.target)}, noise in the same place ${percent(strongest.noiseHits / strongest.trials)}; for no other class does the best patch send more than ${percent(next ? next.hits / next.trials : 0)}`;
   const sentences = {
     "one-class": `${capital(measure)}. That class leads all others by at least ${percent(lead, 0)}: this is what a planted trigger looks like, though the screen cannot tell who planted it, or that anyone did.`,
     "several-classes": `${capital(measure)}. Other classes have such patches too, or may have: the lead is not surely above ${percent(STANDS_OUT, 0)}. This looks like a weakness of the model rather than like a planted trigger.`,

@@ -29,11 +29,11 @@ const shareOf = ({ hits, trials }: PatchRecord): string => measuredRate(proporti
 
 export const CONDITIONS = {
   patch({ most, screened, reason }, named) {
-    const sentence = `No small patch that the screen finds moves more than ${percent(most, 0)} of the inputs to one class`;
+    const sentence = `No small patch that the screen finds sends more than ${percent(most, 0)} of the inputs to one class`;
     if (screened === null) return { sentence, measured: `not examined: ${reason}` };
     const { strongest, next, classes, missing, whole, flat } = screened;
     const parts = [
-      `the strongest moves ${shareOf(strongest)}, to ${named(strongest.target)}`,
+      `the strongest sends ${shareOf(strongest)}, to ${named(strongest.target)}`,
       ...(next ? [`the next, to ${named(next.target)}, ${shareOf(next)}`] : []),
       ...(missing > 0 ? [`${missing} of ${classes} classes were not examined: ${reason}`] : []),
       ...(missing === 0 && !whole ? [`not all places were tried: ${reason}`] : []),
@@ -107,7 +107,7 @@ const BACKDOOR_FINDING: Readonly<
       `${sign ? signSentence(sign, named) : verdictSentence(verdict.ground, named)}${often}`,
     ];
   },
-  open: ({ verdict }, named) => ["Whether it has a backdoor is open", notExcluded(verdict, named)],
+  open: ({ verdict }, named) => ["Undecided whether it has a backdoor", notExcluded(verdict, named)],
   none: ({ verdict }, named) => ["No sign of a backdoor", notExcluded(verdict, named)],
 };
 
@@ -124,7 +124,7 @@ export const FINDINGS = {
       id: "patch-screen",
       title: patchTitle(spread, strongest.size),
       sentence: `The strongest patch sends ${percent(success.estimate)} of inputs held out to ${named(strongest.target)}, the best one for any other class ${percent(other)}.${PATCH_CLOSING[spread]}`,
-      figures: [{ label: "of inputs held out, moved by the strongest patch", rate: success }],
+      figures: [{ label: "of inputs held out, sent there by the strongest patch", rate: success }],
       section: "tampering",
     };
   },
