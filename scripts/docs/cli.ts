@@ -13,6 +13,21 @@ Generated from the tables in \`src/cli\` by \`npm run docs\`; do not edit.
 Results go to stdout, progress and notes to stderr. \`--config FILE\` takes a JSON object of the same options under their
 long names (\`"epsilon": "8/255"\`); what stands on the command line wins. \`assay VERB --help\` says the same as this page.
 
+The same options are taken from an \`assay.config.json\`, or the key \`"assay"\` of a \`package.json\`, in the current folder or the nearest one
+above it, and a line "settings from …" says which. Keys at its top are for every verb that has such an option; an object under a
+verb's name is for that verb alone, and wins. What is typed wins over both, \`--config\` is taken in its place, and a key that no verb knows is refused. Paths in it are relative to it.
+
+\`\`\`json
+{
+  "$schema": "./node_modules/assay/docs/schemas/config.schema.json",
+  "data": "data/test.npz",
+  "mean": 0.1307,
+  "std": 0.3081,
+  "epsilon": "8/255",
+  "audit": { "minAccuracy": 0.95, "sample": 300 }
+}
+\`\`\`
+
 Options of a method stand behind its name: \`--method fgsm,pgd:steps=100,restarts=5,square\`, and the same for \`--detector\`. A part
 with \`=\` and without \`:\` belongs to the method before it. In a config file a method may be an object:
 \`"method": [{"id": "pgd", "steps": 100}, "fgsm"]\`. \`assay methods --explain NAME\` lists the options of a method.

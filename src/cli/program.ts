@@ -8,6 +8,7 @@ import { EXIT, explain } from "./errors.ts";
 import type { Io } from "./io.ts";
 import type { OptionSpec } from "./options/spec.ts";
 import { flagName, OPTIONS, type OptionKey, optionKey } from "./options.ts";
+import { settingsFor } from "./settings.ts";
 import type { Words } from "./standard-words.ts";
 import type { Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -76,7 +77,10 @@ function commandOf(verb: Verb, words: Words, action: Action): Command {
     // commander gives `--no-x` options a value though nobody stated one
     const stated = Object.entries(raw).filter(([name]) => command.getOptionValueSource(name) === "cli");
     const second = verb.second ? (args[1] as string | undefined) : undefined;
-    await action(argument, Object.fromEntries(stated), second);
+    const typed = Object.fromEntries(stated);
+    const { values, line } = settingsFor(verb, VERBS, typed, process.cwd());
+    if (line !== undefined) process.stderr.write(`${line}\n`);
+    await action(argument, { ...values, ...typed }, second);
   });
 }
 

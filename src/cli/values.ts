@@ -95,16 +95,20 @@ export const valueRange = z
     return z.NEVER;
   });
 
+/** Editors are offered the names as they are; other cases of their letters are taken, too. */
 export const choice = <T extends string>(...names: readonly [T, ...T[]]) =>
-  z.string().transform((raw, context): T => {
-    const found = names.find((name) => name.toLowerCase() === raw.trim().toLowerCase());
-    if (found !== undefined) return found;
-    context.addIssue({
-      code: "custom",
-      message: `is one of ${names.join(", ")}, got "${raw}".${didYouMean(raw, names)}`,
+  z
+    .string()
+    .meta({ enum: [...names] })
+    .transform((raw, context): T => {
+      const found = names.find((name) => name.toLowerCase() === raw.trim().toLowerCase());
+      if (found !== undefined) return found;
+      context.addIssue({
+        code: "custom",
+        message: `is one of ${names.join(", ")}, got "${raw}".${didYouMean(raw, names)}`,
+      });
+      return z.NEVER;
     });
-    return z.NEVER;
-  });
 
 const NORM_NAMES: Readonly<Record<string, Norm>> = { inf: "linf", "l∞": "linf", "2": "l2", "1": "l1" };
 export const norm = z

@@ -12,6 +12,7 @@ export const RUNS = {
       .union([z.string(), z.array(z.string())])
       .transform((raw) => [raw].flat())
       .pipe(z.array(path).min(1)),
+    paths: true,
     repeatable: true,
   }),
   seed: define({ flag: "--seed <n>", help: "seed of all random numbers", schema: whole(0), default: "0" }),

@@ -9,6 +9,8 @@ export interface OptionSpec<T = unknown> {
   /** What holds when it is not given, in words; the value itself is the schema's default. */
   readonly default?: string;
   readonly repeatable?: boolean;
+  /** Its values are paths, though its schema is another than that of one path. */
+  readonly paths?: true;
 }
 
 /** Keeps the type of the value. */
