@@ -10,6 +10,7 @@ import type { Threat } from "../spec/types.ts";
 import { verdictOf } from "../spec/verdict.ts";
 import type { PreparedAttack } from "./attack/types.ts";
 import { recheck } from "./attack/witness.ts";
+import { confidenceOf } from "./confidence.ts";
 import { runOriginal } from "./original.ts";
 import { boxAt, sampleSets } from "./points.ts";
 import type { AttackRecord, BoundRecord, Chunk, Prediction, Subject } from "./records.ts";
@@ -39,10 +40,13 @@ export async function predictChunk(subject: Subject, chunk: Chunk): Promise<Plai
   const logits = await runOriginal(original, chunk.images);
   return Array.from(chunk.labels, (label, row) => {
     const own = label >= 0 ? label : predictedOf(logits, row, classes, 0);
+    const predicted = predictedOf(logits, row, classes, own);
+    const scores = logits.subarray(row * classes, (row + 1) * classes);
     return {
-      predicted: predictedOf(logits, row, classes, own),
+      predicted,
       margin: marginOf(logits, row, classes, own),
-      spread: deviation(logits.subarray(row * classes, (row + 1) * classes)),
+      spread: deviation(scores),
+      confidence: confidenceOf(scores, predicted),
     };
   });
 }

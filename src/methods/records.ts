@@ -34,6 +34,8 @@ export interface Prediction {
   readonly margin: number;
   /** Standard deviation of the scores over the classes: margins in it do not depend on the scores' scale. */
   readonly spread: number;
+  /** Softmax probability of the answer; 0 where some score is no number. */
+  readonly confidence: number;
 }
 
 /** What an attack came to, after its witness was run again through the model file. */

@@ -112,6 +112,7 @@ test("a report with nothing in it is still a page that says so", async () => {
     }),
   );
   expect(all(page, ".empty").map(words)).toEqual([
+    "Not known: the inputs carry no labels, or the report is of an older version.",
     "Neither attacks nor verifiers ran in this audit.",
     "There is no table by class: the inputs carry no labels, or nothing was run.",
     "No attack ran.",
@@ -122,11 +123,25 @@ test("a report with nothing in it is still a page that says so", async () => {
   ]);
 });
 
+test("the confusion of few classes is a matrix by name, that of many a list of pairs", async () => {
+  const report = suspiciousReport();
+  const page = parse(await renderHtml(report));
+  const rows = all(page, ".matrix tbody tr").map(words);
+  expect(rows[2]).toMatch(/^two ?0 ?0 ?101 ?0 ?0 ?0 ?0 ?2 ?0 ?0$/);
+  expect(words(all(page, "#mistakes .chips li")[0]!)).toBe("two answered seven: 2 of 103");
+  expect(words(all(page, ".mistakes figcaption")[0]!)).toBe("seven, 99.8% sure; it is one. Input 118");
+  const classNames = Array.from({ length: 20 }, (_, label) => `kind ${label}`);
+  const many = parse(await renderHtml(parseReport({ ...report, data: { ...report.data, classNames } })));
+  expect(all(many, ".matrix")).toHaveLength(0);
+  expect(words(all(many, "#mistakes summary")[0]!)).toBe("7 more pairs");
+  expect(words(all(many, "#mistakes tbody tr")[0]!)).toMatch(/^kind 8 ?kind 3 ?1 ?1.0% of 97$/);
+});
+
 test("classes without names are shown by their numbers", async () => {
   const report = suspiciousReport();
   const page = parse(await renderHtml(parseReport({ ...report, data: { ...report.data, classNames: [] } })));
   expect(words(all(page, ".example-title")[0]!)).toBe("class 3 read as class 8");
-  expect(words(all(page, "#classes tbody th")[0]!)).toBe("class 8");
+  expect(words(all(page, "#classes tbody th")[0]!)).toBe("class 8 (97)");
   expect(words(all(page, "#classes-chart-desc")[0]!)).toMatch(/^class 8: clean/);
 });
 

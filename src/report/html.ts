@@ -7,7 +7,7 @@ import { firstScreen } from "./sections/first-screen.ts";
 import { glossaryList } from "./sections/glossary.ts";
 import { incidentsList } from "./sections/incidents.ts";
 import { GLOSSARY, SECTIONS } from "./sections/page.ts";
-import { fold, lead } from "./sections/parts.ts";
+import { fold } from "./sections/parts.ts";
 import { STYLE } from "./style.ts";
 
 /** The page may show its own pictures and styles; it runs no script and reaches for nothing outside itself. */
@@ -18,10 +18,7 @@ const GLOSSARY_SECTION: PageSection = {
   id: "glossary",
   name: "Glossary",
   title: "Glossary",
-  body: () => [
-    lead(html`The words of this report, in plain terms.`),
-    fold("All words", glossaryList(GLOSSARY), "left out"),
-  ],
+  body: () => [fold("The words of this report, in plain terms", glossaryList(GLOSSARY), "left out")],
 };
 
 const CONTENTS: readonly PageSection[] = [...SECTIONS, GLOSSARY_SECTION];

@@ -19,38 +19,45 @@ interface PlanarImage {
 /** Larger pictures are shown by every second, third … pixel: a report stays small, however large the inputs are. */
 const LARGEST_SHOWN = 256;
 
-const stepOf = ({ width, height }: PlanarImage): number => Math.ceil(Math.max(width, height) / LARGEST_SHOWN);
+const stepOf = ({ width, height }: PlanarImage, largest: number): number =>
+  Math.ceil(Math.max(width, height) / largest);
 
 /** What is shown of a picture. */
-function shownSize(size: PlanarImage): PlanarImage {
-  const step = stepOf(size);
+function shownSize(size: PlanarImage, largest: number): PlanarImage {
+  const step = stepOf(size, largest);
   return { ...size, width: Math.ceil(size.width / step), height: Math.ceil(size.height / step) };
 }
 
 /** Index in the shown rows of interleaved channels → index in planes, the layout of a model's input (C, H, W). */
-function planarIndex(i: number, size: PlanarImage): number {
+function planarIndex(i: number, size: PlanarImage, largest: number): number {
   const { channels, width, height } = size;
-  const step = stepOf(size);
+  const step = stepOf(size, largest);
   const pixel = Math.floor(i / channels);
   const across = Math.ceil(width / step);
   const [y, x] = [step * Math.floor(pixel / across), step * (pixel % across)];
   return (i % channels) * width * height + y * width + x;
 }
 
-const shownLength = (size: PlanarImage): number => {
-  const { channels, width, height } = shownSize(size);
+const shownLength = (size: PlanarImage, largest: number): number => {
+  const { channels, width, height } = shownSize(size, largest);
   return channels * width * height;
 };
 
 /**
  * @param values [channels · height · width], planes of one channel after another, in `range`; values outside are clipped
+ * @param largest pixels of its longer side that are shown
  */
-export function pictureOf(values: ArrayLike<number>, size: PlanarImage, [low, high] = [0, 1]): Picture {
-  const bytes = Uint8Array.from({ length: shownLength(size) }, (_, i) => {
-    const unit = (values[planarIndex(i, size)]! - low!) / (high! - low!);
+export function pictureOf(
+  values: ArrayLike<number>,
+  size: PlanarImage,
+  [low, high] = [0, 1],
+  largest = LARGEST_SHOWN,
+): Picture {
+  const bytes = Uint8Array.from({ length: shownLength(size, largest) }, (_, i) => {
+    const unit = (values[planarIndex(i, size, largest)]! - low!) / (high! - low!);
     return Math.round(255 * Math.min(1, Math.max(0, unit)));
   });
-  const { width, height, channels } = shownSize(size);
+  const { width, height, channels } = shownSize(size, largest);
   return { width, height, channels, pixels: toBase64(bytes) };
 }
 
@@ -62,8 +69,8 @@ export function changeOf(
 ): PictureChange {
   let scale = 0;
   for (let i = 0; i < original.length; i++) scale = Math.max(scale, Math.abs(adversarial[i]! - original[i]!));
-  const values = Int8Array.from({ length: shownLength(size) }, (_, i) => {
-    const j = planarIndex(i, size);
+  const values = Int8Array.from({ length: shownLength(size, LARGEST_SHOWN) }, (_, i) => {
+    const j = planarIndex(i, size, LARGEST_SHOWN);
     return scale === 0 ? 0 : Math.round(((adversarial[j]! - original[j]!) / scale) * LARGEST_INT8);
   });
   return { scale, values: toBase64(new Uint8Array(values.buffer)) };

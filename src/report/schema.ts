@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { count, evidence, figure, list, nonNegative, rate, record, severity, share, text } from "./fields.ts";
+import * as mistakes from "./sections/mistakes/schema.ts";
 import * as robustness from "./sections/robustness/schema.ts";
 import * as tampering from "./sections/tampering/schema.ts";
 
@@ -13,7 +14,7 @@ import * as tampering from "./sections/tampering/schema.ts";
 export const REPORT_SCHEMA = 2;
 
 /** What families of methods add: keys of the report, sections of the page that findings point to, classes that they name. */
-const FAMILIES = [robustness, tampering] as const;
+const FAMILIES = [mistakes, robustness, tampering] as const;
 
 type Shape = (typeof FAMILIES)[number]["SHAPE"];
 type All<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;

@@ -32,7 +32,7 @@ img{image-rendering:pixelated;display:block;width:100%;height:auto}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .term{color:inherit;text-decoration:underline dotted;text-underline-offset:3px;text-decoration-color:var(--muted)}
 .fine{font-size:.86rem;color:var(--muted)}
-.lead{max-width:46rem;color:var(--muted);font-size:1.03rem}
+.lead{max-width:50rem;color:var(--muted);font-size:1.03rem}
 .lead strong{color:var(--ink)}
 .absent{color:var(--muted);font-style:italic;font-weight:400}
 .interval{color:var(--muted);font-size:.84em;font-weight:400;white-space:nowrap}
@@ -72,6 +72,7 @@ h1{display:flex;align-items:center;gap:1rem;font-size:clamp(2.5rem,6vw,4.1rem);f
 .answer p{margin:0}
 .answer .question{color:var(--muted)}
 .answer .given{display:flex;align-items:center;flex-wrap:wrap;gap:.5rem;font-size:1.25rem;margin:.15rem 0 .35rem}
+.answer .given strong{flex:1 1 0;min-width:min(60%,10rem)}
 .answer .icon{width:1.4rem;height:1.4rem;padding:.2rem;border-radius:50%;color:var(--seal-ink);background:var(--mark)}
 .answer .aside{font-size:.8rem;color:var(--muted)}
 .answer .fine+.fine{margin-top:.3rem}
@@ -131,8 +132,8 @@ nav li:first-child{margin-left:-.65rem}
 nav a{display:block;padding:.7rem .65rem;white-space:nowrap;color:var(--muted);text-decoration:none;font-size:.9rem}
 nav a:hover{color:var(--ink);text-decoration:underline}
 main{padding:0 1.5rem}
-section{padding:2.1rem 0 .4rem;scroll-margin-top:2.6rem}
-section+section{border-top:1px solid var(--line);margin-top:1.5rem}
+section{padding:1.7rem 0 .2rem;scroll-margin-top:2.6rem}
+section+section{border-top:1px solid var(--line);margin-top:1.1rem}
 [id^="term-"]{scroll-margin-top:4rem}
 :target>dt{background:var(--open-soft)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2.5rem}
@@ -188,6 +189,18 @@ thead th,.number,.basis,.badge,.severity,nav a{overflow-wrap:normal}
 .triple img,.pictures img{border:1px solid var(--line);border-radius:4px}
 .triple figcaption{line-height:1.3;font-size:.82rem}
 .alarming{color:var(--attacked)}
+.mistakes{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.4rem,1fr));gap:1rem;margin:.6rem 0 1rem}
+.mistakes img{border:1px solid var(--line);border-radius:4px}
+.mistakes figcaption{font-size:.82rem;line-height:1.35}
+.matrix{width:auto;font-variant-numeric:tabular-nums;overflow-wrap:normal}
+.matrix caption{text-align:left;font-size:.86rem;color:var(--muted)}
+.matrix th,.matrix td{padding:.3rem .45rem;border:1px solid var(--line);text-align:center;white-space:nowrap;min-width:2.6rem}
+.matrix tbody th{text-align:left;max-width:9rem;overflow:hidden;text-overflow:ellipsis}
+.matrix .none{color:var(--muted)}
+.matrix thead th{vertical-align:bottom}
+.matrix thead span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap}
+.matrix .right{background:color-mix(in srgb,var(--certified) calc(var(--share)*30%),transparent);font-weight:600}
+.matrix .mistaken{background:color-mix(in srgb,var(--attacked) calc(12% + var(--share)*60%),transparent);font-weight:600}
 .scale{display:flex;align-items:center;gap:.6rem;font-size:.86rem;color:var(--muted)}
 .scale-bar{width:9rem;height:.8rem;border-radius:3px;background:linear-gradient(90deg,rgb(5 96 176),rgb(247 247 247),rgb(190 20 40))}
 .suspicion{margin:1rem 0}
@@ -228,11 +241,15 @@ h2{font-size:1.4rem}
 .stack th,.stack td{border:0;padding:.1rem 0}
 .stack td{display:grid;grid-template-columns:6rem minmax(0,1fr);gap:.6rem}
 .stack td::before{content:attr(data-label);color:var(--muted)}
-.compact{font-size:.86rem}
-.compact th,.compact td{padding-right:.5rem}
+.compact{font-size:.84rem}
+.matrix{font-size:.74rem}
+.matrix th,.matrix td{padding:.25rem .12rem;min-width:1.45rem}
+.matrix tbody th{max-width:4.4rem}
+.mistakes{grid-template-columns:repeat(4,minmax(0,1fr));gap:.7rem}
+.compact th,.compact td{padding-right:.35rem}
 .compact thead th{white-space:normal}
+.compact .absent{white-space:normal}
 .compact .interval{display:block}
-.compact .secondary{display:none}
 `;
 
 const PRINT = `
@@ -251,8 +268,12 @@ footer{margin-top:1rem;padding-block:.6rem 0}
 h2,h3,thead,.lead,.legend,.scale,.finding-marks{break-after:avoid}
 section{padding-top:1.4rem}
 section+section{margin-top:1.2rem}
-.finding,.example,.chart,.condition,.key,.glossary>div,tr,figure{break-inside:avoid}
-.chart{max-width:38rem}
+.finding,.example,.chart,.condition,.key,.glossary>div,tr,figure,.facts,.short{break-inside:avoid}
+.mistakes{grid-template-columns:repeat(8,minmax(0,1fr));gap:.7rem}
+.answer .given{font-size:1.12rem}
+#glossary{display:none}
+.chart{display:grid;grid-template-columns:minmax(0,27rem) minmax(0,1fr);gap:1.2rem;max-width:none;align-items:start}
+.small-charts.chart{grid-template-columns:repeat(3,minmax(0,1fr))}
 .examples{display:block}
 .example{display:inline-block;vertical-align:top;width:calc(50% - .8rem);margin:0 .6rem .9rem 0}
 .pictures{grid-template-columns:repeat(4,9rem)}

@@ -143,7 +143,7 @@ export async function predict(
   const task = {
     job: predictJob,
     what,
-    method: { id: "forward", version: 2 },
+    method: { id: "forward", version: 3 },
     settings: null,
     essential: true,
   } as const;

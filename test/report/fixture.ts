@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import type { Picture } from "../../src/report/fields.ts";
 import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
 import type { AuditReport, Run } from "../../src/report/schema.ts";
+import type { MistakesCard } from "../../src/report/sections/mistakes/schema.ts";
 import type {
   AdversarialExample,
   BandPoint,
@@ -91,6 +92,38 @@ export const classRows = (lift = { standing: 0, certified: 0 }): ClassRow[] =>
       certifiedLower: proportion(lifted(certified, lift.certified), trials),
     };
   });
+
+/** As many wrong answers as `CLASS_HITS` has. */
+const MISTAKEN: readonly (readonly [label: number, predicted: number, count: number])[] = [
+  [1, 7, 1],
+  [2, 7, 2],
+  [3, 5, 1],
+  [3, 8, 1],
+  [4, 9, 1],
+  [5, 3, 1],
+  [6, 0, 1],
+  [7, 2, 2],
+  [8, 3, 1],
+  [8, 5, 1],
+  [9, 4, 1],
+];
+
+const mistakes = (): MistakesCard => ({
+  classes: CLASS_HITS.map(([inputs, right], label) => ({
+    label,
+    inputs,
+    right,
+    taken: MISTAKEN.filter(([own]) => own === label).map(([, predicted, count]) => ({ predicted, count })),
+  })),
+  surest: MISTAKEN.slice(0, 8).map(([label, predicted], i) => ({
+    index: 118 + 71 * i,
+    label,
+    predicted,
+    confidence: 0.998 - 0.043 * i,
+    picture: picture(digit(label, 11 + i)),
+    features: null,
+  })),
+});
 
 const EXAMPLES: readonly (readonly [index: number, label: number, predicted: number, target: number | null])[] = [
   [18, 3, 8, null],
@@ -420,6 +453,7 @@ export function suspiciousReport(): AuditReport {
         ],
       },
     },
+    mistakes: mistakes(),
     robustness: [robustness()],
     suspicions: [backdoor()],
     backdoor: backdoorScan((label) => picture(stamp(digit(label, 2)))),

@@ -213,6 +213,7 @@ export function undecidedReport(): AuditReport {
     ],
     model: { ...report.model, fileName: "camera-7.onnx", opset: null, producer: null, layers: [] },
     data: { ...report.data, count: 60, cleanAccuracy: null, chance: null, terms: report.data.terms.slice(0, 2) },
+    mistakes: null,
     robustness: [
       {
         norm: "linf",

@@ -3,6 +3,7 @@
 import { type Batch, classification, notANumber, predictedOf, targetSpec } from "../../spec/classification.ts";
 import type { Box, Threat } from "../../spec/types.ts";
 import { checkWitnesses, judge, type WitnessCheck } from "../../spec/witness.ts";
+import { confidenceOf } from "../confidence.ts";
 import { type Original, type Representable, representable, runOriginal } from "../original.ts";
 
 /** A point that is claimed to be in S(centre) and to be got wrong. */
@@ -99,20 +100,6 @@ function readout(check: WitnessCheck, { label, target }: Claim, point: Float32Ar
   const wrong =
     target === undefined ? check.unsafe : !broken && judge(targetSpec([target], classes), 0, outputs).unsafe;
   const predicted = target !== undefined && wrong ? target : predictedOf(outputs, 0, classes, label);
-  const confidence = probability(outputs, predicted);
+  const confidence = confidenceOf(outputs, predicted);
   return { holds: wrong && inside, point, predicted, margin, distance, notANumber: broken, confidence };
 }
-
-/** A file that ends in Softmax gives probabilities already: no row of logits has only shares that sum to 1. */
-function probability(outputs: Float64Array, at: number): number {
-  const total = outputs.reduce((sum, value) => sum + value, 0);
-  if (Math.abs(total - 1) < SUM_TOLERANCE && outputs.every((value) => value >= 0)) return outputs[at]!;
-  // of what is no number, and of infinities, no share can be told
-  if (!outputs.every(Number.isFinite)) return 0;
-  const largest = outputs.reduce((a, b) => Math.max(a, b));
-  const weights = outputs.map((value) => Math.exp(value - largest));
-  return weights[at]! / weights.reduce((sum, value) => sum + value, 0);
-}
-
-/** Rounding of a float32 sum of probabilities. */
-const SUM_TOLERANCE = 1e-4;

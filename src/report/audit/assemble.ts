@@ -22,6 +22,7 @@ import {
   type Run,
 } from "../schema.ts";
 import type { Named } from "../sections/contract.ts";
+import { mistakesCard } from "../sections/mistakes/measured.ts";
 import { findingWords } from "../sections/page.ts";
 import { robustnessOf } from "../sections/robustness/measured.ts";
 import { backdoorRuns, backdoorScan } from "../sections/tampering/scan.ts";
@@ -65,6 +66,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     }),
     model: modelCard(facts.model),
     data,
+    mistakes: mistakesCard(facts),
     robustness: [robustness],
     suspicions: suspicionsOf(facts, judgement, named),
     backdoor: scan,

@@ -2,7 +2,7 @@
 
 import type { ClassNaming } from "../../data/classes.ts";
 import type { InferredContract } from "../../data/contract.ts";
-import type { Dataset } from "../../data/dataset.ts";
+import { type Dataset, endsOf } from "../../data/dataset.ts";
 import type { Notice } from "../../data/notice.ts";
 import type { Graph } from "../../graph/types.ts";
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
@@ -72,3 +72,15 @@ export function pixelsOf({ images, labels }: Chunk, i: number): Float32Array {
 /** Positions of the inputs that the model gets right. */
 export const correctOf = ({ predictions, chunk }: AuditFacts): number[] =>
   predictions.flatMap(({ predicted }, i) => (predicted === chunk.labels[i] ? [i] : []));
+
+/** Whether inputs are rows of features. */
+export const isTable = ({ dataset }: AuditFacts): boolean => dataset.shape.length === 1;
+
+export const columnName = ({ dataset: { columns } }: AuditFacts, k: number): string =>
+  columns?.[k] ?? `column ${k + 1}`;
+
+/** A feature's value as it stands in the data. */
+export function inDataUnits({ dataset, factor }: AuditFacts, value: number, k: number): number {
+  const [low, high] = endsOf(dataset.range) ?? [0, 1];
+  return factor ? value / factor[k]! : low + value * (high - low);
+}

@@ -55,13 +55,13 @@ function waysBody({ inputs, right, ways }: WaysTried): Markup[] {
   const columns: readonly Column[] = [
     { heading: "Preprocessing", kind: "words" },
     { heading: "Right", kind: "number" },
-    { heading: "Stated by", kind: "words", secondary: true },
+    { heading: "Stated by", kind: "words" },
   ];
   const own = { name: html`<strong>as in this audit</strong>`, option: "the terms above", right };
   const all = [own, ...ways].toSorted((a, b) => b.right - a.right);
   const table = dataTable(
     "Preprocessing tried",
-    "compact",
+    "stack",
     columns,
     all.map((way) => [way.name, percent(way.right / inputs), way.option]),
   );

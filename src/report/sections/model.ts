@@ -3,7 +3,7 @@ import { bytesText, integerText, plural, shapeText } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import type { AuditReport, ModelCard, TensorCard } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
-import { type Column, dataTable, fact, fold, lead, nothing } from "./parts.ts";
+import { type Column, dataTable, fact, fold, nothing } from "./parts.ts";
 
 const tensorText = (tensors: readonly TensorCard[]): string =>
   tensors.map(({ name, shape, type }) => `${name}: ${shapeText(shape)}, ${type}`).join("; ");
@@ -15,7 +15,7 @@ function opsList({ ops }: ModelCard): Markup {
 function layersTable({ layers }: ModelCard): Markup {
   const columns: readonly Column[] = [
     { heading: "Layer", kind: "words" },
-    { heading: "Operation", kind: "words", secondary: true },
+    { heading: "Operation", kind: "words" },
     { heading: "Output", kind: "words" },
     { heading: "Parameters", kind: "number" },
   ];
@@ -25,18 +25,16 @@ function layersTable({ layers }: ModelCard): Markup {
     shapeText(layer.outputShape),
     layer.parameters === 0 ? "–" : integerText(layer.parameters),
   ]);
-  return dataTable("Layers", "compact", columns, rows);
+  return dataTable("Layers", "stack", columns, rows);
 }
 
 function modelBody({ model }: AuditReport): Markup[] {
   const { opset, producer, layers } = model;
   return [
-    lead(html`What was examined. The sha256 names this very file: a report with another one is about another model.`),
     html`<dl class="facts">
 ${fact("File", html`<code>${model.fileName}</code>, ${bytesText(model.bytes)}`)}
 ${fact("sha256", html`<code class="hash">${model.sha256}</code>`)}
-${fact("Format", `${model.format}${opset === null ? "" : `, opset ${opset}`}${producer === null ? "" : `, written by ${producer}`}`)}
-${fact("Parameters", integerText(model.parameters))}
+${fact("Format", `${model.format}${opset === null ? "" : `, opset ${opset}`}${producer === null ? "" : `, written by ${producer}`}; ${plural(model.parameters, "parameter")}`)}
 </dl>`,
     fold(
       `Inputs, outputs and ${plural(layers.length, "layer")}`,

@@ -4,13 +4,22 @@ import type { Condition, Finding } from "../../studies/audit/codes.ts";
 import type { ConditionWords, FindingWords, Glossary, Named, ReportPart } from "./contract.ts";
 import { dataPart } from "./data.ts";
 import { decisionPart } from "./decision.ts";
+import { mistakesPart } from "./mistakes/index.ts";
 import { modelPart } from "./model.ts";
 import { robustnessPart } from "./robustness/index.ts";
 import { runsPart } from "./runs.ts";
 import { tamperingPart } from "./tampering/index.ts";
 
 /** A family of methods is one line here. */
-export const PARTS = [decisionPart, robustnessPart, tamperingPart, modelPart, dataPart, runsPart] as const;
+export const PARTS = [
+  decisionPart,
+  mistakesPart,
+  robustnessPart,
+  tamperingPart,
+  modelPart,
+  dataPart,
+  runsPart,
+] as const;
 
 const parts: readonly ReportPart[] = PARTS;
 export const SECTIONS = parts.flatMap(({ sections }) => sections);

@@ -91,9 +91,10 @@ export const chartFigure = ({ wide, narrow }: Chart, caption: Markup): Markup =>
 export interface Column {
   readonly heading: string;
   readonly kind: "words" | "number";
-  /** Left out on a phone, where the other columns need the room. */
-  readonly secondary?: boolean;
 }
+
+/** Rows of a table that keeps to one printed page; longer ones go on with their head repeated. */
+const MOST_UNBROKEN = 14;
 
 /**
  * @param onPhone "stack" turns each row into a list of its own, for cells with sentences; "compact" keeps the table
@@ -105,14 +106,13 @@ export function dataTable(
   columns: readonly Column[],
   rows: readonly (readonly (Markup | string)[])[],
 ): Markup {
-  const style = (i: number): string => `${columns[i]!.kind}${columns[i]!.secondary ? " secondary" : ""}`;
-  const head = columns.map(({ heading }, i) => html`<th scope="col" class="${style(i)}">${heading}</th>`);
+  const head = columns.map(({ heading }, i) => html`<th scope="col" class="${columns[i]!.kind}">${heading}</th>`);
   const cell = (value: Markup | string, i: number): Markup =>
     i === 0
-      ? html`<th scope="row" class="${style(i)}">${value}</th>`
-      : html`<td class="${style(i)}" data-label="${columns[i]!.heading}"><div>${value}</div></td>`;
+      ? html`<th scope="row" class="${columns[i]!.kind}">${value}</th>`
+      : html`<td class="${columns[i]!.kind}" data-label="${columns[i]!.heading}"><div>${value}</div></td>`;
   const body = rows.map((row) => html`<tr>${row.map(cell)}</tr>`);
-  return html`<table class="${onPhone}"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+  return html`<table class="${onPhone}${rows.length <= MOST_UNBROKEN ? " short" : null}"><caption class="hidden">${label}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
 }
 
 export const lead = (text: Markup): Markup => html`<p class="lead">${text}</p>`;

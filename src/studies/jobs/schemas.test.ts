@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bound } from "./schemas.ts";
+import { bound, predict } from "./schemas.ts";
 
 test("a stored record that calls bounds over the reals verified, or leaves out the arithmetic, is no record", () => {
   const parse = (verdict: object) => bound.record.parse({ verdict, sampled: null });
@@ -20,4 +20,9 @@ test("a stored record that calls bounds over the reals verified, or leaves out t
   ]) {
     expect(() => parse(verdict), JSON.stringify(verdict)).toThrow();
   }
+});
+
+test("a clean answer that was stored is read whole", () => {
+  const record = { predicted: 3, margin: Number.NEGATIVE_INFINITY, spread: Number.NaN, confidence: 0.25 };
+  expect(predict.record.parse(record)).toEqual(record);
 });

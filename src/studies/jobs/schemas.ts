@@ -58,12 +58,19 @@ const input = <S>(settings: z.ZodType<S>): Parser<ModelInput<S>> =>
     training: chunk.optional(),
   }) as unknown as z.ZodType<ModelInput<S>>;
 
-const prediction = z.object({ predicted: z.int(), margin: z.number().or(z.nan()).or(real) });
+/** Of scores that may be no numbers. */
+const score = z.custom<number>((value) => typeof value === "number", "a number, or NaN");
+const prediction = z.object({
+  predicted: z.int(),
+  margin: score,
+  spread: score,
+  confidence: z.number(),
+}) satisfies z.ZodType<Prediction>;
 
 const attackRecord = z.looseObject({
   falsified: z.boolean(),
   predicted: z.int(),
-  margin: z.custom<number>((value) => typeof value === "number"),
+  margin: score,
   distance: real,
   confidence: real,
   queries: z.int(),

@@ -1,8 +1,7 @@
 /** @file An adversarial example of a table: what changed, by the names and in the units of the data. */
 
-import { endsOf } from "../../../data/dataset.ts";
 import type { Found } from "../../../methods/audit/types.ts";
-import { type AuditFacts, pixelsOf } from "../../audit/facts.ts";
+import { type AuditFacts, columnName, inDataUnits, isTable, pixelsOf } from "../../audit/facts.ts";
 import { plural } from "../../format.ts";
 import { html, type Markup } from "../../markup.ts";
 import { type Column, dataTable } from "../parts.ts";
@@ -15,14 +14,12 @@ const SHOWN = 8;
 
 /** Undefined unless samples are rows of features. */
 export function featuresOf(
-  { dataset: { shape, columns, range }, factor, chunk }: AuditFacts,
+  facts: AuditFacts,
   i: number,
   { record, epsilon }: Pick<Found, "record" | "epsilon">,
 ): FeatureChanges | undefined {
-  if (shape.length !== 1) return undefined;
-  const [low, high] = endsOf(range) ?? [0, 1];
-  const inData = (value: number, k: number) => (factor ? value / factor[k]! : low + value * (high - low));
-  const before = pixelsOf(chunk, i);
+  if (!isTable(facts)) return undefined;
+  const before = pixelsOf(facts.chunk, i);
   const moved = Array.from(before.keys())
     .filter((k) => before[k] !== record.witness[k])
     .sort((a, b) => Math.abs(record.witness[b]! - before[b]!) - Math.abs(record.witness[a]! - before[a]!) || a - b);
@@ -30,10 +27,10 @@ export function featuresOf(
     of: before.length,
     changed: moved.length,
     shown: moved.slice(0, SHOWN).map((k) => ({
-      name: columns?.[k] ?? `column ${k + 1}`,
-      before: inData(before[k]!, k),
-      after: inData(record.witness[k]!, k),
-      allowed: factor ? epsilon / factor[k]! : epsilon * Math.abs(high - low),
+      name: columnName(facts, k),
+      before: inDataUnits(facts, before[k]!, k),
+      after: inDataUnits(facts, record.witness[k]!, k),
+      allowed: Math.abs(inDataUnits(facts, epsilon, k) - inDataUnits(facts, 0, k)),
     })),
   };
 }

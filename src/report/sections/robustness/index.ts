@@ -39,18 +39,18 @@ function pointsTable({ points, norm }: Robustness, real: boolean): Markup {
     { heading: "Not falsified, at most", kind: "number" },
     { heading: boundHeading(real), kind: "number" },
     { heading: "Unknown", kind: "number" },
-    { heading: "Falsified", kind: "number", secondary: true },
-    { heading: "Inputs", kind: "number", secondary: true },
+    { heading: "Falsified", kind: "number" },
   ];
   const rows = points.map((p) => [
-    epsilonText(p.epsilon),
+    html`<span class="rate">${epsilonText(p.epsilon)}</span>`,
     rateCell(p.attackedUpper, "≤ "),
     rateCell(lowerOf(p), "≥ "),
     integerText(p.counts.unknown),
     integerText(p.counts.falsified),
-    integerText(p.counts.inputs),
   ]);
-  return dataTable(`Accuracy against epsilon, ${norm}`, "compact", columns, rows);
+  const inputs = Math.max(...points.map(({ counts }) => counts.inputs));
+  const table = dataTable(`Accuracy against epsilon, ${norm}`, "compact", columns, rows);
+  return html`${table}<p class="fine">Each row is about the same ${plural(inputs, "input")}; a number of inputs counts those that the model gets right unchanged.</p>`;
 }
 
 /** The headline point in sentences. */
@@ -122,8 +122,7 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
   }
   const { classes, norm, headlineEpsilon } = headline;
   const columns: readonly Column[] = [
-    { heading: "Class", kind: "words" },
-    { heading: "Inputs", kind: "number", secondary: true },
+    { heading: "Class (inputs)", kind: "words" },
     { heading: "Clean", kind: "number" },
     { heading: "Not falsified, at most", kind: "number" },
     { heading: boundHeading(isReal(report)), kind: "number" },
@@ -131,8 +130,7 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
   const rows = weakestFirst(classes).map((row) => {
     const inputs = (row.clean ?? row.attackedUpper ?? lowerOf(row))?.trials ?? 0;
     return [
-      className(report, row.label),
-      integerText(inputs),
+      html`${className(report, row.label)} <span class="fine">(${integerText(inputs)})</span>`,
       rateCell(row.clean),
       rateCell(row.attackedUpper, "≤ "),
       rateCell(lowerOf(row), "≥ "),
@@ -140,7 +138,6 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
   });
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
   return [
-    lead(html`An average can hide one class that is easily falsified. The rows begin with the weakest.`),
     fold(`${plural(classes.length, "class", "classes")}, weakest first`, [
       html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not falsified by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("unknown", "unknown")}</ul>`,
       chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),

@@ -48,7 +48,8 @@ function suspicionPart(kit: ChartKit, report: AuditReport, suspicion: Suspicion,
           html`<p>How many inputs of other classes the best trigger sends to each class: one class far above the rest is the mark of a ${term("backdoor", "backdoor")}. Lines: ${confidenceText(report)} intervals.</p>`,
         );
   return html`<article class="suspicion finding-${severity}"><div class="finding-marks">${evidenceBadge(evidence)}${severityMark(severity)}</div><h3>${title}</h3><p>${sentence}</p><p class="fine">Found by ${method}.${target}${rate}</p>${
-    shown.length === 0 ? null : html`<div class="pictures">${shown}</div>`
+    // the first screen shows them, smaller
+    shown.length === 0 ? null : fold("Pictures", html`<div class="pictures">${shown}</div>`, "left out")
   }${chart && fold("Class by class", chart)}</article>`;
 }
 
