@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { BackdoorFile, ResultFile } from "assay";
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assay } from "../test/support/cli.ts";
+import { longTest } from "../test/support/patience.ts";
 
 /** Where examples leave their files. */
 const folder = mkdtempSync(join(tmpdir(), "assay-examples-"));
@@ -54,13 +55,13 @@ test("certify-batch.ts says what the command line says", async () => {
   expect(printed.slice(1)).toEqual(results.map(({ index, verdict, margin }) => [index, verdict, margin]));
 });
 
-test("audit.ts decides against a network that small changes overturn", async () => {
+longTest("audit.ts decides against a network that small changes overturn", async () => {
   await import("./audit.ts");
   expect(printed[0]![0]).toBe("do-not-ship");
   expect(printed.slice(1).map(([kind]) => kind)).toContain("attacked");
 });
 
-test("own-attack.ts shows its attack with its settings in the report, and PGD breaks what it leaves", async () => {
+longTest("own-attack.ts shows its attack with its settings in the report, and PGD breaks what it leaves", async () => {
   await import("./own-attack.ts");
   expect(printed.map(([method]) => method)).toEqual(["Brightness", "PGD"]);
   const [own, pgd] = printed as [string, Record<string, unknown>, string][];
@@ -104,7 +105,7 @@ test("backdoor-search.ts says what the command line says", async () => {
   expect(run.code).toBe(1);
 });
 
-test("population.ts leaves four models, all of which count, each scanned", async () => {
+longTest("population.ts leaves four models, all of which count, each scanned", async () => {
   await import("./population.ts");
   expect(printed.map(([model, accepted]) => [/[\w-]+(?=\.onnx$)/.exec(model as string)?.[0], accepted])).toEqual([
     ["clean-0", true],
@@ -118,16 +119,19 @@ test("population.ts leaves four models, all of which count, each scanned", async
   }
 });
 
-test("evaluation.ts judges clean and backdoored models by p-values, which two reference models keep above 1/3", async () => {
-  await import("./evaluation.ts");
-  expect(printed.map(([id, family]) => [id, family])).toEqual([
-    ["digits/clean-100", "clean"],
-    ["digits/clean-101", "clean"],
-    ["digits/patch-102", "patch"],
-    ["digits/patch-103", "patch"],
-  ]);
-  for (const pValue of printed.flatMap(([, , ...pValues]) => pValues)) expect([1 / 3, 2 / 3, 1]).toContain(pValue);
-});
+longTest(
+  "evaluation.ts judges clean and backdoored models by p-values, which two reference models keep above 1/3",
+  async () => {
+    await import("./evaluation.ts");
+    expect(printed.map(([id, family]) => [id, family])).toEqual([
+      ["digits/clean-100", "clean"],
+      ["digits/clean-101", "clean"],
+      ["digits/patch-102", "patch"],
+      ["digits/patch-103", "patch"],
+    ]);
+    for (const pValue of printed.flatMap(([, , ...pValues]) => pValues)) expect([1 / 3, 2 / 3, 1]).toContain(pValue);
+  },
+);
 
 test("readings.ts prints a network, its gradient, and interval bounds of that gradient", async () => {
   await import("./readings.ts");

@@ -27,6 +27,7 @@ import { type BackdoorFile, backdoorFile } from "../src/studies/backdoor/results
 import type { Engine, Task } from "../src/studies/engine.ts";
 import { assay, type Ended } from "./support/cli.ts";
 import { convNet } from "./support/nets.ts";
+import { longTest } from "./support/patience.ts";
 
 const CLEAN = resolve("zoo/mnist-cnna-clean.onnx");
 const IBP = resolve("zoo/mnist-cnna-ibp.onnx");
@@ -118,7 +119,7 @@ describe("results", () => {
     expect(["statistical", "heuristic", "undecided"]).toContain(result.verdict.kind);
   });
 
-  test("do not depend on the number of workers, and resumed ones are those that were kept", async () => {
+  longTest("do not depend on the number of workers, and resumed ones are those that were kept", async () => {
     const argv = [
       "backdoor",
       BADNETS,
@@ -168,7 +169,7 @@ describe("results", () => {
     expect(stdout).toContain("Compared with 40 clean models of mnist-cnna");
   });
 
-  test("a model that ends in Softmax is scanned as the one that gives logits", async () => {
+  longTest("a model that ends in Softmax is scanned as the one that gives logits", async () => {
     const graph = convNet(5, [1, 8], [{ channels: 4, kernel: 3, stride: 2, pad: 1 }], [4]);
     const random = rng(4);
     const data = pictures("small.npy", [40, 8, 8], () => random.uniform());

@@ -8,6 +8,7 @@ import type { Comparison } from "../src/studies/compare/types.ts";
 import { suspiciousReport } from "./report/fixture.ts";
 import { healthyReport } from "./report/variants.ts";
 import { assay } from "./support/cli.ts";
+import { longTest } from "./support/patience.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "assay-compare-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,7 +23,7 @@ const comparisonOf = async (...argv: string[]) => {
   return { code, comparison: JSON.parse(stdout) as Comparison };
 };
 
-test("a model has no regression against itself, in its answers or within a set", async () => {
+longTest("a model has no regression against itself, in its answers or within a set", async () => {
   const { code, comparison } = await comparisonOf(ROBUST, ROBUST, ...DATA, ...SET);
   expect(code).toBe(0);
   expect(comparison).toMatchObject({ outcome: "none", paired: true, inputs: 40, changed: [] });

@@ -12,6 +12,7 @@ import { rng } from "../src/random/rng.ts";
 import type { AuditReport } from "../src/report/schema.ts";
 import { assay, ended, PROGRAM, spawnAssay } from "./support/cli.ts";
 import { denseNet } from "./support/nets.ts";
+import { longTest } from "./support/patience.ts";
 
 const MLP = resolve("zoo/mnist-mlp.onnx");
 const IBP = resolve("zoo/mnist-cnna-ibp.onnx");
@@ -195,44 +196,45 @@ describe("the audit within its time", () => {
   });
 });
 
-test("nothing leaves the machine: audit, certify and train touch no network and leave nothing in the user's folder", {
-  timeout: 120_000,
-}, () => {
-  const { model, data } = small();
-  const recipe = join(folder, "recipe.json");
-  writeFileSync(recipe, JSON.stringify({ architecture: "MLP", data: "mnist", epochs: 1, batch: 64, limit: 64 }));
-  const user = join(folder, "user");
-  mkdirSync(user);
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(CI|GITHUB_|ORT_|VITEST|NODE_ENV|XDG_)/.test(name)),
-  );
-  const trap = join(folder, "trap.mjs");
-  writeFileSync(trap, TRAP);
-  // in a network of its own where that is allowed
-  const apart = spawnSync("unshare", ["-rn", "true"]).status === 0 ? ["unshare", "-rn"] : [];
-  const traced = spawnSync("strace", ["-V"]).status === 0;
-  const trace = join(folder, "trace.txt");
-  const runs = [
-    ["audit", model, "--data", data, "--epsilon", "0.01", "--budget", "20s", "--out", "apart"],
-    ["certify", model, "--data", data, "--epsilon", "0.01", "--jobs", "2", "--json"],
-    ["train", recipe, "--out", "trained.onnx"],
-  ];
-  for (const argv of runs) {
-    const strace = traced ? ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", trace] : [];
-    const words = [...apart, ...strace, process.execPath, "--import", trap, PROGRAM, ...argv];
-    const { stderr, status } = spawnSync(words[0]!, words.slice(1), {
-      encoding: "utf8",
-      cwd: folder,
-      env: { ...env, HOME: user },
-    });
-    expect(stderr).not.toContain("internal error");
-    expect(stderr).not.toContain("NETWORK");
-    expect([0, 1, 5]).toContain(status);
-    if (traced) expect(readFileSync(trace, "utf8")).not.toMatch(/AF_INET/);
-  }
-  // the runtime keeps an identifier and unsent events there, unless it is told not to
-  expect(readdirSync(user)).toEqual([]);
-});
+longTest(
+  "nothing leaves the machine: audit, certify and train touch no network and leave nothing in the user's folder",
+  () => {
+    const { model, data } = small();
+    const recipe = join(folder, "recipe.json");
+    writeFileSync(recipe, JSON.stringify({ architecture: "MLP", data: "mnist", epochs: 1, batch: 64, limit: 64 }));
+    const user = join(folder, "user");
+    mkdirSync(user);
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^(CI|GITHUB_|ORT_|VITEST|NODE_ENV|XDG_)/.test(name)),
+    );
+    const trap = join(folder, "trap.mjs");
+    writeFileSync(trap, TRAP);
+    // in a network of its own where that is allowed
+    const apart = spawnSync("unshare", ["-rn", "true"]).status === 0 ? ["unshare", "-rn"] : [];
+    const traced = spawnSync("strace", ["-V"]).status === 0;
+    const trace = join(folder, "trace.txt");
+    const runs = [
+      ["audit", model, "--data", data, "--epsilon", "0.01", "--budget", "20s", "--out", "apart"],
+      ["certify", model, "--data", data, "--epsilon", "0.01", "--jobs", "2", "--json"],
+      ["train", recipe, "--out", "trained.onnx"],
+    ];
+    for (const argv of runs) {
+      const strace = traced ? ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", trace] : [];
+      const words = [...apart, ...strace, process.execPath, "--import", trap, PROGRAM, ...argv];
+      const { stderr, status } = spawnSync(words[0]!, words.slice(1), {
+        encoding: "utf8",
+        cwd: folder,
+        env: { ...env, HOME: user },
+      });
+      expect(stderr).not.toContain("internal error");
+      expect(stderr).not.toContain("NETWORK");
+      expect([0, 1, 5]).toContain(status);
+      if (traced) expect(readFileSync(trace, "utf8")).not.toMatch(/AF_INET/);
+    }
+    // the runtime keeps an identifier and unsent events there, unless it is told not to
+    expect(readdirSync(user)).toEqual([]);
+  },
+);
 
 /** Says where anything in JavaScript opens a connection. */
 const TRAP = `

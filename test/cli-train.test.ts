@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { assay, ended, spawnAssay } from "./support/cli.ts";
+import { longTest } from "./support/patience.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -20,7 +21,7 @@ const RECIPE = {
   seed: 4,
 };
 
-test("train writes a model; Ctrl-C keeps a checkpoint from which --resume makes the same file", async () => {
+longTest("train writes a model; Ctrl-C keeps a checkpoint from which --resume makes the same file", async () => {
   const recipe = join(folder, "recipe.json");
   writeFileSync(recipe, JSON.stringify(RECIPE));
   const [whole, parts] = [join(folder, "whole.onnx"), join(folder, "parts.onnx")];

@@ -16,6 +16,7 @@ import { rng } from "../src/random/rng.ts";
 import { runOnnx } from "./helpers/ort.ts";
 import { assay, type Ended, ended, spawnAssay } from "./support/cli.ts";
 import { denseNet } from "./support/nets.ts";
+import { longTest } from "./support/patience.ts";
 
 const MLP = resolve("zoo/mnist-mlp.onnx");
 const CNN = resolve("zoo/mnist-cnna-ibp.onnx");
@@ -206,7 +207,7 @@ describe("attack and certify", () => {
     }
   });
 
-  test("do not depend on the number of workers, bit for bit", async () => {
+  longTest("do not depend on the number of workers, bit for bit", async () => {
     const argv = ["certify", CNN, "--data", "mnist", "--limit", "80", "--epsilon", "0.1", "--method", "ibp", "--json"];
     const [one, two, three] = [
       await assay(...argv, "--jobs", "1"),
@@ -503,7 +504,7 @@ describe("bad input ends in one line that names it", () => {
   });
 });
 
-test("Ctrl-C keeps what is finished, and --resume goes on to the same results", { timeout: 120_000 }, async () => {
+longTest("Ctrl-C keeps what is finished, and --resume goes on to the same results", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "assay-interrupt-"));
   const argv = [
     "attack",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { documents, read, root } from "./helpers/documents.ts";
+import { longTest } from "./support/patience.ts";
 
 const blocks = new Map(
   documents.flatMap((path) =>
@@ -13,7 +14,7 @@ const blocks = new Map(
   ),
 );
 
-test("every ts block compiles", () => {
+longTest("every ts block compiles", () => {
   const config = ts.getParsedCommandLineOfConfigFile(join(root, "tsconfig.json"), { incremental: false }, {
     ...ts.sys,
     onUnRecoverableConfigFileDiagnostic: (problem) => {

@@ -16,6 +16,7 @@ import {
   scaleHidden,
   splitAffine,
 } from "./support/metamorphic.ts";
+import { PATIENT } from "./support/patience.ts";
 import {
   type Box,
   backwardMargins,
@@ -42,7 +43,7 @@ import {
 } from "./support/random-nets.ts";
 
 /** All of them in continuous integration (CI=1); fewer where a person waits. */
-const NETS = process.env["CI"] === undefined ? 80 : 200;
+const NETS = PATIENT ? 200 : 32;
 const CASES = 4;
 const ROWS = 2;
 

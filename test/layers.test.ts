@@ -125,6 +125,26 @@ test("no method is named outside its own file or folder", () => {
   );
 });
 
+/** They run over the tables: a method that is listed is held to its contract. */
+const SUITES = [
+  ...["soundness", "soundness-rounding", "overflow", "support/differential", "contracts/attack-soundness"].map(
+    (name) => `../test/${name}${name.startsWith("support") ? "" : ".test"}.ts`,
+  ),
+  "methods/attack/attacks.test.ts",
+  "methods/train/contract.test.ts",
+  "methods/options.test.ts",
+];
+
+test("the suites of contracts, soundness and rounding name no method", () => {
+  const ids = methods.map(({ method }) => method.id);
+  const found = SUITES.flatMap((suite) => {
+    const text = readFileSync(`${root}/${suite}`, "utf8");
+    const names = (id: string) => new RegExp(`"(${id}|(\\./|[./]+src/methods/.*/)(methods/)?${id}\\.ts)"`).test(text);
+    return ids.filter(names).map((id) => `${suite}: ${id}`);
+  });
+  expect(found).toEqual([]);
+});
+
 test("the command line has no method's name, not even in its words", () => {
   // "square" and "strip" are words, too; that nothing quotes them is tested above
   const ids = methods

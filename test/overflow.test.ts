@@ -19,7 +19,7 @@ import { PATIENT } from "./support/patience.ts";
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
 
-const COUNT = Number(process.env["ASSAY_FUZZ"] ?? (PATIENT ? 40 : 12));
+const COUNT = Number(process.env["ASSAY_FUZZ"] ?? (PATIENT ? 40 : 6));
 const POINTS = 200;
 /** Two inputs, each for every class. */
 const ROWS = 2 * CLASSES;

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect } from "vitest";
+import { longTest } from "./support/patience.ts";
 
 const JOBS = 12;
 const directories: string[] = [];
@@ -60,15 +61,18 @@ function computations(directory: string): number[] {
   return counts;
 }
 
-test("a run killed in the middle and started again computes no finished job twice, and ends as if never killed", async () => {
-  const directory = fresh();
-  const stored = await killed(directory, 4);
-  expect(computations(directory).filter((count) => count > 0).length).toBeLessThan(JOBS);
-  const printed = await complete(directory);
-  const counts = computations(directory);
-  for (const job of stored) expect(counts[job]).toBe(1);
-  expect(Math.min(...counts)).toBe(1);
-  // only what was in flight was computed again: for each of the two workers one job running and one being written
-  expect(counts.reduce((a, b) => a + b)).toBeLessThanOrEqual(JOBS + 4);
-  expect(printed).toBe(await complete(fresh()));
-});
+longTest(
+  "a run killed in the middle and started again computes no finished job twice, and ends as if never killed",
+  async () => {
+    const directory = fresh();
+    const stored = await killed(directory, 4);
+    expect(computations(directory).filter((count) => count > 0).length).toBeLessThan(JOBS);
+    const printed = await complete(directory);
+    const counts = computations(directory);
+    for (const job of stored) expect(counts[job]).toBe(1);
+    expect(Math.min(...counts)).toBe(1);
+    // only what was in flight was computed again: for each of the two workers one job running and one being written
+    expect(counts.reduce((a, b) => a + b)).toBeLessThanOrEqual(JOBS + 4);
+    expect(printed).toBe(await complete(fresh()));
+  },
+);

@@ -21,10 +21,11 @@ import { createRuntime } from "../src/runtime/node.ts";
 import { type Batch, classification } from "../src/spec/classification.ts";
 import { sliceQueries } from "../src/spec/queries.ts";
 import { UnsupportedReading } from "../src/transforms/unsupported.ts";
+import { PATIENT } from "./support/patience.ts";
 import { CLASSES, shapeChain } from "./support/shape-chains.ts";
 
 /** Of each kind of batch; ASSAY_FUZZ=N takes N. */
-const CHAINS = Number(process.env["ASSAY_FUZZ"] ?? 5);
+const CHAINS = Number(process.env["ASSAY_FUZZ"] ?? (PATIENT ? 5 : 2));
 const FIRST = Number(process.env["ASSAY_FUZZ_FROM"] ?? 0);
 const GROUP = 20;
 const RADII = [0.01, 0.1, 0.5] as const;

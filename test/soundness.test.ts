@@ -16,12 +16,13 @@ import { type Batch, classification } from "../src/spec/classification.ts";
 import { boxOf } from "../src/spec/sets.ts";
 import type { Norm, Threat } from "../src/spec/types.ts";
 import { verdictOf } from "../src/spec/verdict.ts";
+import { PATIENT } from "./support/patience.ts";
 import { exactMinima, marginNet, type Plain } from "./support/plain.ts";
 import { graphOf, randomCases, randomPlain, randomSizes } from "./support/random-nets.ts";
 import { VARIANTS } from "./support/variants.ts";
 
 /** All of them in continuous integration (CI=1); fewer where a person waits. */
-const NETS = process.env["CI"] === undefined ? 80 : 200;
+const NETS = PATIENT ? 200 : 32;
 const IMAGES = 4;
 /** Of each network. */
 const SAMPLES = 10_000;

@@ -14,6 +14,7 @@ import { add, broadcastTo, mul } from "../../src/ops/rules.ts";
 import { rng } from "../../src/random/rng.ts";
 import { imageOf } from "../../src/transforms/interval.ts";
 import { lineError } from "../../src/transforms/relax/error.ts";
+import { PATIENT } from "../support/patience.ts";
 import { type Bench, benchOf, type Feeds, inFloat64, inRuntime, tensorOf, trialOf } from "./op-bench.ts";
 import { cases, type OpCase } from "./op-cases.ts";
 
@@ -121,13 +122,15 @@ describe.each(everyCase)("$op: $label", ({ op, trial, label }) => {
   test("its lines hold its values", async () => {
     if (isUnsupported(record.relax)) return expect(record.relax.unsupported).not.toBe("");
     if (bench.node.dtype === "bool") return; // Where and Cast of bools: read by their interval
+    // where a person waits, a quarter of the rounds
+    const tried = outputs.filter((_, round) => PATIENT || round % 4 === 0);
     for (const { lines } of linesOf(bench)) {
       const linear = lineGraph(bench, lines);
-      for (const { feeds, y } of outputs) {
+      for (const { feeds, y } of tried) {
         const at = inFloat64(linear, new Map([...boxes, ...feeds]));
         withinLines(at, y, feeds, (i) => LINE_TOLERANCE * (at.get("size")!.data[i]! + Math.abs(y.data[i]!)));
       }
-      await checkLinesInFloat32(bench, lines, boxes, outputs);
+      await checkLinesInFloat32(bench, lines, boxes, tried);
     }
   });
 });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderHtml } from "../../src/report/html.ts";
 import type { AuditReport } from "../../src/report/schema.ts";
 import { CHROMIUM, CHROMIUM_ARGUMENTS } from "../support/chromium.ts";
+import { longTest, PATIENT } from "../support/patience.ts";
 import { suspiciousReport } from "./fixture.ts";
 import { healthyReport, undecidedReport } from "./variants.ts";
 
@@ -74,7 +75,9 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
   });
 
   const cases = [
-    ...names.flatMap((name) => [1280, 390].map((width) => ({ name, width, scheme: "light" as const }))),
+    ...(PATIENT ? names : (["strained"] as const)).flatMap((name) =>
+      [1280, 390].map((width) => ({ name, width, scheme: "light" as const })),
+    ),
     { name: "suspicious" as const, width: 390, scheme: "dark" as const },
   ];
 
@@ -114,7 +117,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     await page.close();
   });
 
-  test("conclusions come first: at most 6,000 px before unfolding, and at most 8 printed pages", async () => {
+  longTest("conclusions come first: at most 6,000 px before unfolding, and at most 8 printed pages", async () => {
     for (const name of ["suspicious", "healthy", "undecided"]) {
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
@@ -125,7 +128,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     }
   });
 
-  test("a link to a folded word opens it", async () => {
+  longTest("a link to a folded word opens it", async () => {
     const page = await browser.newPage();
     await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
     const open = "document.querySelector('#glossary details').open";

@@ -1,7 +1,7 @@
 /**
  * @file Random classifiers as files: the graph computes what the file computes, and what a verifier claims of a set holds
  * for a thousand points of it run through the file as it is. `ASSAY_FUZZ=N` tries N networks instead of a
- * hundred (ten outside continuous integration).
+ * hundred (six outside continuous integration).
  * In two test files, so that both cores work on them.
  */
 
@@ -24,8 +24,8 @@ import { type RandomFile, randomFile } from "./random-files.ts";
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
 
-/** All of them in continuous integration; a tenth where a person waits. */
-const COUNT = Number(process.env["ASSAY_FUZZ"] ?? (PATIENT ? 100 : 10));
+/** All of them in continuous integration; a few where a person waits. */
+const COUNT = Number(process.env["ASSAY_FUZZ"] ?? (PATIENT ? 100 : 6));
 const POINTS = 1000;
 const RADII: Readonly<Record<Norm, readonly number[]>> = { linf: [0.01, 0.1], l2: [0.05, 0.4], l1: [0.1, 1] };
 

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { longTest } from "../../../test/support/patience.ts";
 import { makeGraph } from "../../graph/traverse.ts";
 import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
@@ -110,7 +111,7 @@ describe("a planted backdoor", () => {
   });
 });
 
-test("a classifier that treats its classes alike has masks of like size", async () => {
+longTest("a classifier that treats its classes alike has masks of like size", async () => {
   const records = await searchAll(materialFor(rowClassifier(false)));
   const norms = records.map(({ l1 }) => l1);
   expect(records.every(({ reached }) => reached)).toBe(true);
