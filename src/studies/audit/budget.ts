@@ -9,15 +9,18 @@ export interface Budget {
   spent(): boolean;
 }
 
-/** What assembling and writing the report needs. */
-const KEPT_SECONDS = 3;
+/** What assembling and writing the report needs, */
+const REPORT_SECONDS = 3;
+/** and what the last job may run beyond its end; of a short budget less. */
+const LATE = { seconds: 5, share: 0.03 } as const;
 
 /**
  * @param began when the audit began, in seconds on the clock
  * @param now seconds on a clock that only goes forward
  */
 export function budgetOf(seconds: number, began: number, now: () => number): Budget {
-  const ends = began + Math.max(0, seconds - KEPT_SECONDS);
+  const kept = REPORT_SECONDS + Math.min(LATE.seconds, LATE.share * seconds);
+  const ends = began + Math.max(0, seconds - kept);
   return {
     seconds,
     until: (share) => (Number.isFinite(seconds) ? now() + share * Math.max(0, ends - now()) : undefined),
