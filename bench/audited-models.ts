@@ -12,8 +12,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import type { AuditReport } from "../src/report/schema.ts";
+import build from "../test/support/built.ts";
 import { CHROMIUM, CHROMIUM_ARGUMENTS } from "../test/support/chromium.ts";
-import { type Audited, ROOT, SOURCES, type Source } from "./audited-sources.ts";
+import { type Audited, PROGRAM, ROOT, SOURCES, type Source } from "./audited-sources.ts";
 
 const PAGE = join(ROOT, "docs/audited-models.md");
 /** Of the table of results. */
@@ -27,12 +28,11 @@ interface Row {
   readonly faults: readonly string[];
 }
 
-/** Runs a program; its peak memory is read where it ends. */
+/** Runs the command line; its peak memory is read where it ends. */
 function timed(argv: readonly string[], cwd: string) {
   const atExit = `process.on("exit", () => process.stderr.write("PEAK " + process.resourceUsage().maxRSS));`;
-  const imports = [import.meta.resolve("tsx"), `data:text/javascript,${encodeURIComponent(atExit)}`];
+  const program = ["--import", `data:text/javascript,${encodeURIComponent(atExit)}`, PROGRAM, ...argv];
   const began = performance.now();
-  const program = [...imports.flatMap((file) => ["--import", file]), ...argv];
   const { stderr } = spawnSync(process.execPath, program, { cwd, encoding: "utf8", maxBuffer: 2 ** 28 });
   const seconds = (performance.now() - began) / 1000;
   return { stderr, seconds, megabytes: Number(/PEAK (\d+)\s*$/.exec(stderr)?.[1]) / 1024 };
@@ -57,7 +57,7 @@ async function measure(name: string, source: Source): Promise<Row | undefined> {
   }
   const out = join(folder, "report");
   const audit = ["audit", model, "--data", data, "--out", out, ...options];
-  const { stderr, seconds, megabytes } = timed([join(ROOT, "test/support/assay.ts"), ...audit], folder);
+  const { stderr, seconds, megabytes } = timed(audit, folder);
   const [json, page] = [join(out, "report.json"), join(out, "index.html")];
   if (!existsSync(json) || !existsSync(page)) {
     return {
@@ -114,6 +114,7 @@ function standing(): Map<string, string> {
   return new Map(rows.map((line) => [line.slice(2, line.indexOf(" | ")), line]));
 }
 
+await build();
 const lines = standing();
 const wanted = process.argv.slice(2);
 for (const [name, source] of Object.entries(SOURCES)) {

@@ -1,6 +1,5 @@
 /** @file The models that bench/audited-models.ts audits: where they lie or how they are made, and what is known of each. */
 
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -9,12 +8,19 @@ import { writeNpz } from "../src/formats/npz.ts";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
 import { networkOf } from "../src/methods/network.ts";
+import { samplesOf } from "../src/methods/samples.ts";
+import { parseTrainConfig } from "../src/methods/train/config.ts";
 import { trainedGraph } from "../src/methods/train/model.ts";
+import { runTraining, type TrainDependencies } from "../src/methods/train/train.ts";
 import { trainable } from "../src/methods/train/trainable.ts";
 import { rng } from "../src/random/rng.ts";
+import { compile } from "../src/runtime/node.ts";
+import { builtOf } from "../test/support/built.ts";
 import { gratingArrays, resnet18 } from "../test/support/resnet18.ts";
 
 export const ROOT = resolve(import.meta.dirname, "..");
+/** The command line as JavaScript, as packages have it. */
+export const PROGRAM = builtOf(join(ROOT, "test/support/assay.ts"));
 const SHARED = resolve(ROOT, "../shared/data");
 const ROBUST = `${SHARED}/robust-models`;
 const COMPETITION = `${SHARED}/no-explicit-licence/vnncomp`;
@@ -71,12 +77,16 @@ const cnnA = (about: string, options: readonly string[]): Source => ({
   make: () => ({ model: CNN_A, data: CIFAR, options: [...options, ...CIFAR_GATE] }),
 });
 
-/** By the command line, from a recipe. */
-function trained(folder: string, recipe: Readonly<Record<string, unknown>>): string {
-  const [from, to] = [join(folder, "recipe.json"), join(folder, "model.onnx")];
-  writeFileSync(from, JSON.stringify(recipe));
-  const program = ["--import", import.meta.resolve("tsx"), join(ROOT, "test/support/assay.ts")];
-  execFileSync(process.execPath, [...program, "train", from, "--out", to], { cwd: folder, stdio: "ignore" });
+/** Writes the trained model. */
+async function trained(
+  folder: string,
+  recipe: Readonly<Record<string, unknown>>,
+  given: Partial<TrainDependencies> & Pick<TrainDependencies, "train">,
+): Promise<string> {
+  const to = join(folder, "model.onnx");
+  const terms = { compile, now: () => performance.now(), ...given };
+  for await (const event of runTraining(parseTrainConfig(recipe), terms))
+    if (event.kind === "done") writeFileSync(to, event.result.onnx);
   return to;
 }
 
@@ -92,13 +102,10 @@ async function cleanTwin(folder: string): Promise<Audited> {
     if (fan === 0) part.fill(0);
     else random.split(name).fillNormal(part, 0, Math.sqrt(2 / fan));
   }
-  const onnx = join(folder, "drawn.onnx");
-  writeFileSync(onnx, exportOnnx(trainedGraph(model, theta)));
-  const architecture = { onnx };
-  return {
-    model: trained(folder, { architecture, data: MNIST_TRAIN, limit: 20000, epochs: 3, batch: 64 }),
-    data: MNIST,
-  };
+  const pretrained = networkOf(trainedGraph(model, theta), "drawn");
+  const train = samplesOf(await loadDataset(MNIST_TRAIN, { split: "train", limit: 20000 }));
+  const recipe = { architecture: { onnx: "drawn" }, epochs: 3, batch: 64 };
+  return { model: await trained(folder, recipe, { train, pretrained }), data: MNIST };
 }
 
 /** Sizes, places and moments of the ink of digits, as columns with names: rows of another table than the trained one's. */
@@ -134,22 +141,35 @@ function measuresOf(pixels: Float32Array, side: number): number[] {
   return [ink, left, right, top, bottom, x, y, xx, yy, xy, ...crossings];
 }
 
-async function writeTable(digits: string, limit: number, to: string): Promise<string> {
-  const { images, labels, shape } = await loadDataset(digits, { limit });
-  const size = shape.reduce((a, b) => a * b, 1);
-  const rows = Array.from(labels!, (label, i) =>
-    [...measuresOf(images.subarray(i * size, (i + 1) * size), shape[1]!).map((v) => v.toFixed(3)), label].join(),
-  );
-  writeFileSync(to, [[...COLUMNS, "label"].join(), ...rows, ""].join("\n"));
-  return to;
-}
-
 async function table(folder: string): Promise<Audited> {
-  const data = await writeTable("mnist:train", 8000, join(folder, "train.csv"));
-  const recipe = { architecture: "FCNNb", data, epochs: 30, batch: 64, learningRate: 0.002, initialisation: "he" };
+  const rowsOf = async (digits: string, limit: number) => {
+    const { images, labels, shape } = await loadDataset(digits, { limit });
+    const size = shape.reduce((a, b) => a * b, 1);
+    const measures = (i: number) => measuresOf(images.subarray(i * size, (i + 1) * size), shape[1]!);
+    return { rows: Array.from(labels!, (_, i) => measures(i)), labels: labels! };
+  };
+  const known = await rowsOf("mnist:train", 8000);
+  const train = {
+    images: Float32Array.from(known.rows.flat()),
+    shape: [COLUMNS.length],
+    labels: known.labels,
+    classes: 10,
+  };
   const normalisation = { mean: [15], std: [15] };
-  const model = trained(folder, { ...recipe, normalisation, schedule: { kind: "cosine" } });
-  return { model, data: await writeTable("mnist:test", 2000, join(folder, "rows.csv")) };
+  const recipe = {
+    architecture: "FCNNb",
+    epochs: 30,
+    batch: 64,
+    learningRate: 0.002,
+    initialisation: "he",
+    normalisation,
+  };
+  const model = await trained(folder, { ...recipe, schedule: { kind: "cosine" } }, { train });
+  const fresh = await rowsOf("mnist:test", 2000);
+  const data = join(folder, "rows.csv");
+  const lines = fresh.rows.map((row, i) => [...row.map((v) => v.toFixed(3)), fresh.labels[i]].join());
+  writeFileSync(data, [[...COLUMNS, "label"].join(), ...lines, ""].join("\n"));
+  return { model, data };
 }
 
 async function large(folder: string): Promise<Audited> {

@@ -138,6 +138,30 @@ test("interval bounds of the inputs before time ran out are those of the unlimit
   expect(each).toBeLessThan(COUNT);
 });
 
+test("neurons that would take many times what is left are not begun: the time goes to the rows", async () => {
+  const wide = networkOf(denseNet(5, [SIZE, 150, 150, CLASSES]), "wide");
+  const clock = counted();
+  const { images, labels } = inputs();
+  const one = { images: floatTensor([1, SIZE], images.data.slice(0, SIZE)), labels: labels.slice(0, 1) };
+  const queries = classification(wide, one, { norm: "linf", epsilon: 0.2, domain: [0, 1] });
+  const crown = verifiers.find(({ id }) => id === "crown")!;
+  await using prepared = await crown.prepare(wide, clock, { norm: "linf", memoryBudget: 2 ** 14 });
+  const used = async (most: number) => {
+    const left = clock.limit(most);
+    const { lower, reasons } = await prepared.bounds(queries, left);
+    return { runs: most - left(), lower, why: reasons?.[0]?.reason };
+  };
+  const full = await used(1e6);
+  expect(full.why).not.toBe("timeout");
+  expect(full.runs).toBeGreaterThan(100);
+  const short = await used(Math.floor(full.runs / 9));
+  expect(short.why).toBe("timeout");
+  expect(short.runs).toBeLessThan(full.runs / 18);
+  expect([...short.lower].every(Number.isFinite)).toBe(true);
+  // where most of them fit they are still bounded, one after the other
+  expect((await used(Math.floor(full.runs / 2))).runs).toBeGreaterThan(full.runs / 4);
+});
+
 test.each(attacks)("$id keeps the witnesses it has, and says which searches are not finished", async (attack) => {
   const threat: Threat = { norm: "linf", epsilon: 0.3, domain: [0, 1] };
   const clock = counted();

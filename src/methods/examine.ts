@@ -14,7 +14,7 @@ import { confidenceOf } from "./confidence.ts";
 import { runOriginal } from "./original.ts";
 import { boxAt, sampleSets } from "./points.ts";
 import type { AttackRecord, BoundRecord, Chunk, Prediction, Subject } from "./records.ts";
-import type { Left } from "./time.ts";
+import type { Left, Tell } from "./time.ts";
 import type { PreparedVerifier } from "./verify/types.ts";
 
 type Plainly<T> = { readonly [K in keyof T]: T[K] } & PlainRecord;
@@ -62,11 +62,12 @@ export async function attackChunk(
   threat: Threat,
   chunk: Chunk,
   left?: Left,
+  tell?: Tell,
 ): Promise<Plainly<AttackRecord>[]> {
   const { images, labels, targets } = chunk;
   const size = images.length / Math.max(1, labels.length);
   const sampled = await sampleSets(subject, threat, chunk);
-  const attempts = await attack.attack({ ...chunk, images: imagesTensor(subject, images, labels.length) }, left);
+  const attempts = await attack.attack({ ...chunk, images: imagesTensor(subject, images, labels.length) }, left, tell);
   const successes = attempts.flatMap(({ success }, i) => (success ? [i] : []));
   const checks = await recheck(
     subject.original,
@@ -106,11 +107,12 @@ export async function boundChunk(
   threat: Threat,
   chunk: Chunk,
   left?: Left,
+  tell?: Tell,
 ): Promise<Plainly<BoundRecord>[]> {
   const { images, labels, box } = chunk;
   const sampled = await sampleSets(subject, threat, chunk);
   const batch = { images: imagesTensor(subject, images, labels.length), labels, ...(box && { box }) };
   const queries = classification(subject.network, batch, threat);
-  const bounds = await verifier.bounds(queries, left);
+  const bounds = await verifier.bounds(queries, left, tell);
   return Array.from(labels, (_, i) => ({ verdict: verdictOf(queries, bounds, i), sampled: sampled[i]! }));
 }

@@ -24,8 +24,8 @@ export const fgsm = defineAttack({
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
-      async attack(batch, left) {
-        if (!lossGradient) return squares(batch, left);
+      async attack(batch, left, tell) {
+        if (!lossGradient) return squares(batch, left, tell);
         const balls = ballsOf(threat, batch);
         const search = startSearch(lossGradient, batch, network.classes);
         const here = await search.visit(new Map(search.open().map((i) => [i, search.centre(i)])));

@@ -43,8 +43,8 @@ export const pgd = defineAttack({
     const lossGradient = await lossGradientIfAny(network, runtime, loss, memoryBudget);
     const squares = squaresOnDemand(network, runtime, options);
     return {
-      async attack(batch, left) {
-        if (!lossGradient) return squares(batch, left);
+      async attack(batch, left, tell) {
+        if (!lossGradient) return squares(batch, left, tell);
         const balls = ballsOf(threat, batch);
         const search = startSearch(lossGradient, batch, network.classes, timeOf(left));
         for (let restart = 0; restart < restarts && search.goesOn(); restart++) {
@@ -56,6 +56,7 @@ export const pgd = defineAttack({
               : await search.visit(new Map(search.open().map((i) => [i, random(i)])));
           for (let step = 0; step < steps && here.length > 0 && search.goesOn(); step++) {
             signal?.throwIfAborted();
+            tell?.(restart * steps + step, restarts * steps);
             here = await search.visit(
               new Map(
                 here.map(({ i, centre, point, direction }) => {

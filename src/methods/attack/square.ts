@@ -2,7 +2,7 @@ import type { Rng } from "../../random/rng.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import { type Ball, ballsOf } from "../../spec/ball.ts";
 import type { Network } from "../network.ts";
-import { type Left, timeOf } from "../time.ts";
+import { type Left, type Tell, timeOf } from "../time.ts";
 import { compileScores, type Scores } from "./loss-gradient.ts";
 import { type Search, startSearch, streamOf } from "./search.ts";
 import { type AttackBatch, type AttackTerms, type Attempt, defineAttack } from "./types.ts";
@@ -44,7 +44,7 @@ export const square = defineAttack({
     const scores = await compileScores(network, runtime, options.memoryBudget);
     return {
       byGradient: false,
-      attack: (batch, left) => searchSquares(network, scores, batch, options, left),
+      attack: (batch, left, tell) => searchSquares(network, scores, batch, options, left, tell),
       [Symbol.asyncDispose]: async () => {},
     };
   },
@@ -53,9 +53,9 @@ export const square = defineAttack({
 /** For attacks whose gradient says nothing: the network is compiled when it is first needed. */
 export function squaresOnDemand(network: Network, runtime: Pick<Runtime, "compile">, options: AttackTerms) {
   let scores: Promise<Scores> | undefined;
-  return async (batch: AttackBatch, left?: Left): Promise<readonly Attempt[]> => {
+  return async (batch: AttackBatch, left?: Left, tell?: Tell): Promise<readonly Attempt[]> => {
     scores ??= compileScores(network, runtime, options.memoryBudget);
-    return searchSquares(network, await scores, batch, { ...options, ...STANDARD }, left);
+    return searchSquares(network, await scores, batch, { ...options, ...STANDARD }, left, tell);
   };
 }
 
@@ -65,6 +65,7 @@ async function searchSquares(
   batch: AttackBatch,
   { threat, seed, steps, restarts, signal }: AttackTerms & typeof STANDARD,
   left?: Left,
+  tell?: Tell,
 ): Promise<readonly Attempt[]> {
   const balls = ballsOf(threat, batch);
   const search = startSearch(scores, batch, network.classes, timeOf(left));
@@ -75,6 +76,7 @@ async function searchSquares(
       await search.visit(new Map(search.open().map((i) => [i, startOf(k, search, i, balls(i), streams[i]!)])));
     for (let step = 0; step < steps && search.open().length > 0 && search.goesOn(); step++) {
       signal?.throwIfAborted();
+      tell?.(restart * steps + step, restarts * steps);
       const share = FIRST_SHARE / 2 ** HALVINGS.filter((after) => step >= after * steps).length;
       const moved = (i: number) => moveSquare(search, i, balls(i), sample, share, streams[i]!);
       await search.visit(new Map(search.open().map((i) => [i, moved(i)])));

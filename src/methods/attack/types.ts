@@ -6,7 +6,7 @@ import type { Threat } from "../../spec/types.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
 import { type Configurable, configurable, type Declared, type Settings, withStated, type Zod } from "../options.ts";
-import type { Left } from "../time.ts";
+import type { Left, Tell } from "../time.ts";
 
 /** What the gradient is taken of. Both are directions: only the gradient's direction is used. */
 const LOSSES = ["margin", "cross-entropy"] as const;
@@ -56,8 +56,8 @@ export interface Attempt {
 export interface PreparedAttack extends AsyncDisposable {
   /** False where no gradient is ever taken. */
   readonly byGradient?: false;
-  /** One attempt an input, in order. @param left when it ends, what was found so far is returned */
-  attack(batch: AttackBatch, left?: Left): Promise<readonly Attempt[]>;
+  /** One attempt an input, in order. @param left when it ends, what was found so far is returned @param tell steps at most, of all starts */
+  attack(batch: AttackBatch, left?: Left, tell?: Tell): Promise<readonly Attempt[]>;
 }
 
 export interface Attack<S extends Settings = Settings> extends BallMethod, Configurable<Attack<S>, S> {

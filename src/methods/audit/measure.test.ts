@@ -4,7 +4,15 @@ import type { Verdict } from "../../spec/verdict.ts";
 import { pgd } from "../attack/pgd.ts";
 import type { Answer, AttackRecord } from "../records.ts";
 import { verifiers } from "../verify/index.ts";
-import { contradictions, measureRobustness, type RobustnessPlan, screenPatches } from "./measure.ts";
+import {
+  beginCourse,
+  contradictions,
+  measureRobustness,
+  proveRadii,
+  type RobustnessPlan,
+  resultOf,
+  screenPatches,
+} from "./measure.ts";
 import type { Examiner } from "./types.ts";
 
 const done = <R>(record: R): Answer<R> => ({ kind: "done", record, seconds: 1 });
@@ -50,6 +58,7 @@ function oracle({ breaks, proved }: World, own = PLAN.verifiers) {
     scan: async () => [],
     fit: async () => [],
     now: () => 0,
+    least: () => 0,
   };
   return { examiner, asked };
 }
@@ -115,6 +124,33 @@ test("slow proofs are left out where attacks have surely answered, and cheap one
     needless: [{ title: slow.title, from: 0.2 }],
     proofs: ["ibp 0.1", "ibp 0.2", "crown 0.1"],
   });
+});
+
+test("proofs of which not even one fits the time are not begun, and how many times too little there was is said", async () => {
+  const { examiner, asked } = oracle({
+    breaks: [1, 1],
+    proved: [
+      [0, 0],
+      [0.3, 0.3],
+    ],
+  });
+  // ten classes: two ends of the boxes, and nine margins backwards, at a second each
+  const course = beginCourse({ ...PLAN, epsilons: [0.1], classes: 10 }, [0, 1]);
+  const slow: Examiner = { ...examiner, least: (runs) => runs };
+  const [ibp, crownIbp] = PLAN.verifiers;
+  await proveRadii(slow, course, crownIbp!, 5);
+  expect(asked).toEqual([]);
+  expect(resultOf(course).unexamined).toEqual([
+    { title: crownIbp!.title, epsilon: 0.1, left: 2, of: 2, reason: "time-budget", times: 3 },
+  ]);
+  expect([...resultOf(course).points[0]!.reasons]).toEqual([
+    [0, "time-budget"],
+    [1, "time-budget"],
+  ]);
+  await proveRadii(slow, course, ibp!, 5);
+  await proveRadii(slow, course, crownIbp!, 11);
+  expect(asked).toEqual(["ibp 0.1: 0,1", "crown-ibp 0.1: 0,1"]);
+  expect(resultOf(course).unexamined).toEqual([]);
 });
 
 test("a witness inside a proved radius is a contradiction, one outside is none", async () => {

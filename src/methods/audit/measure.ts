@@ -39,6 +39,8 @@ export interface RobustnessPlan {
   readonly epsilons: readonly number[];
   /** The question: whether this share of so many inputs stands. Where attacks have surely left less, proofs change no answer. */
   readonly asked?: { readonly least: number; readonly inputs: number };
+  /** From which follows what a proof costs at least. */
+  readonly classes?: number;
   readonly domain: Threat["domain"];
   readonly fixed?: Threat["fixed"];
   /** Tried one after the other on what still stands. */
@@ -265,11 +267,32 @@ export async function proveRadii(
     );
     if (open.length === 0) continue;
     const slice = sliceOf(examiner, until, worth.length - k);
+    if (isBeyond(examiner, course, verifier, epsilon, open, slice)) continue;
     const run = await applied(verifier.title, () => proveAt(examiner, course, verifier, { k, epsilon }, open, slice));
     if (run === undefined) continue;
     if ("reason" in run) refused.set(verifier.id, run);
     else runs.push(run);
   }
+}
+
+/** Does not even one proof fit the time? Then nothing is begun, and that is noted. */
+function isBeyond(
+  examiner: Examiner,
+  { plan, reasons, epsilons, unexamined }: Course,
+  { id, title, leastRuns }: Verifier,
+  epsilon: number,
+  open: readonly number[],
+  until: number | undefined,
+): boolean {
+  if (until === undefined || leastRuns === undefined || plan.classes === undefined) return false;
+  const [needed, left] = [examiner.least(leastRuns(plan.classes)), Math.max(0.1, until - examiner.now())];
+  if (needed <= left) return false;
+  const why = "time-budget";
+  for (const i of open)
+    if (!reasons[epsilons.indexOf(epsilon)]!.has(i)) reasons[epsilons.indexOf(epsilon)]!.set(i, why);
+  const times = Math.ceil(needed / left);
+  unexamined.set(`${id} ${epsilon}`, [{ title, epsilon, left: open.length, of: open.length, reason: why, times }]);
+  return true;
 }
 
 const threatOf = ({ norm, domain, fixed }: RobustnessPlan, epsilon: number): Threat => ({

@@ -55,6 +55,8 @@ export interface Examiner {
   ): Promise<readonly Piece<PatchRecord>[]>;
   /** Seconds on a clock that only goes forward. */
   now(): number;
+  /** Seconds that so many runs of the network on one input take at the very least, on one core. */
+  least(runs: number): number;
 }
 
 /** A witness that was re-run on the model file. */
@@ -107,6 +109,8 @@ export interface Unexamined {
   readonly left: number;
   readonly of: number;
   readonly reason: Unanswered;
+  /** Not begun, because one of them takes so many times what was left at the very least. */
+  readonly times?: number;
 }
 
 export interface RobustnessResult {

@@ -5,7 +5,7 @@ import { sliceQueries } from "../../spec/queries.ts";
 import type { Queries } from "../../spec/types.ts";
 import type { Shortfall } from "../../spec/verdict.ts";
 import { kinksOf } from "../../transforms/relax/index.ts";
-import { type Time, timeOf } from "../time.ts";
+import { type Tell, type Time, timeOf } from "../time.ts";
 import { type Boundable, boundable, relaxedNodes, sampleSize } from "./boundable.ts";
 import { candidatePoints } from "./candidates.ts";
 import { type Plan, type PlanOptions, planStages, type Stage } from "./plan.ts";
@@ -50,15 +50,15 @@ export const relaxationBounder =
     return {
       layers,
       relaxed,
-      async bounds(queries, given, left) {
+      async bounds(queries, given, left, tell) {
         const time = timeOf(left);
         if (given || !direct)
-          return layerwise(net, await planned(), full, queries, given ?? {}, { layers, relaxed, time });
+          return layerwise(net, await planned(), full, queries, given ?? {}, { layers, relaxed, time, tell });
         const bounds = nothingProved(queries, full);
         const stage = await whole.of(queries.spec.size);
         if ("reason" in stage) bounds.reasons.fill(stage);
         else
-          for (const [i, why] of (await runWhole(net, stage, full, queries, bounds.lower, time)).entries())
+          for (const [i, why] of (await runWhole(net, stage, full, queries, bounds.lower, { time, tell })).entries())
             bounds.reasons[i] = why;
         return { ...bounds, boxes: [] };
       },
@@ -102,7 +102,7 @@ async function layerwise(
   options: PlanOptions,
   asked: Queries,
   given: Restrictions,
-  { layers, relaxed, time }: Pick<Bounder, "layers" | "relaxed"> & { readonly time: Time },
+  { layers, relaxed, time, tell }: Pick<Bounder, "layers" | "relaxed"> & { time: Time; tell: Tell | undefined },
 ): Promise<Bounds> {
   const { queries, empty } = given.inputs
     ? narrowed(asked, given.inputs)
@@ -120,7 +120,8 @@ async function layerwise(
     const part = sliceQueries(queries, from, to);
     const candidates = options.candidates ? candidatePoints(part, net.inputs) : undefined;
     const own = sliceRestrictions(given, layers, relaxed, from, to);
-    const found = await runStages(net, plan, options, part, own, time, candidates);
+    const tellPart = (share: number) => tell?.(from + share * (to - from), count);
+    const found = await runStages(net, plan, options, part, own, { time, tell: tellPart }, candidates);
     bounds.lower.set(found.lower, from * spec.size);
     for (const [i, why] of found.reasons.entries()) bounds.reasons[from + i] = why;
     parts.push(found.boxes);
@@ -160,6 +161,9 @@ function joined(parts: readonly (readonly LayerBox[])[]): readonly LayerBox[] {
 /** Twice as fast as the whole default budget, on residual networks (docs/performance.md). */
 const ROWS_BUDGET = 2 ** 24;
 
+/** The two ends of the boxes, and a pass backwards for the margin to each other class. */
+export const leastRunsBackward = (classes: number): number => 2 + (classes - 1);
+
 /** The verifier that is one pass of a bounder. What does not fit the memory is unknown. */
 export const fromBounder = (make: MakeBounder, description: Omit<VerifierDefinition, "prepare">): Verifier =>
   defineVerifier({
@@ -172,7 +176,7 @@ export const fromBounder = (make: MakeBounder, description: Omit<VerifierDefinit
           rowsBudget: ROWS_BUDGET,
         });
         return {
-          bounds: (queries, left) => bounder.bounds(queries, undefined, left),
+          bounds: (queries, left, tell) => bounder.bounds(queries, undefined, left, tell),
           [Symbol.asyncDispose]: () => bounder[Symbol.asyncDispose](),
         };
       } catch (error) {

@@ -1,4 +1,4 @@
-import { fromBounder, relaxationBounder } from "./bounder.ts";
+import { fromBounder, leastRunsBackward, relaxationBounder } from "./bounder.ts";
 
 export const crownIbpBounder = relaxationBounder({ boxes: "interval", rows: "backward", slope: "adaptive" });
 
@@ -14,6 +14,7 @@ export const crownIbp = fromBounder(crownIbpBounder, {
     "Interval boxes inside, one backward pass of linear bounds for the answer. Nearly as fast as IBP, often tighter.",
   source: "Zhang et al. 2020, arXiv:1906.06316",
   norms: ["linf", "l2", "l1"],
+  leastRuns: leastRunsBackward,
   cheap: true,
   inAudits: true,
 });

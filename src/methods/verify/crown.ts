@@ -1,4 +1,4 @@
-import { fromBounder, relaxationBounder } from "./bounder.ts";
+import { fromBounder, leastRunsBackward, relaxationBounder } from "./bounder.ts";
 
 export const crownBounder = relaxationBounder({ boxes: "backward", rows: "backward", slope: "adaptive" });
 
@@ -14,6 +14,7 @@ export const crown = fromBounder(crownBounder, {
     "Backward linear bounds for every layer. The standard choice for networks that were not trained for certification.",
   source: "Zhang et al. 2018, arXiv:1811.00866",
   norms: ["linf", "l2", "l1"],
+  leastRuns: leastRunsBackward,
   standard: true,
   inAudits: true,
 });

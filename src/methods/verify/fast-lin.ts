@@ -1,4 +1,4 @@
-import { fromBounder, relaxationBounder } from "./bounder.ts";
+import { fromBounder, leastRunsBackward, relaxationBounder } from "./bounder.ts";
 
 export const fastLinBounder = relaxationBounder({ boxes: "backward", rows: "backward", slope: "parallel" });
 
@@ -13,4 +13,5 @@ export const fastLin = fromBounder(fastLinBounder, {
   summary: "Backward linear bounds with parallel lines. Neither looser nor tighter than CROWN in general.",
   source: "Weng et al. 2018, arXiv:1804.09699",
   norms: ["linf", "l2", "l1"],
+  leastRuns: leastRunsBackward,
 });

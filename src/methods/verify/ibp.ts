@@ -14,6 +14,8 @@ export const ibp = fromBounder(ibpBounder, {
   summary: "Pushes a box through the network in two passes. Fastest; tight only on networks trained for it.",
   source: "Gowal et al. 2018, arXiv:1810.12715",
   norms: ["linf", "l2", "l1"],
+  // the two ends of the boxes
+  leastRuns: () => 2,
   cheap: true,
   inAudits: true,
 });

@@ -17,6 +17,12 @@ import { boundInRows, LATE } from "./whole.ts";
 /** Share of the time that is kept for the rows themselves: neurons that are not bounded backwards keep their interval. */
 const KEPT_FOR_ROWS = 0.25;
 
+/**
+ * Neurons that would take so many times what is left are not begun: the few that get better bounds prove nothing, and
+ * the rows alone may.
+ */
+const HOPELESS = 4;
+
 export interface StagedBounds {
   /** [n, S]; −∞ where a row was left open. */
   readonly lower: FloatArray;
@@ -37,6 +43,8 @@ interface Run {
   readonly empty: Set<number>;
   readonly candidates: CandidatePoints | undefined;
   readonly time: Time;
+  /** Takes the share of a stage that is done: a layer, or after them the rows. */
+  readonly tell: (stage: number, share: number) => void;
   /** Queries of which some neurons keep their intervals for want of time: bounds hold, but might be better. */
   readonly late: Set<number>;
 }
@@ -47,7 +55,7 @@ export async function runStages(
   options: PlanOptions,
   queries: Queries,
   given: Restrictions,
-  time: Time,
+  { time, tell }: { readonly time: Time; readonly tell: (share: number) => void },
   candidates?: CandidatePoints,
 ): Promise<StagedBounds> {
   const run: Run = {
@@ -60,6 +68,7 @@ export async function runStages(
     empty: new Set(),
     candidates,
     time,
+    tell: sharesOf(plan, queries.spec.size, tell),
     late: new Set(),
   };
   for (const [index, layer] of plan.layers.entries()) run.boxes.push(await boxOfLayer(run, layer, index));
@@ -71,6 +80,13 @@ export async function runStages(
   for (const i of run.empty) fill(i, Number.POSITIVE_INFINITY);
   for (const i of withoutBounds(run)) fill(i, Number.NEGATIVE_INFINITY);
   return { lower, boxes: run.boxes, reasons };
+}
+
+/** The share of all stages from that of one. What a stage costs goes with its neurons and the layers before it. */
+function sharesOf({ layers }: Plan, rows: number, tell: (share: number) => void): Run["tell"] {
+  const work = [...layers.map(({ rows: own, size }) => (own ? size : 0)), rows].map((size, k) => size * (k + 1));
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return (stage, share) => tell((sum(work.slice(0, stage)) + share * work[stage]!) / sum(work));
 }
 
 async function boxOfLayer(run: Run, layer: LayerPlan, index: number): Promise<LayerBox> {
@@ -91,6 +107,7 @@ async function wholeRows(run: Run, stage: Stage, lower: FloatArray) {
     const found = await runOf(run, stage, { ...feeds, [SPEC]: rowsOf(spec, from, to - from) });
     lower.set(found["rows"]!.data, from * spec.size);
     run.candidates?.add(found, from, to - from, 0, spec.size);
+    run.tell(target, to / count);
   });
   return reasons;
 }
@@ -106,6 +123,7 @@ async function rowByRow(run: Run, stage: Stage, lower: FloatArray) {
       return found["rows"]!.data;
     };
     reasons.push(await boundInRows(run.queries.spec, i, stage.atOnce, { lower, time: run.time }, bound));
+    run.tell(run.plan.layers.length, (i + 1) / run.queries.count);
   }
   return reasons;
 }
@@ -211,8 +229,13 @@ async function refineRows(
     const chosen = undecided(lower, upper, kinks);
     if (chosen.length === 0) continue;
     const feeds = feedsOf(run, rows, index, i, i + 1);
+    let done = 0;
+    const tell = (more: number) => {
+      done += more;
+      run.tell(index, (i + done / (2 * chosen.length)) / run.queries.count);
+    };
     const bound = async (asked: readonly Row[]) => {
-      const whole = await boundRows(run, rows, feeds, asked, per, { lower, upper }, intersect);
+      const whole = await boundRows(run, rows, feeds, asked, per, { box: { lower, upper }, intersect, tell });
       if (!whole) run.late.add(i);
     };
     if (!kinks) {
@@ -253,12 +276,16 @@ async function boundRows(
   feeds: Record<string, Tensor>,
   asked: readonly Row[],
   per: number,
-  box: LayerBox,
-  intersect: boolean,
+  {
+    box,
+    intersect,
+    tell,
+  }: { readonly box: LayerBox; readonly intersect: boolean; readonly tell: (rows: number) => void },
 ): Promise<boolean> {
   for (let from = 0; from < asked.length; from += stage.atOnce) {
     run.options.signal?.throwIfAborted();
-    if (!run.time.fits(KEPT_FOR_ROWS)) return false;
+    const runs = Math.ceil((asked.length - from) / stage.atOnce);
+    if (!run.time.fits(KEPT_FOR_ROWS) || (from > 0 && !run.time.fitsMany(runs, HOPELESS))) return false;
     const part = asked.slice(from, from + stage.atOnce);
     const found = (await runOf(run, stage, { ...feeds, ...rowFeeds(part, per) }))["rows"]!.data;
     for (const [r, { element, sign }] of part.entries()) {
@@ -266,6 +293,7 @@ async function boundRows(
       if (sign === 1) box.lower[element] = intersect ? Math.max(box.lower[element]!, bound) : bound;
       else box.upper[element] = intersect ? Math.min(box.upper[element]!, bound) : bound;
     }
+    tell(part.length);
   }
   return true;
 }

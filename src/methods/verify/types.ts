@@ -8,7 +8,7 @@ import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
 import { type Configurable, configurable, type Declared, NO_OPTIONS, type Settings } from "../options.ts";
-import type { Left } from "../time.ts";
+import type { Left, Tell } from "../time.ts";
 import type { SetNorms } from "./input-set.ts";
 
 export interface VerifyOptions {
@@ -26,8 +26,8 @@ export interface VerifyOptions {
 
 /** A verifier compiled for one network: lower bounds of the rows, batch after batch. */
 export interface PreparedVerifier extends AsyncDisposable {
-  /** @param left what is not proved when it ends is unknown, with the reason "timeout" and the bounds so far */
-  bounds(queries: Queries, left?: Left): Promise<RowBounds>;
+  /** @param left what is not proved when it ends is unknown, with the reason "timeout" and the bounds so far @param tell shares of the work */
+  bounds(queries: Queries, left?: Left, tell?: Tell): Promise<RowBounds>;
 }
 
 export interface Verifier extends BallMethod, Configurable<Verifier> {
@@ -35,6 +35,11 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
   readonly cheap?: true;
   /** Audits try it where no verifier is named. */
   readonly inAudits?: true;
+  /**
+   * Runs of the network on one input that the proof of one costs at the very least. An audit does not begin it where these do
+   * not fit the time. Absent: hardly any.
+   */
+  leastRuns?(classes: number): number;
   /**
    * @throws UnsupportedReading naming the node that the method cannot bound
    */
@@ -45,7 +50,7 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
 export interface VerifierDefinition<S extends Settings = Settings>
   extends BallMethod,
     Partial<Declared<S>>,
-    Pick<Verifier, "cheap" | "inAudits"> {
+    Pick<Verifier, "cheap" | "inAudits" | "leastRuns"> {
   readonly prepare: (
     network: Network,
     runtime: Pick<Runtime, "compile">,
@@ -143,7 +148,7 @@ export interface Bounder extends AsyncDisposable {
   /** Shapes of the results of the relaxed nodes, of one sample: what `alphas` are for. */
   readonly relaxed: readonly (readonly number[])[];
   /** @param left as of a verifier; where it ends early the boxes are left out */
-  bounds(queries: Queries, given?: Restrictions, left?: Left): Promise<Bounds>;
+  bounds(queries: Queries, given?: Restrictions, left?: Left, tell?: Tell): Promise<Bounds>;
 }
 
 /** @throws UnsupportedReading naming the node that cannot be bounded; MemoryError where nothing fits the budget */

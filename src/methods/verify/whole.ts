@@ -11,7 +11,7 @@ import type { Runtime, Session } from "../../runtime/session.ts";
 import { marginOfBounds, rowsOf, sliceQueries } from "../../spec/queries.ts";
 import type { FloatArray, LinearSpec, Queries } from "../../spec/types.ts";
 import type { Shortfall } from "../../spec/verdict.ts";
-import { type Time, timeOf } from "../time.ts";
+import { type Tell, type Time, timeOf } from "../time.ts";
 import type { Boundable } from "./boundable.ts";
 import { SPEC, setFeeds } from "./input-set.ts";
 import type { PlanOptions, Stage } from "./plan.ts";
@@ -56,7 +56,7 @@ export async function runWhole(
   { float, signal }: PlanOptions,
   queries: Queries,
   lower: Float64Array,
-  time: Time = timeOf(),
+  { time = timeOf(), tell }: { readonly time?: Time; readonly tell?: Tell | undefined } = {},
 ): Promise<(Shortfall | undefined)[]> {
   const { count, spec } = queries;
   const run = runnerOf(net, session, float, signal, time);
@@ -65,10 +65,14 @@ export async function runWhole(
     if (!time.fits()) return reasons.fill(LATE, from);
     const to = Math.min(count, from + atOnce);
     lower.set(await run(sliceQueries(queries, from, to), rowsOf(spec, from, to - from)), from * spec.size);
+    tell?.(to, count);
   }
   for (let i = 0; many === "rows" && i < count; i++) {
     const part = sliceQueries(queries, i, i + 1);
-    reasons[i] = await boundInRows(spec, i, atOnce, { lower, time }, (rows) => run(part, rows));
+    reasons[i] = await boundInRows(spec, i, atOnce, { lower, time }, (rows, from) => {
+      tell?.(i + from / spec.size, count);
+      return run(part, rows);
+    });
   }
   return reasons;
 }

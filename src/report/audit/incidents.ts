@@ -74,7 +74,9 @@ function leftIncident(
   const methods = new Map<string, string[]>();
   for (const own of left) {
     const where = own.epsilon === null ? "" : ` at ${epsilonText(own.epsilon)}`;
-    methods.set(own.title, [...(methods.get(own.title) ?? []), `${own.left} of ${own.of}${where}`]);
+    const beyond =
+      own.times === undefined ? "" : ` (one takes at least ${plural(own.times, "time")} the time there was)`;
+    methods.set(own.title, [...(methods.get(own.title) ?? []), `${own.left} of ${own.of}${where}${beyond}`]);
   }
   const parts = [...methods].map(([name, counts]) => `${name}: ${counts.join(", ")}`);
   return [{ kind: "unfinished", title, sentence: `Not examined: ${parts.join("; ")}. ${closing}` }];

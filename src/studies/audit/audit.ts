@@ -98,6 +98,7 @@ export async function audit(examination: Examination, request: AuditRequest): Pr
   const robustness: RobustnessPlan = {
     epsilons: [...new Set(epsilons)],
     asked: { least: request.least ?? PROFILES.default.robust, inputs: examination.chunk.labels.length },
+    classes: examination.network.classes,
     ...epsilons.map((epsilon) => threatOf(inputs, norm, epsilon))[0]!,
     attacks,
     verifiers,

@@ -1,6 +1,7 @@
 /** @file The computing of an audit, on the worker threads. */
 
 import type { Examiner, Piece } from "../../methods/audit/types.ts";
+import { passesIn } from "../../methods/cost.ts";
 import { type Ending, NotApplicable, pick } from "../engine.ts";
 import type { Examination } from "../examination.ts";
 import * as jobs from "../jobs/kinds.ts";
@@ -20,7 +21,7 @@ const piecesOf = <R, P>(endings: readonly Ending<R>[], recordOf: (records: reado
     return ending.kind === "done" ? { record: recordOf(ending.records) } : ending;
   });
 
-export function examinerOf({ engine, chunk, seed, place }: Examination): Examiner {
+export function examinerOf({ engine, chunk, seed, place, network }: Examination): Examiner {
   return {
     attack: (method, { threat }, positions, until) =>
       engine.run({
@@ -55,5 +56,6 @@ export function examinerOf({ engine, chunk, seed, place }: Examination): Examine
       return piecesOf(endings, ([record]) => record!);
     },
     now: () => place.now() / 1000,
+    least: (runs) => runs / passesIn(1, network.graph),
   };
 }

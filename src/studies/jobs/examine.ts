@@ -5,6 +5,7 @@ import type { Attack, PreparedAttack } from "../../methods/attack/types.ts";
 import { attackChunk, boundChunk, predictChunk } from "../../methods/examine.ts";
 import type { Settings } from "../../methods/options.ts";
 import type { Chunk, Subject } from "../../methods/records.ts";
+import type { Tell } from "../../methods/time.ts";
 import { verifierOf } from "../../methods/verify/index.ts";
 import type { PreparedVerifier, Verifier } from "../../methods/verify/types.ts";
 import type { JobContext } from "../../runtime/jobs.ts";
@@ -70,6 +71,17 @@ async function compiled<P extends PreparedAttack | PreparedVerifier>(
 const budgetOf = ({ subject: { memoryBudget } }: ModelInput<unknown>) =>
   memoryBudget === undefined ? {} : { memoryBudget };
 
+/** Whole percents, each once: steps may be many, and the message of a thread costs more than some of them. */
+function tellOf({ progress }: JobContext): Tell {
+  let told = 0;
+  return (done, total) => {
+    const percent = Math.floor((100 * done) / total);
+    if (percent <= told) return;
+    told = percent;
+    progress({ done: percent, total: 100 });
+  };
+}
+
 export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
   predictChunk(await subjectOf(input.subject, host), input.chunk);
 
@@ -81,7 +93,7 @@ export async function attackWith(attack: Attack, input: ModelInput<AttackSetting
   const { subject, method } = await compiled(attack, input, host, ({ network }, runtime) =>
     attack.with(options).prepare(network, runtime, { threat, seed, ...budgetOf(input) }),
   );
-  return attackChunk(subject, method, threat, input.chunk, host.left);
+  return attackChunk(subject, method, threat, input.chunk, host.left, tellOf(host));
 }
 
 export const boundJob = (input: ModelInput<BoundSettings>, host: JobContext) =>
@@ -92,5 +104,5 @@ export async function boundWith(verifier: Verifier, input: ModelInput<BoundSetti
   const { subject, method } = await compiled(verifier, input, host, ({ network }, runtime) =>
     verifier.with(options).prepare(network, runtime, { norm: threat.norm, arithmetic, ...budgetOf(input) }),
   );
-  return boundChunk(subject, method, threat, input.chunk, host.left);
+  return boundChunk(subject, method, threat, input.chunk, host.left, tellOf(host));
 }
