@@ -1,6 +1,8 @@
 /** @file What the command line says to a slip of the hand, and what its help says of other verbs: nothing. */
 
-import { resolve } from "node:path";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { assay } from "./support/cli.ts";
 
@@ -48,4 +50,28 @@ test("the help of a verb says no other verb's defaults", async () => {
     expect(stdout.replaceAll(/\s+/g, " ")).not.toMatch(/default: [^)]*\b(for|with) audit/);
   }
   expect((await assay("audit", "--help")).stdout.replaceAll(/\s+/g, " ")).toContain("(default: 500)");
+});
+
+test("radii are printed as they were typed: one, several, in tables, in comparisons", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "assay-words-"));
+  const [json, csv] = [join(folder, "radii.json"), join(folder, "radii.csv")];
+  const typed = ["1/255", "8/255", "0.1234", "1.5/255"];
+  const fast = ["--method", "fgsm", "--limit", "2"];
+  const one = await assay("attack", MODEL, "--data", "mnist", ...fast, "--epsilon", "1/255");
+  expect(one.stdout).toContain("linf 1/255 (");
+  const argv = ["attack", MODEL, "--data", "mnist", ...fast, "--epsilon", typed.join(",")];
+  const several = await assay(...argv, "--out", json, "--csv", csv);
+  expect([...several.stdout.matchAll(/^(\d\S*) /gm)].map(([, text]) => text)).toEqual(typed);
+  const [head, ...rows] = readFileSync(csv, "utf8")
+    .trim()
+    .split("\r\n")
+    .map((line) => line.split(","));
+  const column = (name: string) => rows.map((row) => row[head!.indexOf(name)]);
+  expect(column("epsilon_text")).toEqual(typed.flatMap((text) => [text, text]));
+  expect(column("epsilon").map(Number)).toEqual(
+    [1 / 255, 8 / 255, 0.1234, 1.5 / 255].flatMap((value) => [value, value]),
+  );
+  const compared = await assay("compare", json, json);
+  for (const text of typed) expect(compared.stdout).toContain(`within linf ${text}`);
+  expect(several.stdout + compared.stdout).not.toMatch(/0\.00392|0\.0313|0\.00588/);
 });

@@ -1,8 +1,9 @@
 /** @file Lines that the summaries of attack and certify share. */
 
 import { labelOf } from "../data/classes.ts";
-import { epsilonText, intervalText, numberText, percent, plural } from "../report/format.ts";
+import { intervalText, numberText, percent, plural } from "../report/format.ts";
 import { unknownText } from "../report/read.ts";
+import { epsilonText } from "../stats/epsilon-text.ts";
 import { proportion } from "../stats/proportion.ts";
 import type { Examination } from "../studies/examination.ts";
 import type { Inputs } from "../studies/inputs.ts";

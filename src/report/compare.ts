@@ -1,9 +1,10 @@
 /** @file Two audits held against each other, and the words for any comparison. */
 
+import { epsilonText } from "../stats/epsilon-text.ts";
 import type { Proportion } from "../stats/proportion.ts";
 import { changeOutcome, gravest } from "../studies/compare/compare.ts";
 import type { ChangeOutcome, Comparison, RateChange, StateChange } from "../studies/compare/types.ts";
-import { epsilonText, percent, shortRateText } from "./format.ts";
+import { percent, shortRateText } from "./format.ts";
 import { DECISION_WORDS, isReal } from "./read.ts";
 import type { AuditReport, DecisionKind, GateCondition } from "./schema.ts";
 import type { BandPoint } from "./sections/robustness/schema.ts";
@@ -33,13 +34,7 @@ function ratesOf(a: AuditReport, b: AuditReport, allowed: number): RateChange[] 
         if (!other) return [];
         const set = `${norm} ${epsilonText(point.epsilon)}`;
         return [
-          ...unpaired(
-            "attacked",
-            `right after attacks within ${set}`,
-            point.attackedUpper,
-            other.attackedUpper,
-            allowed,
-          ),
+          ...unpaired("attacked", `not falsified within ${set}`, point.attackedUpper, other.attackedUpper, allowed),
           ...unpaired("proved", `proved right within ${set}`, provedIn(a, point), provedIn(b, other), allowed),
         ];
       }),

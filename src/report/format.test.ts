@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { proportion } from "../stats/proportion.ts";
 import {
   bytesText,
-  epsilonText,
   integerText,
   intervalText,
   numberText,
@@ -51,20 +50,6 @@ test("shows an interval that contains the computed one", () => {
 test("writes a rate with its interval", () => {
   // R: binom.test(187, 200)$conf.int gives 0.8914 and 0.9649.
   expect(shortRateText(proportion(187, 200))).toBe("93.5% (89.1–96.5%)");
-});
-
-test.for([
-  [8 / 255, "8/255"],
-  [Math.fround(8 / 255), "8/255"],
-  [Math.fround(0.1), "0.1"],
-  [0.5 / 255, "0.5/255"],
-  [0.1, "0.1"],
-  [0.3, "0.3"],
-  [0, "0"],
-  [0.123456, "0.123"],
-  [2, "2"],
-] as const)("writes epsilon %s as %s", ([epsilon, text]) => {
-  expect(epsilonText(epsilon)).toBe(text);
 });
 
 test("writes numbers, times and sizes for people", () => {

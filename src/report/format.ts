@@ -22,18 +22,6 @@ export const shortRateText = (rate: Proportion): string => `${percent(rate.estim
 /** "93.4%, interval 89.1–96.3%". */
 export const measuredRate = (rate: Proportion): string => `${percent(rate.estimate)}, interval ${intervalText(rate)}`;
 
-/** An epsilon typed as a decimal or as k/255 comes back from float32 with this relative error at most (2⁻²⁴ rounded up). */
-const FLOAT32_ROUNDING = 1e-7;
-
-/** The fraction `k/255` when that is how the number was meant, a short decimal otherwise. */
-export function epsilonText(epsilon: number): string {
-  const decimal = Number(epsilon.toPrecision(3));
-  if (Math.abs(decimal - epsilon) <= FLOAT32_ROUNDING * epsilon) return String(decimal);
-  const steps = epsilon * 255;
-  const rounded = Math.round(steps * 2) / 2;
-  return rounded > 0 && Math.abs(steps - rounded) <= FLOAT32_ROUNDING * rounded ? `${rounded}/255` : String(decimal);
-}
-
 /** Three significant digits, without exponents in the everyday range. */
 export function numberText(value: number): string {
   if (Number.isInteger(value)) return integerText(value);

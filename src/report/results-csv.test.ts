@@ -44,6 +44,7 @@ test("each input is a line that reads back as it was, whatever is in its names",
   expect(as).toHaveLength(8);
   expect(as[0]).toEqual({
     epsilon: `${8 / 255}`,
+    epsilon_text: "8/255",
     norm: "linf",
     method: "fgsm+pgd",
     index: "10",

@@ -1,5 +1,6 @@
 /** @file Results as a table, RFC 4180: a line an input, whatever reads it. */
 
+import { epsilonText } from "../stats/epsilon-text.ts";
 import type { NamedResult, ResultFile } from "../studies/result-schema.ts";
 
 type Cell = string | number | null | undefined;
@@ -7,6 +8,7 @@ type Cell = string | number | null | undefined;
 /** By column; what an input does not have is empty. */
 const COLUMNS: Readonly<Record<string, (file: ResultFile, result: NamedResult) => Cell>> = {
   epsilon: ({ epsilon }) => epsilon,
+  epsilon_text: ({ epsilon }) => (epsilon === null ? null : epsilonText(epsilon)),
   norm: ({ norm }) => norm,
   method: ({ method }) => method,
   index: (_, { index }) => index,

@@ -1,7 +1,8 @@
+import { epsilonText } from "../stats/epsilon-text.ts";
 import type { Proportion } from "../stats/proportion.ts";
 import { lowerOf } from "../studies/audit/codes.ts";
 import type { Figure } from "./fields.ts";
-import { epsilonText, intervalText, numberText, percent, plural, secondsText } from "./format.ts";
+import { intervalText, numberText, percent, plural, secondsText } from "./format.ts";
 import { CARRYING_FINDINGS, DECISION_WORDS, headlinePoint, isReal, unknownText } from "./read.ts";
 import type { AuditReport, Finding, WaysTried } from "./schema.ts";
 

@@ -5,12 +5,12 @@ import type { InferredContract } from "../../data/contract.ts";
 import type { MethodRun } from "../../methods/audit/types.ts";
 import { describeModel } from "../../methods/inspect.ts";
 import { bytesOf, sha256 } from "../../runtime/hash.ts";
+import { epsilonText } from "../../stats/epsilon-text.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
 import type { Gate, Judgement } from "../../studies/audit/codes.ts";
 import { judge } from "../../studies/audit/judge.ts";
 import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
-import { epsilonText } from "../format.ts";
 import { nameOfClass } from "../read.ts";
 import {
   type AuditReport,

@@ -1,7 +1,8 @@
 /** @file What an audit did not get to, and what went wrong on the way, in sentences. */
 
 import type { Unexamined } from "../../methods/audit/types.ts";
-import { epsilonText, plural, secondsText } from "../format.ts";
+import { epsilonText } from "../../stats/epsilon-text.ts";
+import { plural, secondsText } from "../format.ts";
 import type { Incident } from "../schema.ts";
 
 /** An error of one method on some inputs. */

@@ -1,9 +1,10 @@
 /** @file Accuracy against epsilon: what attacks leave from above, what is proved from below, the gap unknown. */
 
 import type { PlotOptions } from "@observablehq/plot";
+import { epsilonText } from "../../stats/epsilon-text.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { lowerOf } from "../../studies/audit/codes.ts";
-import { epsilonText, shortRateText } from "../format.ts";
+import { shortRateText } from "../format.ts";
 import type { BandPoint, Robustness } from "../sections/robustness/schema.ts";
 import { type Chart, type ChartKit, colour, drawChart, hatchId, NARROW } from "./chart.ts";
 

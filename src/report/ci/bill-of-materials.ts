@@ -5,8 +5,8 @@
  * @source ECMA-424, CycloneDX Bill of Materials Specification, model card
  */
 
+import { epsilonText } from "../../stats/epsilon-text.ts";
 import { lowerOf } from "../../studies/audit/codes.ts";
-import { epsilonText } from "../format.ts";
 import { isReal } from "../read.ts";
 import type { AuditReport } from "../schema.ts";
 
@@ -22,7 +22,7 @@ export function billOfMaterialsOf(report: AuditReport) {
     { type: "accuracy", rate: data.cleanAccuracy },
     ...robustness.flatMap(({ norm, points }) =>
       points.flatMap(({ epsilon, attackedUpper, ...point }) => [
-        { type: `accuracy after attacks within ${norm} ${epsilonText(epsilon)}, at most`, rate: attackedUpper },
+        { type: `accuracy under attack within ${norm} ${epsilonText(epsilon)}, at most`, rate: attackedUpper },
         {
           type: `accuracy ${isReal(report) ? "bounded in real arithmetic" : "proved"} within ${norm} ${epsilonText(epsilon)}, at least`,
           rate: lowerOf(point),

@@ -1,8 +1,9 @@
 /** @file An audit as a few lines of Markdown: for the summary of a build or a comment on a change. */
 
+import { epsilonText } from "../../stats/epsilon-text.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { lowerOf } from "../../studies/audit/codes.ts";
-import { epsilonText, intervalText, percent, secondsText } from "../format.ts";
+import { intervalText, percent, secondsText } from "../format.ts";
 import { CARRYING_FINDINGS, DECISION_WORDS, isReal } from "../read.ts";
 import type { AuditReport, GateCondition } from "../schema.ts";
 
@@ -46,7 +47,7 @@ export function markdownOf(report: AuditReport): string {
     "",
     ...robustness.flatMap(({ norm, points }) => [
       ...table(
-        [`radius (${norm})`, "right after attacks, at most", isReal(report) ? "bounded (real)" : "proved, at least"],
+        [`radius (${norm})`, "not falsified, at most", isReal(report) ? "bounded (real)" : "proved, at least"],
         points.map(({ epsilon, attackedUpper, ...point }) => [
           epsilonText(epsilon),
           rateText(attackedUpper),

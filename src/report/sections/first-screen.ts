@@ -1,8 +1,10 @@
 /** @file The first screen: the decision, the three findings that carry it, and the key numbers. */
+
+import { epsilonText } from "../../stats/epsilon-text.ts";
 import type { Proportion } from "../../stats/proportion.ts";
 import { heldCount, lowerOf } from "../../studies/audit/codes.ts";
 import { isConfirmed } from "../../studies/audit/signs.ts";
-import { dateText, epsilonText, intervalText, percent, plural } from "../format.ts";
+import { dateText, intervalText, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import { changeUri, pictureUri } from "../pictures.ts";
 import {

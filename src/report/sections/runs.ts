@@ -1,4 +1,6 @@
 /** @file What was run, on what machine, and what was not checked. */
+
+import { epsilonText } from "../../stats/epsilon-text.ts";
 import { type Bar, barChart } from "../charts/bars.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import { numberText, plural, secondsText } from "../format.ts";
@@ -18,14 +20,17 @@ const PURPOSE = {
   accuracy: "clean accuracy",
 } as const satisfies Readonly<Record<Run["purpose"], string>>;
 
-const optionText = (value: OptionValue): string => (typeof value === "number" ? numberText(value) : String(value));
+const optionText = (name: string, value: OptionValue): string => {
+  if (typeof value !== "number") return String(value);
+  return /epsilon$/i.test(name) ? epsilonText(value) : numberText(value);
+};
 
 /** "movedByNoise" as "moved by noise". */
 const spaced = (name: string): string =>
   name.replaceAll(/([a-z\d])([A-Z])/g, (_, end: string, first: string) => `${end} ${first.toLowerCase()}`);
 
 const pairs = (record: Readonly<Record<string, OptionValue>>): Markup =>
-  html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${spaced(name)} <strong>${optionText(value)}</strong></span> `)}`;
+  html`${Object.entries(record).map(([name, value]) => html`<span class="pair">${spaced(name)} <strong>${optionText(name, value)}</strong></span> `)}`;
 
 function purposeText({ purpose, arithmetic }: Run): string {
   if (arithmetic === null) return PURPOSE[purpose];

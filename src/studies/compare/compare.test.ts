@@ -98,9 +98,9 @@ test("results within several radii are compared within each that both have; none
   const { rates, notes, outcome } = compareEach(before, after);
   expect(rates.map(({ what, outcome: own }) => [what, own])).toEqual([
     ["accuracy on unchanged inputs", "none"],
-    ["right after attacks within linf 0.1", "none"],
+    ["not falsified within linf 0.1", "none"],
     ["proved right within linf 0.1", "none"],
-    ["right after attacks within linf 0.3", "regression"],
+    ["not falsified within linf 0.3", "regression"],
     ["proved right within linf 0.3", "regression"],
   ]);
   expect(outcome).toBe("regression");

@@ -3,6 +3,7 @@
 import { labelOf } from "../../data/classes.ts";
 import { unsupportedInput } from "../../graph/fault.ts";
 import type { Arithmetic } from "../../spec/types.ts";
+import { exactEpsilonText } from "../../stats/epsilon-text.ts";
 import { pairedDrop } from "../../stats/paired.ts";
 import { proportion } from "../../stats/proportion.ts";
 import type { Examination } from "../examination.ts";
@@ -69,7 +70,7 @@ export const answersOfResults = (
   labelled = true,
 ): Answers => ({
   side: { path: model.path, sha256: model.sha256 },
-  set: box ? `the sets of ${box.name}` : `${norm} ${epsilon}`,
+  set: box ? `the sets of ${box.name}` : `${norm} ${epsilon === null ? "" : exactEpsilonText(epsilon)}`,
   proofs: arithmetic === undefined ? results.some(({ verdict }) => verdict === "certified") : arithmetic === "float32",
   inputs: data?.inputsSha256,
   results: results.map(({ index, label, predicted, verdict }) => ({
@@ -93,7 +94,7 @@ const HOLDS = {
 
 const WHAT = {
   accuracy: () => "accuracy on unchanged inputs",
-  attacked: (set: string) => `right after attacks within ${set}`,
+  attacked: (set: string) => `not falsified within ${set}`,
   proved: (set: string) => `proved right within ${set}`,
 } as const;
 

@@ -8,7 +8,7 @@ export type ChangeOutcome = "regression" | "none" | "undecided";
 /** A rate of both models. */
 export interface RateChange {
   readonly id: "accuracy" | "attacked" | "proved";
-  /** In words: "right after attacks within linf 0.1". */
+  /** In words: "not falsified within linf 0.1". */
   readonly what: string;
   readonly a: Proportion;
   readonly b: Proportion;

@@ -1,9 +1,11 @@
 /** @file Accuracy against epsilon, per class, and adversarial examples. */
+
+import { epsilonText } from "../../../stats/epsilon-text.ts";
 import { lowerOf } from "../../../studies/audit/codes.ts";
 import { bandChart } from "../../charts/band.ts";
 import type { ChartKit } from "../../charts/chart.ts";
 import { classChart, MOST_ROWS, weakestFirst } from "../../charts/classes.ts";
-import { epsilonText, integerText, numberText, percent, plural, signedText } from "../../format.ts";
+import { integerText, numberText, percent, plural, signedText } from "../../format.ts";
 import { html, type Markup } from "../../markup.ts";
 import { changeUri, pictureUri } from "../../pictures.ts";
 import { boundWord, className, confidenceText, headlinePoint, isReal, unknownText } from "../../read.ts";

@@ -1,7 +1,8 @@
 /** @file Robustness in words: the gate's condition, and the findings of attacks and bounds. */
 
+import { epsilonText } from "../../../stats/epsilon-text.ts";
 import { heldCount } from "../../../studies/audit/codes.ts";
-import { epsilonText, measuredRate, percent, plural } from "../../format.ts";
+import { measuredRate, percent, plural } from "../../format.ts";
 import type { ReportPart } from "../contract.ts";
 
 export const CONDITIONS = {
