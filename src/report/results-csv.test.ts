@@ -61,6 +61,11 @@ test("each input is a line that reads back as it was, whatever is in its names",
     predicted_name: 'a "b", c',
     witness_file: "a,b/pgd-0.npz",
     witness_row: "7",
+    npz_file: "",
+    npz_row: "",
+    npz_state: "",
+    png_file: "",
+    png_state: "",
   });
   expect(as.map((row) => row["label_name"])).toEqual([...names, ...names]);
   expect(as[2]).toMatchObject({ margin: "", reason: "timeout", witness_file: "" });

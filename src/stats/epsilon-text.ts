@@ -18,10 +18,10 @@ const LARGEST_DENOMINATOR = 1000;
  */
 export function epsilonText(epsilon: number): string {
   const close = (value: number) => value > 0 && Math.abs(value - epsilon) <= FLOAT32_ROUNDING * epsilon;
-  const short = Number(epsilon.toPrecision(3));
-  if (close(short)) return String(short);
   const decimal = Number(epsilon.toPrecision(DIGITS));
   if (decimal === epsilon) return String(decimal);
+  const short = Number(epsilon.toPrecision(3));
+  if (close(short)) return String(short);
   const steps = Math.round(epsilon * 255 * 2) / 2;
   if (steps <= MOST_STEPS && close(steps / 255)) return `${steps}/255`;
   const parts = Math.round(epsilon * 255 * 100) / 100;
