@@ -43,13 +43,13 @@ test("a decimal of up to nine digits is written as it was typed", () => {
 test("whatever is written reads as the number, to three digits at least", () => {
   fc.assert(
     fc.property(fc.double({ min: 1e-6, max: 100, noNaN: true }), (epsilon) => {
-      expect(Math.abs(valueOf(epsilonText(epsilon)) - epsilon)).toBeLessThanOrEqual(5.01e-3 * epsilon);
+      expect(Math.abs(fractionOf(epsilonText(epsilon)) - epsilon)).toBeLessThanOrEqual(5.01e-3 * epsilon);
     }),
     { seed: 9, numRuns: 2000 },
   );
 });
 
-function valueOf(text: string): number {
+function fractionOf(text: string): number {
   const [top, bottom = "1"] = text.split("/");
   return Number(top) / Number(bottom);
 }
