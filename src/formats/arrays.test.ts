@@ -295,6 +295,13 @@ describe("CSV", () => {
     });
   });
 
+  test("of several columns whose names say labels, the one called label is it, wherever it stands", () => {
+    const { labels, columns } = readCsv(utf8("x,y,Label\n1,13,2\n3,14,0"));
+    expect([...labels!]).toEqual([2, 0]);
+    expect(columns).toEqual(["x", "y"]);
+    expect([...readCsv(utf8("y,class\n5,1")).labels!]).toEqual([1]);
+  });
+
   test.for([
     ["first" as const, [2, 1], [10, 20, 30, 40]],
     ["last" as const, [20, 40], [2, 10, 1, 30]],

@@ -8,7 +8,7 @@ export interface CsvOptions {
   /** Whether the first line names the columns; by default it does when one of its cells is no number. */
   readonly header?: boolean;
   /**
-   * The column of labels, by name or by place (counted from 1, or "last"). By default the column that the header calls label, class, target or y; the
+   * The column of labels, by name or by place (counted from 1, or "last"). By default the column that the header calls label, else class, target or y; the
    * first of 785 or 3073 columns (MNIST, CIFAR); otherwise none.
    */
   readonly label?: "first" | "last" | "none" | { readonly column: string };
@@ -128,8 +128,10 @@ function findLabelColumn(
     const known = names ? `columns are ${names.slice(0, 20).join(", ")}` : "the file has no header";
     throw new FormatError("CSV", `no column is called "${label.column}"; ${known}; places are 1 to ${width}.`);
   }
-  const named = names?.findIndex((name) => LABEL_NAMES.includes(name.toLowerCase())) ?? -1;
-  if (named >= 0) return named;
+  // a table may have a column y beside its labels
+  const lower = names?.map((name) => name.toLowerCase()) ?? [];
+  const named = LABEL_NAMES.find((name) => lower.includes(name));
+  if (named !== undefined) return lower.indexOf(named);
   return width === 28 * 28 + 1 || width === 3 * 32 * 32 + 1 ? 0 : undefined;
 }
 
