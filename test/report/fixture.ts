@@ -3,9 +3,10 @@
  * give them, on real digit pictures. No model was run to make them.
  */
 import { readFileSync } from "node:fs";
+import type { z } from "zod";
 import type { Picture } from "../../src/report/fields.ts";
 import { examplePictures, pictureOf } from "../../src/report/pictures.ts";
-import type { AuditReport, Run } from "../../src/report/schema.ts";
+import { type AuditReport, type Run, reportSchema } from "../../src/report/schema.ts";
 import type { MistakesCard } from "../../src/report/sections/mistakes/schema.ts";
 import type {
   AdversarialExample,
@@ -260,8 +261,9 @@ export const RUNS: readonly Run[] = [
 ];
 
 /** A finished audit that found a planted trigger. */
+/** Keys that have a default need no line here. */
 export function suspiciousReport(): AuditReport {
-  return {
+  const written: z.input<typeof reportSchema> = {
     incidents: [],
     schema: 2,
     tool: { name: "assay", version: "0.1.0" },
@@ -478,4 +480,5 @@ export function suspiciousReport(): AuditReport {
       { title: "The training data", sentence: "It was not available, so nothing is said about how the patch came in." },
     ],
   };
+  return reportSchema.parse(written);
 }

@@ -8,7 +8,7 @@ import { bytesOf, sha256 } from "../../runtime/hash.ts";
 import { epsilonText } from "../../stats/epsilon-text.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
-import type { Gate, Judgement } from "../../studies/audit/codes.ts";
+import type { Gate } from "../../studies/audit/codes.ts";
 import { judge } from "../../studies/audit/judge.ts";
 import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
 import { nameOfClass } from "../read.ts";
@@ -22,26 +22,21 @@ import {
   type Run,
 } from "../schema.ts";
 import type { Named } from "../sections/contract.ts";
-import { mistakesCard } from "../sections/mistakes/measured.ts";
-import { findingWords } from "../sections/page.ts";
-import { robustnessOf } from "../sections/robustness/measured.ts";
-import { backdoorRuns, backdoorScan } from "../sections/tampering/scan.ts";
-import type { Suspicion } from "../sections/tampering/schema.ts";
-import { type Original, suspicionOf } from "../sections/tampering/suspicion.ts";
+import { filled, findingWords } from "../sections/page.ts";
+import { headlinePoint } from "../sections/robustness/measured.ts";
+import { backdoorRuns } from "../sections/tampering/scan.ts";
 import { decisionText } from "./decision.ts";
-import { type AuditFacts, correctOf, type ModelFacts, pixelsOf } from "./facts.ts";
+import { type AuditFacts, correctOf, type ModelFacts } from "./facts.ts";
 
 export function assembleReport(facts: AuditFacts): AuditReport {
   const { gate } = facts;
-  const robustness = robustnessOf(facts);
-  const headline = robustness.points.find(({ epsilon }) => epsilon === facts.headlineEpsilon)!;
   const data = dataCard(facts);
   const named: Named = (label) => nameOfClass(data.classNames, label);
   const searched = facts.backdoor && backdoorOutcome(facts.backdoor, standingOutOf(facts, gate), screenedAny(facts));
   const judgement = judge(
     {
-      norm: robustness.norm,
-      headline,
+      norm: facts.robustness.norm,
+      headline: headlinePoint(facts),
       arithmetic: facts.arithmetic,
       accuracy: data.cleanAccuracy,
       patches: patchEvidence(facts),
@@ -50,7 +45,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     },
     gate,
   );
-  const scan = facts.backdoor && searched ? backdoorScan(facts.backdoor, searched, named) : null;
+  const parts = filled(facts, { judgement, searched, named });
   return {
     schema: REPORT_SCHEMA,
     tool: facts.tool,
@@ -58,7 +53,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     seed: facts.seed,
     command: facts.command,
     seconds: facts.seconds,
-    decision: decisionText(judgement, gate, named, scan?.nextSteps),
+    decision: decisionText(judgement, gate, named, parts.backdoor?.nextSteps),
     findings: judgement.findings.map((finding) => {
       const { id, title, sentence, figures, section } = findingWords(finding, named);
       const { evidence, severity } = finding;
@@ -66,10 +61,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
     }),
     model: modelCard(facts.model),
     data,
-    mistakes: mistakesCard(facts),
-    robustness: [robustness],
-    suspicions: suspicionsOf(facts, judgement, named),
-    backdoor: scan,
+    ...parts,
     runs: runsOf(facts),
     environment: facts.environment,
     incidents: facts.incidents,
@@ -89,24 +81,6 @@ const screenedAny = ({ patches }: AuditFacts): boolean => (patches?.targets.leng
 function standingOutOf({ patches }: AuditFacts, gate: Gate): StandingOut | undefined {
   const record = patches && standingOut(patches.targets, gate.patch);
   return record && { label: record.target, side: record.size, success: record.hits / record.trials };
-}
-
-function suspicionsOf(facts: AuditFacts, { findings }: Judgement, named: Named): Suspicion[] {
-  const { patches } = facts;
-  if (patches === undefined) return [];
-  return findings.flatMap((own) =>
-    own.code === "patch" ? [suspicionOf(patches, own, named, originalsFor(facts, own.strongest.target))] : [],
-  );
-}
-
-/** Inputs of other classes than the target, to show the patch on. */
-function originalsFor({ chunk, predictions }: AuditFacts, target: number): Original[] {
-  const seen = new Set<number>();
-  return Array.from(chunk.labels).flatMap((label, i) => {
-    if (label === target || seen.has(label) || predictions[i]!.predicted !== label) return [];
-    seen.add(label);
-    return [{ pixels: pixelsOf(chunk, i), label }];
-  });
 }
 
 // ---------------------------------------------------------------- cards

@@ -1,6 +1,7 @@
 /** @file What a part of the report brings: its sections of the page, the terms it explains, and the words for what was judged. */
 
-import type { Condition, Finding } from "../../studies/audit/codes.ts";
+import type { BackdoorOutcome, Condition, Finding, Judgement } from "../../studies/audit/codes.ts";
+import type { AuditFacts } from "../audit/facts.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import type { Markup } from "../markup.ts";
 import type { AuditReport, Finding as FindingCard, GateCondition } from "../schema.ts";
@@ -26,8 +27,18 @@ type ConditionOf<I> = Extract<Condition, { readonly id: I }>;
 export type FindingWords = Omit<FindingCard, "evidence" | "severity">;
 export type ConditionWords = Omit<GateCondition, "outcome" | "decides">;
 
+/** What was concluded from the facts. */
+export interface Judged {
+  readonly judgement: Judgement;
+  /** Of the search for a backdoor, where it was made. */
+  readonly searched: BackdoorOutcome | undefined;
+  readonly named: Named;
+}
+
 /** A family of methods, or what is common to all: one folder or file, and one line in the table of `page.ts`. */
 export interface ReportPart {
+  /** Its keys of the report. */
+  readonly fill?: (facts: AuditFacts, judged: Judged) => object;
   readonly sections: readonly PageSection[];
   readonly glossary?: Glossary;
   readonly findings?: { readonly [C in Finding["code"]]?: (finding: FindingOf<C>, named: Named) => FindingWords };

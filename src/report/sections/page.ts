@@ -1,7 +1,8 @@
 /** @file The parts of the report, in the order of the page. */
 
 import type { Condition, Finding } from "../../studies/audit/codes.ts";
-import type { ConditionWords, FindingWords, Glossary, Named, ReportPart } from "./contract.ts";
+import type { AuditFacts } from "../audit/facts.ts";
+import type { ConditionWords, FindingWords, Glossary, Judged, Named, ReportPart } from "./contract.ts";
 import { dataPart } from "./data.ts";
 import { decisionPart } from "./decision.ts";
 import { mistakesPart } from "./mistakes/index.ts";
@@ -24,6 +25,13 @@ export const PARTS = [
 const parts: readonly ReportPart[] = PARTS;
 export const SECTIONS = parts.flatMap(({ sections }) => sections);
 export const GLOSSARY: Glossary = Object.assign({}, ...parts.map(({ glossary }) => glossary));
+
+type All<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
+type Filled = All<ReturnType<Extract<(typeof PARTS)[number], { readonly fill: unknown }>["fill"]>>;
+
+/** The keys of the report that parts fill. */
+export const filled = (facts: AuditFacts, judged: Judged): Filled =>
+  Object.assign({}, ...parts.map(({ fill }) => fill?.(facts, judged)));
 
 /** Codes that have words: one without does not compile. */
 type Worded<P, K extends string> = P extends { readonly [_ in K]: infer W } ? keyof W : never;

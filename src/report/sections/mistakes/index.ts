@@ -1,4 +1,5 @@
 /** @file Wrong answers to unchanged inputs: which classes are taken for which, and the errors the model is surest of. */
+import type { AuditFacts } from "../../audit/facts.ts";
 import { integerText, percent, plural } from "../../format.ts";
 import { html, type Markup } from "../../markup.ts";
 import { pictureUri } from "../../pictures.ts";
@@ -7,6 +8,7 @@ import type { AuditReport } from "../../schema.ts";
 import type { ReportPart } from "../contract.ts";
 import { COMMON_TERMS, termOf } from "../glossary.ts";
 import { type Column, dataTable, fold, lead, nothing } from "../parts.ts";
+import { mistakesCard } from "./measured.ts";
 import type { AnswersOfClass, Mistake, MistakesCard } from "./schema.ts";
 
 const GLOSSARY = {
@@ -151,6 +153,7 @@ function mistakesBody(report: AuditReport): (Markup | null)[] {
 }
 
 export const mistakesPart = {
+  fill: (facts: AuditFacts) => ({ mistakes: mistakesCard(facts) }),
   sections: [{ id: "mistakes", name: "Mistakes", title: "Mistakes on unchanged inputs", body: mistakesBody }],
   glossary: GLOSSARY,
 } as const satisfies ReportPart;

@@ -2,6 +2,7 @@
 
 import { epsilonText } from "../../../stats/epsilon-text.ts";
 import { lowerOf } from "../../../studies/audit/codes.ts";
+import type { AuditFacts } from "../../audit/facts.ts";
 import { bandChart } from "../../charts/band.ts";
 import type { ChartKit } from "../../charts/chart.ts";
 import { classChart, MOST_ROWS, weakestFirst } from "../../charts/classes.ts";
@@ -15,6 +16,7 @@ import { COMMON_TERMS, termOf } from "../glossary.ts";
 import { type Column, chartFigure, dataTable, fold, icon, lead, nothing, rateCell } from "../parts.ts";
 import { featureTable } from "./features.ts";
 import { GLOSSARY } from "./glossary.ts";
+import { robustnessOf } from "./measured.ts";
 import type { AdversarialExample, BandPoint, Robustness } from "./schema.ts";
 import { CONDITIONS, FINDINGS } from "./words.ts";
 
@@ -207,6 +209,7 @@ function examplesBody(report: AuditReport): Markup[] {
 }
 
 export const robustnessPart = {
+  fill: (facts: AuditFacts) => ({ robustness: [robustnessOf(facts)] }),
   sections: [
     { id: "robustness", name: "Robustness", title: "Robustness", body: robustnessBody },
     { id: "classes", name: "Classes", title: "Class by class", body: classesBody },

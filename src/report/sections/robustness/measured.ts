@@ -14,6 +14,10 @@ import type { AdversarialExample, BandPoint, ClassRow, Robustness } from "./sche
 /** Adversarial examples that are shown. */
 const EXAMPLES = 6;
 
+/** What the gate speaks of. */
+export const headlinePoint = (facts: AuditFacts): BandPoint =>
+  bandPoint(facts, facts.robustness.points.find(({ epsilon }) => epsilon === facts.headlineEpsilon)!);
+
 export function robustnessOf(facts: AuditFacts): Robustness {
   const { norm, points } = facts.robustness;
   return {

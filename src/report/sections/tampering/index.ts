@@ -10,6 +10,7 @@ import type { ReportPart } from "../contract.ts";
 import { termOf } from "../glossary.ts";
 import { chartFigure, evidenceBadge, fold, lead, nothing, rateCell, severityMark } from "../parts.ts";
 import { backdoorPart } from "./backdoor.ts";
+import { tamperingOf } from "./fill.ts";
 import { GLOSSARY } from "./glossary.ts";
 import type { Suspicion } from "./schema.ts";
 import { CONDITIONS, FINDINGS } from "./words.ts";
@@ -69,6 +70,7 @@ function tamperingBody(report: AuditReport, kit: ChartKit): (Markup | null)[] {
 }
 
 export const tamperingPart = {
+  fill: tamperingOf,
   sections: [{ id: "tampering", name: "Tampering", title: "Signs of tampering", body: tamperingBody }],
   glossary: GLOSSARY,
   findings: FINDINGS,
