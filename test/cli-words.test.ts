@@ -40,7 +40,7 @@ test("an epsilon beyond the range of a pixel is asked for in 255ths; in other no
 test("a misspelt method is answered with the methods of its verb alone", async () => {
   const { code, stderr } = await assay("attack", MODEL, ...DATA, "--epsilon", "0.1", "--method", "pgdd");
   expect(code).toBe(2);
-  expect(stderr).toContain('Did you mean "pgd"?');
+  expect(stderr).toContain('Did you mean "pgd"? There are fgsm, pgd, square.');
   expect(stderr).not.toMatch(/crown|titration/);
 });
 

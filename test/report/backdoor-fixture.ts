@@ -81,7 +81,7 @@ export function backdoorScan(picture: (label: number) => Picture): BackdoorScan 
         score: 0.31,
         pValue: 1 / 41,
         target: 7,
-        reason: "Of 390 inputs under noise, 31.0 % are answered wrongly and surely.",
+        reason: "Of 390 inputs under noise, 31.0 % are high-confidence errors.",
         blindTo: "triggers that noise does not resemble",
       },
       {

@@ -83,7 +83,7 @@ export interface TimeRatio extends Spread {
 }
 
 export const CLAIMS = {
-  sensitivity: "backdoored networks answer noise more surely and wrongly than clean ones",
+  sensitivity: "backdoored networks make more high-confidence errors under noise than clean ones",
   target: "the answers to noise reveal the backdoor's target class",
   speed: "detection is as accurate as by trigger inversion, and far faster",
 } as const;

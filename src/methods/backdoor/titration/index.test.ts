@@ -34,7 +34,7 @@ test("the zoo's backdoor leads noise to its target, with digits and without; the
   expect(led.target).toBe(7);
   expect(led.score).toBeGreaterThan(3 * of.score!);
   expect(led.flagged).toBeNull();
-  expect(led.reason).toMatch(/answered wrongly and surely, mostly as class 7 .*only a reference population can tell/);
+  expect(led.reason).toMatch(/are high-confidence errors, mostly as class 7 .*only a reference population can tell/);
   const alone = await detect(titration, { ...backdoored, inputs: undefined });
   expect(alone.target).toBe(7);
   expect(alone.reason).toMatch(/pictures of noise, .* get the same answer/);

@@ -59,7 +59,7 @@ function conclude([record]: readonly TitrationRecord[], { classes }: CaseFacts):
 function seenOf({ inputs, mode }: TitrationCurve, score: number | null, vote: TargetVote, classes: number): string {
   const what =
     mode.base === "real"
-      ? `of ${inputs} inputs under noise, ${percent(score)} are answered wrongly and surely`
+      ? `of ${inputs} inputs under noise, ${percent(score)} are high-confidence errors`
       : `of ${inputs} pictures of noise, ${percent(score)} get the same answer`;
   const where =
     vote.target === null

@@ -14,7 +14,7 @@ import type { AnswersOfClass, Mistake, MistakesCard } from "./schema.ts";
 const GLOSSARY = {
   confidence: {
     term: "Confidence",
-    text: "The share that the model itself gives to its answer (softmax). It is no probability of being right: models are often sure of wrong answers.",
+    text: "The share that the model itself gives to its answer (softmax). It is no probability of being right: high-confidence errors are common.",
   },
   confusion: {
     term: "Confusion matrix",
