@@ -18,7 +18,10 @@ const REJECTED: readonly (readonly [word: RegExp, instead: string])[] = [
   [/\b(left|leaves?|leaving|stays?|is|are) open\b/i, "unknown (an input), undecided (a condition)"],
   [/\binputs? (are |is )?undecided\b|\bundecided (inputs?|\d)/i, "unknown"],
   [/\bunproved\b|\bunsettled\b/i, "unknown"],
-  [/\bsure\b.{0,12}\bwrong\b|\bwrong\b.{0,12}\bsure\b|\bsurely wrong\b|\bwrongly and surely\b|\bsurely and wrongly\b/i, "high-confidence errors"],
+  [
+    /\bsure\b.{0,12}\bwrong\b|\bwrong\b.{0,12}\bsure\b|\bsurely wrong\b|\bwrongly and surely\b|\bsurely and wrongly\b/i,
+    "high-confidence errors",
+  ],
   [/% sure\b|\bhow sure\b/i, "confidence"],
   [/\bupright (line|marks?)\b|\bdotted upright\b/i, "vertical line"],
   [/\brandom starts?\b|\bstarts of (the|an) attack\b|\bsteps a start\b/i, "restarts"],
