@@ -37,8 +37,8 @@ const quantity = record({
   value: z.number(),
   unit: text,
   interval: z.tuple([z.number(), z.number()]).readonly().nullable(),
-  /** How many inputs or runs the number rests on. */
-  samples: count,
+  /** How many inputs or runs the number rests on; `null` where the label says it. */
+  samples: count.nullable(),
 });
 export type Quantity = z.infer<typeof quantity>;
 

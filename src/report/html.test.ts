@@ -114,7 +114,6 @@ test("a report with nothing in it is still a page that says so", async () => {
   expect(all(page, ".empty").map(words)).toEqual([
     "Not known: the inputs carry no labels, or the report is of an older version.",
     "Neither attacks nor verifiers ran in this audit.",
-    "There is no table by class: the inputs carry no labels, or nothing was run.",
     "No attack ran.",
     "No test for tampering ran. This report says nothing about hidden triggers.",
     "The list of layers was not kept.",
@@ -129,7 +128,7 @@ test("the confusion of few classes is a matrix by name, that of many a list of p
   const rows = all(page, ".matrix tbody tr").map(words);
   expect(rows[2]).toMatch(/^two ?0 ?0 ?101 ?0 ?0 ?0 ?0 ?2 ?0 ?0$/);
   expect(words(all(page, "#mistakes .chips li")[0]!)).toBe("two answered seven: 2 of 103");
-  expect(words(all(page, ".mistakes figcaption")[0]!)).toBe("seven, 99.8% sure; it is one. Input 118");
+  expect(words(all(page, ".mistakes figcaption")[0]!)).toBe("one answered seven, confidence 99.8%. Input 118");
   const classNames = Array.from({ length: 20 }, (_, label) => `kind ${label}`);
   const many = parse(await renderHtml(parseReport({ ...report, data: { ...report.data, classNames } })));
   expect(all(many, ".matrix")).toHaveLength(0);

@@ -32,7 +32,7 @@ img{image-rendering:pixelated;display:block;width:100%;height:auto}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .term{color:inherit;text-decoration:underline dotted;text-underline-offset:3px;text-decoration-color:var(--muted)}
 .fine{font-size:.86rem;color:var(--muted)}
-.lead{max-width:50rem;color:var(--muted);font-size:1.03rem}
+.lead{max-width:58rem;color:var(--muted);font-size:1.03rem}
 .lead strong{color:var(--ink)}
 .absent{color:var(--muted);font-style:italic;font-weight:400}
 .interval{color:var(--muted);font-size:.84em;font-weight:400;white-space:nowrap}
@@ -40,7 +40,7 @@ img{image-rendering:pixelated;display:block;width:100%;height:auto}
 .empty,.caution{display:flex;gap:.6rem;padding:.8rem 1rem;border-radius:8px;background:var(--sunken);color:var(--muted);max-width:46rem}
 .empty .icon,.caution .icon{margin-top:.2em}
 .caution{background:var(--open-soft);color:var(--open)}
-.notices{list-style:none;padding:0;margin:1.6rem 0 0;display:grid;gap:.7rem;max-width:46rem}
+.notices{list-style:none;padding:0;margin:1.6rem 0 0;display:grid;gap:.7rem}
 .notice{display:flex;gap:.7rem;padding:.8rem 1rem;border-radius:8px;background:var(--open-soft);border-left:3px solid var(--open);overflow-wrap:anywhere}
 .notice .icon{margin-top:.2em;color:var(--open);flex:none}
 .notice p{margin:0}
@@ -213,7 +213,7 @@ thead th,.number,.basis,.badge,.severity,nav a{overflow-wrap:normal}
 .swatch-median{height:0;border-top:2px dashed var(--certified);border-radius:0;width:1.4rem}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,10rem));gap:1rem;margin:1rem 0}
 pre{background:var(--sunken);border-radius:8px;padding:.8rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;margin:0 0 .6rem}
-.limits{list-style:disc;padding-left:1.2rem;max-width:46rem}
+.limits{list-style:disc;padding-left:1.2rem;max-width:58rem}
 .limits li{padding:.25rem 0}
 .glossary{columns:2;column-gap:2.5rem;margin:.6rem 0}
 .glossary>div{break-inside:avoid;padding:.5rem 0}
@@ -268,11 +268,13 @@ footer{margin-top:1rem;padding-block:.6rem 0}
 h2,h3,thead,.lead,.legend,.scale,.finding-marks{break-after:avoid}
 section{padding-top:1.4rem}
 section+section{margin-top:1.2rem}
-.finding,.example,.chart,.condition,.key,.glossary>div,tr,figure,.facts,.short{break-inside:avoid}
+.finding,.example,.chart,.condition,.key,.glossary>div,tr,figure,.facts,.short,.suspicion:not(:has(details)){break-inside:avoid}
 .mistakes{grid-template-columns:repeat(8,minmax(0,1fr));gap:.7rem}
 .answer .given{font-size:1.12rem}
 #glossary{display:none}
-.chart{display:grid;grid-template-columns:minmax(0,27rem) minmax(0,1fr);gap:1.2rem;max-width:none;align-items:start}
+.chart{display:grid;grid-template-columns:minmax(0,24rem) minmax(0,1fr);gap:1.2rem;max-width:none;align-items:start}
+.chart-wide{display:none}
+.chart-narrow{display:block}
 .small-charts.chart{grid-template-columns:repeat(3,minmax(0,1fr))}
 .examples{display:block}
 .example{display:inline-block;vertical-align:top;width:calc(50% - .8rem);margin:0 .6rem .9rem 0}

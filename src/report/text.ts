@@ -42,7 +42,7 @@ function figureLines(figure: Figure): string[] {
   }
   const { value, unit, interval, samples } = figure.quantity;
   return wrap(
-    `${numberText(value)}${unit === "" ? "" : ` ${unit}`}${interval === null ? "" : ` (${interval.map(numberText).join("–")})`} ${figure.label}, ${plural(samples, "sample")}`,
+    `${numberText(value)}${unit === "" ? "" : ` ${unit}`}${interval === null ? "" : ` (${interval.map(numberText).join("–")})`} ${figure.label}${samples === null ? "" : `, ${plural(samples, "sample")}`}`,
     5,
   );
 }

@@ -142,7 +142,7 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     const page = await browser.newPage({ viewport: { width: 720, height: 1000 } });
     await page.goto(pathToFileURL(join(folder, "suspicious.html")).href);
     const visible =
-      "[...document.querySelectorAll('#classes svg:not(.chart-narrow *), #robustness table, nav')].map((e) => e.checkVisibility({ contentVisibilityAuto: true }) && e.getBoundingClientRect().height > 0)";
+      "[...document.querySelectorAll('#classes svg:not(.chart-wide *), #robustness > details table, nav')].map((e) => e.checkVisibility({ contentVisibilityAuto: true }) && e.getBoundingClientRect().height > 0)";
     expect(await page.evaluate(visible)).toEqual([true, false, false]);
     await page.emulateMedia({ media: "print" });
     expect(await page.evaluate(visible)).toEqual([false, true, true]);

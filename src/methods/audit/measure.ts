@@ -517,7 +517,7 @@ export async function screenPatches(
       options: {
         ...PATCH_SETTINGS,
         size: patchSize(geometry),
-        places: scores.length / 2,
+        places: Math.ceil(scores.length / 2),
         searched: searched.length,
         scanned: scannable.length,
       },

@@ -156,7 +156,7 @@ function design(
   { width, drawingId, logarithmic }: Drawing,
 ): PlotOptions {
   const narrow = width <= NARROW;
-  const margins = { marginLeft: narrow ? 42 : 52, marginRight: narrow ? 22 : 26, marginTop: 30, marginBottom: 46 };
+  const margins = { marginLeft: narrow ? 42 : 52, marginRight: narrow ? 22 : 24, marginTop: 30, marginBottom: 46 };
   const first = logarithmic ? points[0]!.epsilon : 0;
   const last = points.at(-1)!.epsilon || 1;
   const plotWidth = width - margins.marginLeft - margins.marginRight;

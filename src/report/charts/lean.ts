@@ -67,7 +67,7 @@ function design(
     x: {
       domain: [low - room, high + room],
       ticks,
-      label: "further than clean models, in their standard deviations",
+      label: "standard deviations beyond clean models",
       labelAnchor: "center",
       labelArrow: "none",
       labelOffset: 38,

@@ -32,7 +32,7 @@ function dataBody({ data }: AuditReport): Markup[] {
   const { cleanAccuracy, chance } = data;
   return [
     lead(
-      html`A model is only as good as the way its inputs are prepared. These are the terms the audit worked by, and whether they were stated, inferred or assumed; the ${term("clean", "clean accuracy")} confirms or refutes them.`,
+      html`How the inputs were made the model's, and whether that was stated, inferred or assumed. The ${term("clean", "clean accuracy")} confirms or refutes it.`,
     ),
     html`<dl class="facts">
 ${fact("Source", `${data.source}; ${plural(data.count, "input")}, ${data.selection}`)}

@@ -76,12 +76,16 @@ function quantityText({ value, unit, interval }: Quantity): Markup {
   return html`<span class="rate">${numberText(value)}${unit === "" ? "" : ` ${unit}`}</span>${range}`;
 }
 
+/** ", 40 samples": what a figure rests on, after its label. */
+export function sampleText(figure: Figure): string {
+  if ("rate" in figure) return `, ${figure.rate.successes} of ${figure.rate.trials}`;
+  const { samples } = figure.quantity;
+  return samples === null ? "" : `, ${plural(samples, "sample")}`;
+}
+
 export function figureText(figure: Figure): Markup {
-  const [number, sample] =
-    "rate" in figure
-      ? [rateCell(figure.rate), `${figure.rate.successes} of ${figure.rate.trials}`]
-      : [quantityText(figure.quantity), plural(figure.quantity.samples, "sample")];
-  return html`<div class="figure"><div class="figure-number">${number}</div><div class="figure-label">${figure.label}, ${sample}</div></div>`;
+  const number = "rate" in figure ? rateCell(figure.rate) : quantityText(figure.quantity);
+  return html`<div class="figure"><div class="figure-number">${number}</div><div class="figure-label">${figure.label}${sampleText(figure)}</div></div>`;
 }
 
 /** Both drawings of a chart, of which the style sheet shows the one that fits, with the words that explain it. */

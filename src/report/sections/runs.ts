@@ -78,7 +78,7 @@ function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
   const total = runs.reduce((sum, run) => sum + run.seconds, 0);
   return [
     lead(
-      html`Every method with its options and seed, so that anyone can repeat it. Proofs marked ${term("floatsafe", "float32-safe")} also cover the rounding of the computer.`,
+      html`Every method with its options and seed. Proofs marked ${term("floatsafe", "float32-safe")} also cover the rounding of the computer.`,
     ),
     fold(
       `${plural(runs.length, "run")}, ${secondsText(total)} of computing`,

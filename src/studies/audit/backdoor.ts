@@ -79,7 +79,7 @@ export async function searchBackdoor(
     { facts, inputs: chunk, seed },
     limits,
   );
-  return { ...found, noisy, trigger, notes: [...found.notes, ...refused] };
+  return { ...found, noisy, trigger, notes: [...found.notes, ...new Set(refused)] };
 }
 
 /** What fits the time, on one core. */

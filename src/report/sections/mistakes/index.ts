@@ -97,7 +97,7 @@ function confusionBody(report: AuditReport, card: MistakesCard): Markup[] {
 function mistakeCard(report: AuditReport, mistake: Mistake): Markup {
   const { index, label, predicted, confidence, picture, features } = mistake;
   const [is, answered] = [className(report, label), className(report, predicted)];
-  const words = html`<strong class="alarming">${answered}</strong>, ${percent(confidence)} sure; it is <strong>${is}</strong>. <span class="fine">Input ${index}</span>`;
+  const words = html`<strong>${is}</strong> answered <strong class="alarming">${answered}</strong>, confidence ${percent(confidence)}. <span class="fine">Input ${index}</span>`;
   if (picture) {
     const alt = `Input ${index}: ${is}, answered ${answered}`;
     return html`<li><figure><img src="${pictureUri(picture)}" alt="${alt}"><figcaption>${words}</figcaption></figure></li>`;
@@ -146,7 +146,7 @@ function mistakesBody(report: AuditReport): (Markup | null)[] {
       ? []
       : [
           html`<h3>High-confidence errors</h3>`,
-          html`<p class="lead">The surest of the wrong answers, by the model's ${term("confidence", "confidence")}. Look at them: some may be wrong labels.</p>`,
+          html`<p class="lead">Wrong answers with the highest ${term("confidence", "confidence")}. Look at them: some may be wrong labels.</p>`,
           html`<ul class="${pictures ? "mistakes" : "examples"}">${list}</ul>`,
         ]),
   ];

@@ -116,14 +116,14 @@ function robustnessBody(report: AuditReport, kit: ChartKit): Markup[] {
     ),
     ...arithmeticNote(report),
     ...robustness.map((part, i) => normPart(kit, report, part, i)),
+    // findings point here
+    html`<div id="classes">${classesPart(report, kit)}</div>`,
   ];
 }
 
-function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
+function classesPart(report: AuditReport, kit: ChartKit): Markup | null {
   const headline = report.robustness.find((r) => r.classes.length > 0);
-  if (headline === undefined) {
-    return [nothing("There is no table by class: the inputs carry no labels, or nothing was run.")];
-  }
+  if (headline === undefined) return null;
   const { classes, norm, headlineEpsilon } = headline;
   const columns: readonly Column[] = [
     { heading: "Class (inputs)", kind: "words" },
@@ -141,13 +141,11 @@ function classesBody(report: AuditReport, kit: ChartKit): Markup[] {
     ];
   });
   const caption = html`<p>${classes.length > MOST_ROWS ? `The ${MOST_ROWS} weakest of ${classes.length} classes; the table has all. ` : ""}Weakest first, within ${norm} ${epsilonText(headlineEpsilon)}. Lines: ${confidenceText(report)} intervals, wide because each class has few inputs.</p>`;
-  return [
-    fold(`${plural(classes.length, "class", "classes")}, weakest first`, [
-      html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not falsified by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("unknown", "unknown")}</ul>`,
-      chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
-      fold("The numbers", dataTable("Accuracy by class", "compact", columns, rows), "left out"),
-    ]),
-  ];
+  return fold(`Class by class: ${plural(classes.length, "class", "classes")}, weakest first`, [
+    html`<ul class="legend">${swatch("clean-dot", "clean")}${swatch("attacked-mark", "not falsified by any attack")}${swatch("certified-mark", boundWord(report))}${swatch("unknown", "unknown")}</ul>`,
+    chartFigure(classChart(kit, classes, report.data.classNames, "classes-chart", boundWord(report)), caption),
+    fold("The numbers", dataTable("Accuracy by class", "compact", columns, rows), "left out"),
+  ]);
 }
 
 function exampleCard(report: AuditReport, { norm }: Robustness, example: AdversarialExample): Markup {
@@ -212,7 +210,6 @@ export const robustnessPart = {
   fill: (facts: AuditFacts) => ({ robustness: [robustnessOf(facts)] }),
   sections: [
     { id: "robustness", name: "Robustness", title: "Robustness", body: robustnessBody },
-    { id: "classes", name: "Classes", title: "Class by class", body: classesBody },
     { id: "examples", name: "Examples", title: "Adversarial examples", body: examplesBody },
   ],
   glossary: GLOSSARY,

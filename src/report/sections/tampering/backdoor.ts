@@ -13,6 +13,7 @@ import { termOf } from "../glossary.ts";
 import { type Column, chartFigure, dataTable, evidenceBadge, fold, prose, rateCell, severityMark } from "../parts.ts";
 import { GLOSSARY } from "./glossary.ts";
 import type { AnsweredPicture, BackdoorScan, DetectorVerdict } from "./schema.ts";
+import { smallestText } from "./words.ts";
 
 const term = termOf(GLOSSARY);
 
@@ -45,11 +46,11 @@ function referenceText({ reference, verdict }: Scan): Markup {
     verdict.level === null
       ? null
       : html` A model is flagged at p ≤ ${verdict.level}, as are ${percent(verdict.level, 0)} of clean models.`;
-  return html`Compared with <strong>${plural(reference.clean, "clean model")}</strong> of ${reference.name}${recipe}; the smallest ${term("pvalue", "p-value")} they allow is ${String(Number(reference.smallestP.toPrecision(2)))}.${level}`;
+  return html`Compared with <strong>${plural(reference.clean, "clean model")}</strong> of ${reference.name}${recipe}.${level}`;
 }
 
 function answer(report: AuditReport, scan: Scan): Markup {
-  const { verdict, suspected, signs } = scan;
+  const { verdict, suspected, signs, reference } = scan;
   const severity = tamperingSeverity(scan);
   const own = signs.filter(({ label }) => label === suspected);
   // the answer itself speaks of noise
@@ -58,7 +59,7 @@ function answer(report: AuditReport, scan: Scan): Markup {
   const p =
     verdict.pValue === null
       ? null
-      : html`<div class="figure"><div class="figure-number">${pText(verdict.pValue)}</div><div class="figure-label">share of models that look at least this suspicious, among the clean ones and this</div></div>`;
+      : html`<div class="figure"><div class="figure-number">${pText(verdict.pValue)}</div><div class="figure-label">${reference && html`<strong>${smallestText(verdict.pValue, reference.clean)}</strong>. `}Share of models that look at least this suspicious, among the clean ones and this</div></div>`;
   const target =
     suspected === null
       ? null

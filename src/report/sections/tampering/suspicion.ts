@@ -28,6 +28,8 @@ export function suspicionOf(
 ): Suspicion {
   const success = proportion(strongest.hits, strongest.trials);
   const side = `${strongest.size} × ${strongest.size}`;
+  // a place is tried with two shades
+  const places = Math.ceil(candidates / 2);
   const improved = targets.some(({ noGradient }) => noGradient)
     ? "the best for each class, without gradient steps (there is no gradient),"
     : "then gradient steps for each class";
@@ -35,13 +37,13 @@ export function suspicionOf(
   const sentences = {
     "one-class": `${capital(measure)}. That class leads all others by at least ${percent(lead, 0)}: this is what a planted trigger looks like, though the screen cannot tell who planted it, or that anyone did.`,
     "several-classes": `${capital(measure)}. Other classes have such patches too, or may have: the lead is not surely above ${percent(STANDS_OUT, 0)}. This looks like a weakness of the model rather than like a planted trigger.`,
-    none: `In ${candidates / 2} places ${measure}. Triggers that are larger, faint or of another form are not searched for.`,
+    none: `In ${places} places ${measure}. Triggers that are larger, faint or of another form are not searched for.`,
   } as const satisfies Record<PatchFinding["spread"], string>;
   return {
     id: "patch-screen",
     title: patchTitle(spread, strongest.size),
     sentence: sentences[spread],
-    method: `black and white patches of ${side} in ${candidates / 2} places, ${improved} on ${searched} inputs`,
+    method: `black and white patches of ${side} in ${places} places, ${improved} on ${searched} inputs`,
     evidence,
     severity,
     targetClass: strongest.target,

@@ -5,6 +5,7 @@ import { pText as unbroken } from "../../../stats/p-text.ts";
 import { proportion } from "../../../stats/proportion.ts";
 import type { BackdoorOutcome, BackdoorState, MeasuredSign, PatchSpread } from "../../../studies/audit/codes.ts";
 import { agreeing, SIGN_KINDS } from "../../../studies/audit/signs.ts";
+import type { Figure } from "../../fields.ts";
 import { measuredRate, percent, plural } from "../../format.ts";
 import type { Named, ReportPart } from "../contract.ts";
 import { signSentence, verdictSentence } from "./backdoor-words.ts";
@@ -116,6 +117,18 @@ const nameOf = ({ suspected }: BackdoorOutcome, named: Named): string => (suspec
 const notExcluded = ({ ground }: BackdoorOutcome["verdict"], named: Named): string =>
   `${verdictSentence(ground, named)} This does not exclude one.`;
 
+/** Among n clean models and the model itself no rank is rarer than 1 / (n + 1): what a p-value must be read against. */
+export function smallestText(p: number, clean: number): string {
+  const smallest = 1 / (clean + 1);
+  const words = `the smallest possible with ${plural(clean, "clean model")}`;
+  return p < 1.001 * smallest ? words : `${words} is ${String(Number(smallest.toPrecision(2)))}`;
+}
+
+const pFigure = (p: number, clean: number): Figure => ({
+  label: `p-value; ${smallestText(p, clean)}`,
+  quantity: { value: p, unit: "", interval: null, samples: null },
+});
+
 export const FINDINGS = {
   patch({ spread, strongest, next }, named) {
     const success = proportion(strongest.hits, strongest.trials);
@@ -131,12 +144,11 @@ export const FINDINGS = {
   backdoor({ state, searched, severity }, named) {
     const [title, sentence] = BACKDOOR_FINDING[state](searched, named, severity === "note");
     const { verdict, clean } = searched;
-    const p = { value: verdict.pValue ?? 0, unit: "", interval: null, samples: clean };
     return {
       id: "backdoor",
       title,
       sentence,
-      figures: verdict.pValue === null ? [] : [{ label: "p-value against clean models", quantity: p }],
+      figures: verdict.pValue === null ? [] : [pFigure(verdict.pValue, clean)],
       section: "tampering",
     };
   },
