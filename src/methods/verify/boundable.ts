@@ -92,3 +92,18 @@ export function settingOf(b: Builder, net: Boundable, norm: SetNorms, given: rea
   });
   return { net, inputs: [...inputs, ...fed], domains, known };
 }
+
+/** A part of a network that ends at one layer, as a network of its own, and which layers of the whole its own layers are. */
+export function upToLayer(
+  net: Boundable,
+  layer: number,
+): { readonly part: Boundable; readonly layers: readonly number[] } {
+  const b = builder();
+  const operand = net.operands[layer]!;
+  const flat = operand.shape.length === 2 ? operand : reshape(b, operand, [operand.shape[0]!, sampleSize(operand)]);
+  const operands = relaxedOperands(flat, new Set(net.inputs));
+  return {
+    part: { inputs: net.inputs, target: flat, operands },
+    layers: operands.map((one) => net.operands.indexOf(one)),
+  };
+}

@@ -187,7 +187,7 @@ export const fromBounder = (make: MakeBounder, description: Omit<VerifierDefinit
   });
 
 /** A verifier that claims nothing of any input. */
-const withoutBounds = (options: BounderOptions, shortfall: Shortfall): PreparedVerifier => ({
+export const withoutBounds = (options: BounderOptions, shortfall: Shortfall): PreparedVerifier => ({
   async bounds(queries) {
     const bounds = nothingProved(queries, options);
     bounds.reasons.fill(shortfall);

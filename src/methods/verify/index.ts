@@ -2,13 +2,14 @@
 
 import { byId, defineFamily } from "../family.ts";
 import { normFacts } from "../method.ts";
+import { alphaCrown } from "./alpha-crown.ts";
 import { crown } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
 import { fastLin } from "./fast-lin.ts";
 import { ibp } from "./ibp.ts";
 import type { Verifier } from "./types.ts";
 
-export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown];
+export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown, alphaCrown];
 
 export const verifyFamily = defineFamily<Verifier>({
   id: "verify",

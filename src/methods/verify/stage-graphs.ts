@@ -6,10 +6,12 @@ import { builder } from "../../ops/index.ts";
 import type { SlopeRule } from "../../ops/op.ts";
 import { simplify } from "../../ops/simplify.ts";
 import type { Arithmetic } from "../../spec/types.ts";
+import { gradient } from "../../transforms/gradient.ts";
 import { interval } from "../../transforms/interval.ts";
 import {
   backwardBoxes,
   coefficientsOf,
+  type LinearForm,
   linearBounds,
   type RelaxOptions,
   type Rows,
@@ -41,7 +43,9 @@ export const countsRows = (kind: StageKind): boolean => kind === "elements" || k
 export type StageTarget = { readonly layer: number } | { readonly rows: number };
 
 export const alphaName = (node: number, side: "lower" | "upper"): string => `alpha/${node}/${side}`;
+export const betaName = (layer: number): string => `beta/${layer}`;
 export const coefficientName = (input: number): string => `coefficients/${input}`;
+export const watchedName = (node: number): string => `watched/${node}`;
 
 /** The graph of one stage, from the boxes of the layers before it. */
 export function stageGraph(whole: Boundable, options: GraphOptions, kind: StageKind, aim: StageTarget): Graph {
@@ -54,6 +58,37 @@ export function stageGraph(whole: Boundable, options: GraphOptions, kind: StageK
   const { outputs, extra } = stageOutputs(b, setting, target, options, kind, aim, slopes?.rule);
   const graph = makeGraph([...setting.inputs, ...extra, ...(slopes?.inputs ?? [])], outputs);
   return pruneInputs(simplify(graph));
+}
+
+/**
+ * One row a query by the boxes of all layers, where the choices of lines and the multipliers of signs are inputs too; with
+ * the derivatives of the rows by both, or (`float32` arithmetic has none that help) with the coefficients of the inputs
+ * and of the results of what is relaxed.
+ */
+export function ascentGraph(net: Boundable, { norm, arithmetic }: GraphOptions, aim: "derivatives" | "coefficients") {
+  const b = builder();
+  const setting = settingOf(b, net, norm, readsOf(net, net.operands.length, net.target));
+  const slopes = alphaInputs(b, net);
+  const betas = net.operands.map((operand, k) => b.input(betaName(k), operand.shape));
+  const multipliers = new Map(net.operands.map((operand, k): [Value, Value] => [operand, betas[k]!]));
+  const spec = specInput(b, net, 1);
+  const relaxed = relaxedNodes(net);
+  const boxes = interval(b, [net.target], setting.known, { arithmetic });
+  const options = { slope: slopes.rule, arithmetic, multipliers, watched: new Set<Value>(relaxed) };
+  const { lower, form } = linearBounds(b, net.target, { kind: "spec", matrix: spec }, setting.domains, boxes, options);
+  const outputs: Output[] = [{ name: "rows", value: lower }];
+  if (aim === "coefficients") {
+    outputs.push(...coefficientOutputs(b, net, form));
+    for (const [k, node] of relaxed.entries()) {
+      const value = coefficientsOf(b, form, node);
+      if (value) outputs.push({ name: watchedName(k), value });
+    }
+  } else {
+    const choices = [...slopes.inputs, ...betas];
+    for (const [k, value] of gradient(b, lower, choices).entries())
+      if (value) outputs.push({ name: `by/${choices[k]!.name}`, value });
+  }
+  return pruneInputs(simplify(makeGraph([...setting.inputs, spec, ...slopes.inputs, ...betas], outputs)));
 }
 
 const readsOf = ({ operands }: Boundable, before: number, target: Value): number[] => {
@@ -106,12 +141,16 @@ function stageOutputs(
     return { outputs: [{ name: "rows", value }], extra: [spec] };
   }
   const { lower, form } = backwardRows(b, target, rows, domains, boxes, { slope, arithmetic });
-  const points = net.inputs.flatMap((input, k) => {
-    const value = candidates ? coefficientsOf(b, form, input) : undefined;
-    return value ? [{ name: coefficientName(k), value }] : [];
-  });
+  const points = candidates ? coefficientOutputs(b, net, form) : [];
   return { outputs: [{ name: "rows", value: lower }, ...points], extra: [spec] };
 }
+
+/** The coefficients of the inputs that rows read. */
+const coefficientOutputs = (b: Builder, net: Boundable, form: LinearForm): Output[] =>
+  net.inputs.flatMap((input, k) => {
+    const value = coefficientsOf(b, form, input);
+    return value ? [{ name: coefficientName(k), value }] : [];
+  });
 
 /** Rows [N, S, outputs] of a batch, or [1, N, outputs] of one query. */
 export const specInput = (b: Builder, net: Boundable, rows: number | undefined): InputValue =>
@@ -123,7 +162,7 @@ export const specInput = (b: Builder, net: Boundable, rows: number | undefined):
  */
 export function wholeGraph(
   whole: Boundable,
-  { relaxation, norm, arithmetic }: GraphOptions,
+  { relaxation, norm, arithmetic, candidates = false }: GraphOptions,
   rows: number | undefined,
 ): Graph {
   const b = builder();
@@ -136,9 +175,11 @@ export function wholeGraph(
     relaxation.boxes === "backward"
       ? backwardBoxes(b, net.target, domains, { slope, arithmetic })
       : intervalBoxes(b, setting, net.target, arithmetic);
-  const value =
-    relaxation.rows === "interval"
-      ? elidedRows(b, net.target, matrix, domains, boxes, arithmetic)
-      : backwardRows(b, net.target, matrix, domains, boxes, { slope, arithmetic }).lower;
-  return pruneInputs(simplify(makeGraph([...setting.inputs, spec], [{ name: "rows", value }])));
+  if (relaxation.rows === "interval") {
+    const value = elidedRows(b, net.target, matrix, domains, boxes, arithmetic);
+    return pruneInputs(simplify(makeGraph([...setting.inputs, spec], [{ name: "rows", value }])));
+  }
+  const { lower: value, form } = backwardRows(b, net.target, matrix, domains, boxes, { slope, arithmetic });
+  const points = candidates ? coefficientOutputs(b, net, form) : [];
+  return pruneInputs(simplify(makeGraph([...setting.inputs, spec], [{ name: "rows", value }, ...points])));
 }

@@ -37,6 +37,14 @@ export interface BackwardOptions {
   readonly boxes: ReadonlyMap<Value, Interval>;
   readonly slope: (node: NodeValue) => SlopeRule;
   readonly arithmetic: Arithmetic;
+  /**
+   * By value z, [n, …z]: what is added to the coefficients of z in every row. Sound where ⟨multiplier, z⟩ ≤ 0 for all points
+   * that are asked of: −β·S for values whose signs S are fixed, β ≥ 0.
+   * @source Wang et al. 2021, arXiv:2103.06624 (β-CROWN), eq. 7
+   */
+  readonly multipliers?: ReadonlyMap<Value, Value>;
+  /** Values whose coefficients are kept, as they were before the value was replaced by its operands. */
+  readonly watched?: ReadonlySet<Value>;
 }
 
 /** ⟨A, x⟩ summed over the inputs, plus d, less the error: a lower bound of every row. */
@@ -52,6 +60,8 @@ export interface LinearForm {
   /** Elements of the largest value on the way: the longest product with rows. */
   readonly largest: number;
   readonly context: RowsContext;
+  /** Of the watched values that some row reads. */
+  readonly passed: ReadonlyMap<Value, Coefficients>;
 }
 
 /** `identity`: [n|1, elements of the target], before rows are chosen. `dense`: [n, S]. `patches`: [n, P, R]. */
@@ -68,12 +78,17 @@ export function backward(b: Builder, target: Value, inputs: ReadonlySet<Value>, 
   const context: RowsContext = { target, rows: options.rows, twoSided: options.twoSided };
   const varying = dependents([target], inputs);
   const pending = new Map<Value, Coefficients>([[target, startOf(options.rows)]]);
-  const steps = stepsOf(target, varying);
+  const { multipliers = new Map<Value, Value>(), watched } = options;
+  const steps = stepsOf(target, varying) + multipliers.size;
   const pass: Pass = { b, context, options, varying, steps, terms: [], errors: [], floor: [] };
   const reached = new Map<Value, Coefficients>();
+  const passed = new Map<Value, Coefficients>();
   for (const value of topological([target]).reverse()) {
-    const a = pending.get(value);
-    if (!a || !varying.has(value)) continue;
+    const found = pending.get(value);
+    if (!found || !varying.has(value)) continue;
+    const multiplier = multipliers.get(value);
+    const a = multiplier ? plusMultiplier(b, found, multiplier, value, context) : found;
+    if (watched?.has(value)) passed.set(value, a);
     if (value.kind !== "node" || inputs.has(value)) {
       reached.set(value, a);
       continue;
@@ -89,8 +104,14 @@ export function backward(b: Builder, target: Value, inputs: ReadonlySet<Value>, 
   const { terms, floor } = pass;
   const errors = pass.errors.map(({ a, value, z }) => absoluteDot(pass, a, value, z));
   const largest = Math.max(...[...varying].map(sampleElements));
-  return { coefficients: reached, terms, errors, floor, steps, largest, context };
+  return { coefficients: reached, terms, errors, floor, steps, largest, context, passed };
 }
+
+/** One more contribution to the coefficients, the same for all rows; its rounding is one step of the pass. */
+const plusMultiplier = (b: Builder, a: Coefficients, multiplier: Value, z: Value, context: RowsContext): Dense => ({
+  kind: "dense",
+  value: add(b, asDense(b, a, z, context).value, perRow(b, multiplier, z.shape.length)),
+});
 
 /** At most two terms of d a node, and a contribution to the coefficients of every operand. */
 function stepsOf(target: Value, varying: ReadonlySet<Value>): number {

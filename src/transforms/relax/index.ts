@@ -8,17 +8,18 @@ import { add, max, min, reemit } from "../../ops/rules.ts";
 import type { Arithmetic } from "../../spec/types.ts";
 import { interval } from "../interval.ts";
 import { spoiled } from "../rounding.ts";
-import { backward, type LinearForm } from "./backward.ts";
+import { type BackwardOptions, backward, type LinearForm } from "./backward.ts";
 import { asDense, type Rows } from "./coefficients.ts";
 import { type Bounds, concretize, type Domain } from "./concretize.ts";
 
+export type { LinearForm } from "./backward.ts";
 export type { Rows } from "./coefficients.ts";
 export type { Bounds, Domain } from "./concretize.ts";
 
 export type Domains = ReadonlyMap<Value, Domain>;
 export type Boxes = ReadonlyMap<Value, Interval>;
 
-export interface RelaxOptions {
+export interface RelaxOptions extends Pick<BackwardOptions, "multipliers" | "watched"> {
   /** The lower line of unstable units; one rule, or one a node. */
   readonly slope?: SlopeRule | ((node: NodeValue) => SlopeRule);
   readonly arithmetic?: Arithmetic;
@@ -114,18 +115,30 @@ export function linearBounds(
   rows: Rows,
   domains: Domains,
   boxes: Boxes,
-  { twoSided = false, slope = "adaptive", arithmetic = "float32" }: RelaxOptions & { readonly twoSided?: boolean } = {},
+  options: RelaxOptions & { readonly twoSided?: boolean } = {},
 ): Bounds & { readonly form: LinearForm } {
+  const { twoSided = false, slope = "adaptive", arithmetic = "float32", multipliers, watched } = options;
   const inputs = new Set(domains.keys());
   const rule = typeof slope === "function" ? slope : () => slope;
-  const form = backward(b, target, inputs, { rows, twoSided, boxes, slope: rule, arithmetic });
+  const form = backward(b, target, inputs, {
+    rows,
+    twoSided,
+    boxes,
+    slope: rule,
+    arithmetic,
+    ...(multipliers && { multipliers }),
+    ...(watched && { watched }),
+  });
   return { ...concretize(b, form, domains, arithmetic), form };
 }
 
-/** The coefficients of an input in every row, [n, S, …input] with n the batch or 1; undefined where no row reads it. */
-export function coefficientsOf(b: Builder, { coefficients, context }: LinearForm, input: Value): Value | undefined {
-  const own = coefficients.get(input);
-  return own && asDense(b, own, input, context).value;
+/**
+ * The coefficients of an input, or of a watched value, in every row, [n, S, …value] with n the batch or 1; undefined where
+ * no row reads it.
+ */
+export function coefficientsOf(b: Builder, form: LinearForm, value: Value): Value | undefined {
+  const own = form.coefficients.get(value) ?? form.passed.get(value);
+  return own && asDense(b, own, value, form.context).value;
 }
 
 export const domainBoxes = (domains: Domains): Map<Value, Interval> =>
