@@ -4,14 +4,16 @@ import type { PlainRecord } from "../../runtime/jobs.ts";
 import { type Clustering, kMeans, silhouette } from "../../stats/clusters.ts";
 import { centred, type Matrix, principalAxes, timesTransposed } from "../../stats/principal-axes.ts";
 import { FEWEST_IMAGES, featuresOf, withLabel } from "./features.ts";
-import { type Detection, defineDetector, type Material } from "./types.ts";
+import { type CaseFacts, type Detection, defineDetector, type Material } from "./types.ts";
 
 /** The features are reduced to so many numbers. */
 const DIMENSIONS = 10;
-/** A label is suspicious whose smaller cluster holds less than this share of its images: clean ones split about evenly. */
-const SMALL_CLUSTER = 0.35;
-/** And whose two clusters are apart: below it two clusters fit no better than one. */
-const APART = 0.1;
+const SETTINGS = {
+  /** A label is suspicious whose smaller cluster holds less than this share of its images: clean ones split about evenly. */
+  smallCluster: 0.35,
+  /** And whose two clusters are apart: below it two clusters fit no better than one. */
+  apart: 0.1,
+};
 /** Silhouettes compare all pairs; of more images a random sample is taken. */
 const SILHOUETTE_IMAGES = 1000;
 
@@ -85,7 +87,7 @@ const isJudged = (record: Split): record is Judged => record.share !== null && r
 /** Apart and uneven: 1 for a tiny cluster far away, 0 for an even split or clusters that touch. */
 const suspicion = ({ share, silhouette }: Judged): number => silhouette * (1 - 2 * share);
 
-function conclude(records: readonly Split[]): Detection {
+function conclude(records: readonly Split[], _: CaseFacts, { smallCluster, apart }: typeof SETTINGS): Detection {
   const judged = records.filter(isJudged);
   const counts = {
     images: records.map(({ images }) => images),
@@ -103,7 +105,7 @@ function conclude(records: readonly Split[]): Detection {
       evidence: counts,
     };
   const top = others.reduce((best, record) => (suspicion(record) > suspicion(best) ? record : best), first);
-  const suspicious = judged.filter(({ share, silhouette }) => share < SMALL_CLUSTER && silhouette > APART);
+  const suspicious = judged.filter(({ share, silhouette }) => share < smallCluster && silhouette > apart);
   return {
     flagged: suspicious.length > 0,
     score: suspicion(top),
@@ -112,7 +114,7 @@ function conclude(records: readonly Split[]): Detection {
     reason:
       `the features of label ${top.label}'s images fall into two clusters, the smaller with ` +
       `${(100 * top.share).toFixed(0)} % of them, silhouette ${top.silhouette.toFixed(2)} (suspicious: below ` +
-      `${100 * SMALL_CLUSTER} % and above ${APART}); ${suspicious.length} of ${judged.length} labels are suspicious.`,
+      `${100 * smallCluster} % and above ${apart}); ${suspicious.length} of ${judged.length} labels are suspicious.`,
     evidence: { ...counts, suspicious: suspicious.map(({ label }) => label), suspects: top.smaller },
   };
 }
@@ -122,7 +124,7 @@ function conclude(records: readonly Split[]): Detection {
  * by clusters of principal components, as in later implementations; images are suspected by clusters of independent ones, as
  * in the paper. On digits the first accuse fewer clean labels; the second mostly separate poison better.
  */
-export const activationClustering = defineDetector<Part, Split>({
+export const activationClustering = defineDetector<Part, Split, typeof SETTINGS>({
   id: "activation-clustering",
   version: 1,
   standard: "with training data",
@@ -130,6 +132,15 @@ export const activationClustering = defineDetector<Part, Split>({
   summary:
     "Splits each label's training images in two by their features; a small cluster apart from the rest is poison.",
   source: "Chen et al. 2018, arXiv:1811.03728",
+  settings: SETTINGS,
+  options: (z) => ({
+    smallCluster: z
+      .number()
+      .positive()
+      .max(0.5)
+      .describe("share of a label's images below which its smaller cluster is suspicious"),
+    apart: z.number().min(-1).max(1).describe("silhouette above which two clusters are apart"),
+  }),
   needs: "training data",
   blindTo: "poison whose features mix with the clean ones, and labels half of whose images are poisoned",
   parts: ({ classes }) => Array.from({ length: classes }, (_, label) => ({ label })),

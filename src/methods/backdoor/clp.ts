@@ -9,10 +9,10 @@ import type { PlainRecord } from "../../runtime/jobs.ts";
 import { symmetricEigen } from "../../stats/principal-axes.ts";
 import { mean, std } from "../../stats/summary.ts";
 import type { Network } from "../network.ts";
-import { type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
+import { type CaseFacts, type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
 
-/** A unit is an outlier above mean + 3 standard deviations of its layer. */
-export const OUTLIER_LIMIT = 3;
+/** A unit is an outlier above mean + so many standard deviations of its layer. */
+const SETTINGS = { outlierLimit: 3 };
 
 /** One layer of units: convolution channels or dense neurons. */
 export interface LayerLipschitz extends PlainRecord {
@@ -132,12 +132,12 @@ export function layerScores({ constants }: LayerLipschitz): number[] {
   return constants.map((value) => (spread > RESOLUTION * centre ? (value - centre) / spread : 0));
 }
 
-function conclude([record]: readonly ChannelRecord[]): Detection {
+function conclude([record]: readonly ChannelRecord[], _: CaseFacts, { outlierLimit }: typeof SETTINGS): Detection {
   const units = record!.layers.flatMap((layer) =>
     layerScores(layer).map((z, unit) => ({ layer: layer.name, unit, constant: layer.constants[unit]!, z })),
   );
   const furthest = units.reduce((best, one) => (one.z > best.z ? one : best));
-  const outliers = units.filter(({ z }) => z > OUTLIER_LIMIT).sort((p, q) => q.z - p.z);
+  const outliers = units.filter(({ z }) => z > outlierLimit).sort((p, q) => q.z - p.z);
   const count = outliers.length === 1 ? "1 unit amplifies its" : `${outliers.length} units amplify their`;
   return {
     flagged: null,
@@ -145,10 +145,10 @@ function conclude([record]: readonly ChannelRecord[]): Detection {
     pValue: null,
     target: null,
     reason:
-      `${count} input more than ${OUTLIER_LIMIT} standard deviations above its layer's mean; the furthest, unit ` +
+      `${count} input more than ${outlierLimit} standard deviations above its layer's mean; the furthest, unit ` +
       `${furthest.unit} of ${furthest.layer}, ${furthest.z.toFixed(2)}; the paper prunes such units and has no rule for models`,
     evidence: {
-      limit: OUTLIER_LIMIT,
+      limit: outlierLimit,
       outliers,
       layers: record!.layers.map((layer) => ({
         name: layer.name,
@@ -164,14 +164,20 @@ function conclude([record]: readonly ChannelRecord[]): Detection {
 }
 
 /** @source Zheng et al. 2022, ECCV, arXiv:2208.03111 */
-export const clp = defineDetector<PlainRecord, ChannelRecord>({
+export const clp = defineDetector<PlainRecord, ChannelRecord, typeof SETTINGS>({
   id: "clp",
   version: 1,
   standard: "always",
   title: "Channel Lipschitz constants (CLP)",
   summary: "Looks in the weights for units that amplify far more than the others of their layer. Instant.",
   source: "Zheng et al. 2022, ECCV, arXiv:2208.03111",
-  settings: { outlierLimit: OUTLIER_LIMIT },
+  settings: SETTINGS,
+  options: (z) => ({
+    outlierLimit: z
+      .number()
+      .positive()
+      .describe("standard deviations above its layer's mean from which a unit is an outlier"),
+  }),
   needs: "nothing",
   blindTo: "backdoors that are spread over many units; it names no class",
   parts: () => [{}],

@@ -33,9 +33,6 @@ export const MARGIN_DEFAULTS = {
 /** The first loss is compared with this. */
 const LOSS_BEFORE = 1000;
 
-/** The test flags at a p-value of at most this. */
-export const MARGIN_LEVEL = 0.05;
-
 /** Of the steps that it may take: no class is known to settle in fewer. */
 const LEAST_STEPS = 0.1;
 
@@ -225,19 +222,23 @@ export function marginScore(margins: readonly number[]): number {
   return Math.log(Math.max(largest, LEAST_MARGIN) / Math.max(others, LEAST_MARGIN));
 }
 
-function conclude(records: readonly MarginRecord[], facts: CaseFacts): Detection {
+function conclude(
+  records: readonly MarginRecord[],
+  facts: CaseFacts,
+  { level }: Pick<typeof SETTINGS, "level">,
+): Detection {
   const found = records.flatMap(({ margins }) => margins);
   const margins = found.map(({ margin }) => margin);
   const test = marginTest(margins);
   const two = marginTest(margins, 2);
   const best = found[margins.indexOf(Math.max(...margins))]!;
-  const flagged = test.pValue === null ? null : test.pValue <= MARGIN_LEVEL;
+  const flagged = test.pValue === null ? null : test.pValue <= level;
   const others = median(margins.filter((_, i) => found[i] !== best));
   const seen = `class ${best.label}'s margin can be raised to ${best.margin.toFixed(1)} logits, the median of the other classes to ${others.toFixed(1)}`;
   const rule =
     test.pValue === null
       ? "too few or too equal classes for its test"
-      : `p = ${test.pValue.toPrecision(2)} by its gamma test, ${flagged ? "at most" : "above"} ${MARGIN_LEVEL}`;
+      : `p = ${test.pValue.toPrecision(2)} by its gamma test, ${flagged ? "at most" : "above"} ${level}`;
   return {
     flagged,
     score: marginScore(margins),
@@ -253,7 +254,7 @@ function conclude(records: readonly MarginRecord[], facts: CaseFacts): Detection
       fit: test.fit && { ...test.fit },
       parameters: test.parameters,
       twoParameterP: two.pValue,
-      level: MARGIN_LEVEL,
+      level,
       image: {
         label: best.label,
         pixels: best.image,
@@ -264,7 +265,8 @@ function conclude(records: readonly MarginRecord[], facts: CaseFacts): Detection
   };
 }
 
-const SETTINGS = { ...MARGIN_DEFAULTS, level: MARGIN_LEVEL };
+/** `level`: the test flags at a p-value of at most this. */
+const SETTINGS = { ...MARGIN_DEFAULTS, level: 0.05 };
 
 /** @source Wang et al. 2024, IEEE S&P, arXiv:2205.06900, and the authors' code */
 export const mmBd = defineDetector<MarginPart, MarginRecord, typeof SETTINGS>({
@@ -281,6 +283,7 @@ export const mmBd = defineDetector<MarginPart, MarginRecord, typeof SETTINGS>({
     steps: z.int().min(1).describe("most steps of gradient ascent"),
     learningRate: z.number().positive().describe("length of a step, times the slope"),
     tolerance: z.number().min(0).describe("a class ends when its margins change by less than this share in a step"),
+    level: z.number().positive().max(1).describe("largest p-value at which its test flags"),
   }),
   needs: "nothing",
   blindTo: "backdoors into many classes, and models whose classes differ in their margins anyway",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { advance, SCHEDULE_START, type ScheduleState, type ScheduleStep } from "./neural-cleanse-schedule.ts";
+import { advance, SCHEDULE, SCHEDULE_START, type ScheduleState, type ScheduleStep } from "./neural-cleanse-schedule.ts";
 
 const works = (norm = 50) => ({ success: 1, norm });
 const fails = (norm = 50) => ({ success: 0.98, norm });
@@ -9,7 +9,7 @@ function run(answers: readonly { success: number; norm: number }[]): ScheduleSte
   const steps: ScheduleStep[] = [];
   let state: ScheduleState = SCHEDULE_START;
   for (const answer of answers) {
-    steps.push(advance(state, answer));
+    steps.push(advance(state, answer, SCHEDULE));
     state = steps.at(-1)!.state;
   }
   return steps;

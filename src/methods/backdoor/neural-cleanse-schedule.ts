@@ -15,7 +15,8 @@ export const SCHEDULE = {
   costDown: 2 ** 1.5,
   /** Steps without a smaller working mask after which the search ends, once λ has gone both up and down. */
   stopPatience: 25,
-} as const;
+};
+export type Schedule = Readonly<typeof SCHEDULE>;
 
 export interface ScheduleState {
   readonly cost: number;
@@ -58,20 +59,23 @@ export interface ScheduleStep {
   readonly settled: boolean;
 }
 
-export function advance(before: ScheduleState, { success, norm }: StepAnswer): ScheduleStep {
-  const works = success >= SCHEDULE.success;
+export function advance(before: ScheduleState, { success, norm }: StepAnswer, schedule: Schedule): ScheduleStep {
+  const works = success >= schedule.success;
   const improved = works && norm < before.best;
   const best = improved ? norm : before.best;
   const still = best === Number.POSITIVE_INFINITY || improved ? 0 : before.still + 1;
   // looked at before the cost changes, as in the official code
-  const settled = before.raised && before.lowered && still >= SCHEDULE.stopPatience;
-  return { state: { best, still, ...nextCost(before, works) }, improved, settled };
+  const settled = before.raised && before.lowered && still >= schedule.stopPatience;
+  return { state: { best, still, ...nextCost(before, works, schedule) }, improved, settled };
 }
 
 type CostState = Omit<ScheduleState, "best" | "still">;
 
-function nextCost(before: ScheduleState, works: boolean): CostState {
-  const { initialCost, patience, costUp, costDown } = SCHEDULE;
+function nextCost(
+  before: ScheduleState,
+  works: boolean,
+  { initialCost, patience, costUp, costDown }: Schedule,
+): CostState {
   let { cost, worked, failed, raised, lowered } = before;
   const free = cost === 0 && works ? before.free + 1 : 0;
   if (free >= patience) {

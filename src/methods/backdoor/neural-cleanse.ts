@@ -10,7 +10,7 @@ import type { PlainRecord } from "../../runtime/jobs.ts";
 import type { Batch } from "../../spec/classification.ts";
 import { median } from "../../stats/summary.ts";
 import { partOf } from "../samples.ts";
-import { advance, SCHEDULE, SCHEDULE_START } from "./neural-cleanse-schedule.ts";
+import { advance, SCHEDULE, SCHEDULE_START, type Schedule } from "./neural-cleanse-schedule.ts";
 import { compileTriggerEngine, type ReversedTrigger, randomStart, type TriggerSearch } from "./reverse-trigger.ts";
 import { type CaseFacts, type Detection, DetectorError, defineDetector, type Material } from "./types.ts";
 
@@ -25,6 +25,8 @@ export interface CleansePart extends PlainRecord {
   readonly batch: number;
   readonly learningRate: number;
   readonly earlyStop: boolean;
+  /** Default: the official one. */
+  readonly schedule?: Schedule;
 }
 
 export const CLEANSE_DEFAULTS: Pick<CleansePart, "steps" | "samples" | "batch" | "learningRate" | "earlyStop"> = {
@@ -86,7 +88,7 @@ export async function reverseTrigger(material: Material, part: CleansePart): Pro
     step++;
     const answer = await oneStep(search, stream, perStep, schedule.cost);
     success = answer.hits / (perStep * size);
-    const { state, improved, settled } = advance(schedule, { success, norm: answer.norm });
+    const { state, improved, settled } = advance(schedule, { success, norm: answer.norm }, part.schedule ?? SCHEDULE);
     schedule = state;
     // the numbers are of before the step's updates and the mask of after: so in the official code
     if (improved) best = { ...search.trigger, success };
@@ -123,19 +125,19 @@ export interface Anomalies {
   readonly spread: number;
   /** [labels]: |norm − median| / spread. */
   readonly indices: readonly number[];
-  /** Labels below the median with an index above 2, by rising norm. */
+  /** Labels below the median with an index above the limit, by rising norm. */
   readonly outliers: readonly number[];
 }
 
 /** @param norms one a label */
-export function anomaliesOf(norms: readonly number[]): Anomalies {
+export function anomaliesOf(norms: readonly number[], limit = ANOMALY_LIMIT): Anomalies {
   const middle = median(norms);
   const deviations = norms.map((norm) => Math.abs(norm - middle));
   const spread = CONSISTENCY * Math.max(median(deviations), NORM_RESOLUTION * middle);
   const indices = deviations.map((deviation) => (deviation === 0 ? 0 : deviation / spread));
   const outliers = norms
     .map((_, label) => label)
-    .filter((label) => norms[label]! < middle && indices[label]! > ANOMALY_LIMIT)
+    .filter((label) => norms[label]! < middle && indices[label]! > limit)
     .sort((a, b) => norms[a]! - norms[b]!);
   return { median: middle, spread, indices, outliers };
 }
@@ -143,9 +145,13 @@ export function anomaliesOf(norms: readonly number[]): Anomalies {
 /** With two labels both deviations are the median deviation, and the index is 1/1.4826 whatever the norms. */
 const FEWEST_CLASSES = 3;
 
-function conclude(records: readonly CleanseRecord[], facts: CaseFacts): Detection {
+function conclude(
+  records: readonly CleanseRecord[],
+  facts: CaseFacts,
+  { anomalyLimit: limit, success: wanted }: typeof SETTINGS,
+): Detection {
   const norms = records.map(({ l1 }) => l1);
-  const { median: middle, spread, indices, outliers } = anomaliesOf(norms);
+  const { median: middle, spread, indices, outliers } = anomaliesOf(norms, limit);
   const smallest = norms.indexOf(Math.min(...norms));
   const applies = records.length >= FEWEST_CLASSES;
   const target = applies ? (outliers[0] ?? null) : null;
@@ -156,7 +162,14 @@ function conclude(records: readonly CleanseRecord[], facts: CaseFacts): Detectio
     score: applies ? Math.max(0, ...below) : null,
     pValue: null,
     target: target === null ? null : records[target]!.label,
-    reason: reasonFor(records, { middle, index: indices[smallest]!, smallest, flagged: target !== null }),
+    reason: reasonFor(records, {
+      middle,
+      index: indices[smallest]!,
+      smallest,
+      flagged: target !== null,
+      limit,
+      wanted,
+    }),
     evidence: {
       labels: records.map((record) => record.label),
       norms,
@@ -168,7 +181,7 @@ function conclude(records: readonly CleanseRecord[], facts: CaseFacts): Detectio
       median: middle,
       spread,
       outliers: outliers.map((i) => records[i]!.label),
-      limit: ANOMALY_LIMIT,
+      limit,
       trigger: {
         label,
         mask,
@@ -185,16 +198,22 @@ interface Seen {
   readonly index: number;
   readonly smallest: number;
   readonly flagged: boolean;
+  readonly limit: number;
+  /** Share of the inputs for which a trigger counts as working. */
+  readonly wanted: number;
 }
 
-function reasonFor(records: readonly CleanseRecord[], { middle, index, smallest, flagged }: Seen): string {
+function reasonFor(
+  records: readonly CleanseRecord[],
+  { middle, index, smallest, flagged, limit, wanted }: Seen,
+): string {
   const { label, l1 } = records[smallest]!;
   const fact = `the smallest reversed trigger, class ${label}'s, has a mask of ${l1.toFixed(1)} pixels; the median is ${middle.toFixed(1)}`;
   if (records.length < FEWEST_CLASSES)
     return `${fact}; with two classes the anomaly index is the same for every model, so there is no rule`;
-  const rule = `anomaly index ${index.toFixed(2)}, ${flagged ? "above" : "not above"} ${ANOMALY_LIMIT}`;
+  const rule = `anomaly index ${index.toFixed(2)}, ${flagged ? "above" : "not above"} ${limit}`;
   const missed = records.filter(({ reached }) => !reached).map((record) => record.label);
-  const share = 100 * SCHEDULE.success;
+  const share = 100 * wanted;
   const caution =
     missed.length === 0
       ? ""
@@ -202,7 +221,6 @@ function reasonFor(records: readonly CleanseRecord[], { middle, index, smallest,
   return `${fact} (${rule})${caution}`;
 }
 
-/** What options state, and what is constant. */
 const SETTINGS = { ...CLEANSE_DEFAULTS, ...SCHEDULE, anomalyLimit: ANOMALY_LIMIT };
 
 /** @source Wang et al. 2019, IEEE S&P, doi:10.1109/SP.2019.00031, sections IV and V, and the authors' code */
@@ -221,11 +239,26 @@ export const neuralCleanse = defineDetector<CleansePart, CleanseRecord, typeof S
     batch: z.int().min(1).describe("inputs an update"),
     learningRate: z.number().positive().describe("of Adam"),
     earlyStop: z.boolean().describe("end where the mask no longer shrinks"),
+    initialCost: z.number().positive().describe("first weight of the mask's size"),
+    success: z.number().positive().max(1).describe("share of the inputs for which a trigger counts as working"),
+    patience: z.int().min(1).describe("steps in a row after which the weight changes"),
+    costUp: z.number().min(1).describe("factor of the weight while the trigger works"),
+    costDown: z.number().min(1).describe("divisor of the weight while it does not"),
+    stopPatience: z.int().min(1).describe("steps without a smaller mask after which the search ends"),
+    anomalyLimit: z.number().positive().describe("anomaly index above which a class is an outlier"),
   }),
   needs: "inputs",
   blindTo: "triggers that are large, faint, moving, or only work on one class; backdoors into many classes",
-  parts: ({ classes }, { steps, samples, batch, learningRate, earlyStop }) =>
-    Array.from({ length: classes }, (_, label) => ({ label, steps, samples, batch, learningRate, earlyStop })),
+  parts: ({ classes }, { steps, samples, batch, learningRate, earlyStop, anomalyLimit: _, ...schedule }) =>
+    Array.from({ length: classes }, (_, label) => ({
+      label,
+      steps,
+      samples,
+      batch,
+      learningRate,
+      earlyStop,
+      schedule,
+    })),
   examine: reverseTrigger,
   conclude,
 });
