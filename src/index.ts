@@ -41,6 +41,7 @@ export {
   type LocalExamination,
   type LocalOptions,
 } from "./local/open.ts";
+export { type LikeOptions, type ModelsOptions, populationFromFiles, populationLike } from "./local/population-files.ts";
 export { besides, type LocalStudy, openStudy, readStated, type StudyOptions } from "./local/studies.ts";
 export { attackOf, attacks, standardAttack } from "./methods/attack/index.ts";
 export {

@@ -4,6 +4,7 @@ import { FALSE_ALARMS } from "../methods/backdoor/decision.ts";
 import { detectorFor } from "../methods/backdoor/index.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
 import { numberText, secondsText } from "../report/format.ts";
+import { REFERENCE_ADVICE } from "../report/sections/tampering/backdoor-words.ts";
 import { relationText } from "../stats/p-text.ts";
 import type { BackdoorFile, ReferenceResult } from "../studies/backdoor/results.ts";
 
@@ -78,9 +79,7 @@ function nextSteps(file: BackdoorFile, run: readonly Detector[]): string[] {
     ...(data === null ? ["Give held-out inputs with --data: detectors see more with them."] : []),
     ...(reference?.used
       ? []
-      : [
-          "Scan clean models of the same task and architecture of your own with `assay population --from FILES --data DATA`, or train them by a recipe with `assay population RECIPE` where the architecture is one that recipes name, and give them with --reference: the answer then has a known rate of false alarms.",
-        ]),
+      : [`${REFERENCE_ADVICE}, and give them with --reference: the answer then has a known rate of false alarms.`]),
   ];
   if (verdict.flagged === true) {
     const wanted = verdict.target === null ? "" : ` for ${targetName(file)}`;

@@ -88,10 +88,12 @@ function readPoison(text: string): unknown {
   }
 }
 
-/** The classifier in the file that a recipe goes on from; its normalisation goes before it. */
-async function pretrainedOf({ architecture, normalisation }: TrainConfig): Promise<Network | undefined> {
-  if (typeof architecture === "string") return undefined;
-  return networkAt(architecture.onnx, normalisation && { ...normalisation, axis: 1 });
+/** The classifier in the file that a recipe names; its normalisation goes before it. */
+async function pretrainedOf(config: TrainConfig): Promise<Network | undefined> {
+  const { architectureFile } = await import("../../methods/train/config.ts");
+  const file = architectureFile(config);
+  const { normalisation } = config;
+  return file === undefined ? undefined : networkAt(file, normalisation && { ...normalisation, axis: 1 });
 }
 
 /** The clean network that a recipe's poison names. */

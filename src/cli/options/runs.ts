@@ -15,6 +15,23 @@ export const RUNS = {
     paths: true,
     repeatable: true,
   }),
+  like: define({
+    flag: "--like <model>",
+    help: "train clean models of this ONNX file's architecture, each from weights of its own, on --training, and scan them with --data; a recipe says what else there is to say of training",
+    schema: path,
+  }),
+  members: define({
+    flag: "--members <n>",
+    help: "with --like, how many clean models are trained",
+    schema: whole(1),
+    default: "20: with fewer no p-value is below 0.05",
+  }),
+  epochs: define({
+    flag: "--epochs <n>",
+    help: "with --like, how often each sees the training data",
+    schema: whole(1),
+    default: "the recipe's, or 10",
+  }),
   seed: define({ flag: "--seed <n>", help: "seed of all random numbers", schema: whole(0), default: "0" }),
   timeout: define({
     flag: "--timeout <seconds>",

@@ -8,9 +8,13 @@ export const populationVerb = describeVerb({
   argumentOptional: true,
   summary: "train many models by one recipe, or take one's own, and scan them: what a score is compared with",
   details:
-    "Writes population.json, and with a recipe the models, into the folder --out. With --from FILES --data DATA it scans models that there are already; the same options as backdoor say how they take their inputs. Ctrl-C keeps what is finished; --resume goes on from there.",
+    "Writes population.json, and with a recipe the models, into the folder --out. With --from FILES --data DATA it scans models that there are already; the same options as backdoor say how they take their inputs. With --like MODEL --training DATA --data DATA it trains models of the architecture of a file. Ctrl-C keeps what is finished; --resume goes on from there.",
   options: [
     "from",
+    "like",
+    "training",
+    "members",
+    "epochs",
     "data",
     "labels",
     "images",

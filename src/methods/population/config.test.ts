@@ -57,7 +57,7 @@ test.for([
   [{ train: { ...TRAIN, seed: 1 } }, /train\.seed: .*`seed` of the population/],
   [{ train: { ...TRAIN, poison: PATCH.poison } }, /train\.poison: .*`backdoored`/],
   [{ train: { ...TRAIN, epoch: 3 } }, /train: .*unknown "epoch"/],
-  [{ train: { ...TRAIN, architecture: { onnx: "a.onnx" } } }, /train\.architecture: .*not a file/],
+  [{ train: { ...TRAIN, architecture: { onnx: "a.onnx" } } }, /train\.architecture: .*say { "like": FILE }/],
   [{ backdoored: [{ ...PATCH, poison: { kind: "pach", rate: 1 } }] }, /backdoored\.0\.poison\.kind/],
   [{ backdoored: [{ ...PATCH, poison: { kind: "patch", rat: 1 } }] }, /backdoored\.0\.poison/],
   [{ backdoored: [PATCH, PATCH] }, /two groups are called "patch"/],

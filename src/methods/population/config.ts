@@ -109,9 +109,9 @@ export function parsePopulationRecipe(raw: unknown): PopulationRecipe {
     if (Object.hasOwn(train, key)) throw recipeError([`train.${key}: belongs to each member; ${INSTEAD[key]}`]);
   }
   const config = trainConfig(train, "train");
-  if (typeof config.architecture !== "string")
+  if (typeof config.architecture !== "string" && "onnx" in config.architecture)
     throw recipeError([
-      "train.architecture: members begin with weights of their own; name an architecture, not a file, or scan models that there are (assay population --from)",
+      'train.architecture: members begin with weights of their own; name an architecture, or say { "like": FILE } for that of a file',
     ]);
   const groups = backdoored.map(parseGroup);
   const names = ["clean", ...groups.map(({ name }) => name)];

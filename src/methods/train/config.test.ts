@@ -23,7 +23,10 @@ test("epsilon may be a fraction", () => {
 test.for([
   [{ ...minimal, epoch: 3 }, /options: unknown "epoch"; known are name, architecture/],
   [{ ...minimal, architecture: "CNNz" }, /architecture: .*FCNNa/],
-  [{ ...minimal, architecture: { file: "a.onnx" } }, /architecture: is one of FCNNa, .*or { "onnx": FILE }/],
+  [
+    { ...minimal, architecture: { file: "a.onnx" } },
+    /architecture: is one of FCNNa, .*{ "onnx": FILE } to go on .*or { "like": FILE }/,
+  ],
   [{ ...minimal, epochs: 0 }, /epochs: /],
   [{ architecture: "CNNa" }, /epochs: /],
   [{ ...minimal, method: { kind: "ibp" } }, /method\.epsilon: /],

@@ -37,11 +37,15 @@ const schedule = z.discriminatedUnion("kind", [
   }),
 ]) satisfies z.ZodType<LearningRateSchedule>;
 
-/** A network by name, or the classifier in a file, to go on from its weights. */
+/** A network by name, or the classifier in a file: to go on from its weights, or to begin with others. */
 const architecture = z.union(
-  [z.enum(ARCHITECTURE_NAMES as [string, ...string[]]), z.strictObject({ onnx: z.string() })],
+  [
+    z.enum(ARCHITECTURE_NAMES as [string, ...string[]]),
+    z.strictObject({ onnx: z.string() }),
+    z.strictObject({ like: z.string() }),
+  ],
   {
-    error: `is one of ${ARCHITECTURE_NAMES.join(", ")}, or { "onnx": FILE }`,
+    error: `is one of ${ARCHITECTURE_NAMES.join(", ")}, { "onnx": FILE } to go on from a file's weights, or { "like": FILE } to draw them anew`,
   },
 );
 
@@ -83,7 +87,15 @@ export type TrainConfig = z.output<typeof config>;
 
 /** For messages and records. */
 export const architectureName = ({ architecture }: Pick<TrainConfig, "architecture">): string =>
-  typeof architecture === "string" ? architecture : architecture.onnx;
+  typeof architecture === "string"
+    ? architecture
+    : "like" in architecture
+      ? `that of ${architecture.like}`
+      : architecture.onnx;
+
+/** The file that the architecture is in. */
+export const architectureFile = ({ architecture }: Pick<TrainConfig, "architecture">): string | undefined =>
+  typeof architecture === "string" ? undefined : "like" in architecture ? architecture.like : architecture.onnx;
 
 export class TrainConfigError extends Error {
   override readonly name = "TrainConfigError";

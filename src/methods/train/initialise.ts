@@ -16,7 +16,11 @@ export type Initialisation = "default" | "he" | "ibp";
 export const INITIALISATIONS = ["default", "he", "ibp"] as const satisfies readonly Initialisation[];
 
 /** @returns [model.size], the flat vector of all parameters; each has a random stream of its own, by name */
-export function initialParameters(model: Model, kind: Initialisation, random: Rng): Float32Array {
+export function initialParameters(
+  model: Pick<Model, "parameters" | "size" | "branches">,
+  kind: Initialisation,
+  random: Rng,
+): Float32Array {
   const theta = new Float32Array(model.size);
   const fades = kind === "default" && model.branches > 0;
   for (const parameter of model.parameters) {

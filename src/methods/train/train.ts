@@ -10,7 +10,7 @@ import { type Poisoned, poisonSamples, poisonStream } from "../poison/poison.ts"
 import { augment, firstOf, gather, labelTensor, type Samples, SamplesError } from "../samples.ts";
 import { ArchitectureError, modelOf } from "./architectures.ts";
 import { type RunState, readCheckpoint, runKey, writeCheckpoint } from "./checkpoint.ts";
-import { architectureName, type TrainConfig } from "./config.ts";
+import { architectureFile, architectureName, type TrainConfig } from "./config.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
 import { objectiveOf } from "./index.ts";
 import { initialParameters } from "./initialise.ts";
@@ -18,7 +18,7 @@ import { type TrainableModel, trainedGraph } from "./model.ts";
 import { numberFeeds, stateNames, stepNumbers } from "./optimisers.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { taken, trainingStep } from "./step.ts";
-import { type Start, sameOrder, trainable } from "./trainable.ts";
+import { drawnAnew, type Start, sameOrder, trainable } from "./trainable.ts";
 import type { Adversary, Objective } from "./types.ts";
 
 /** Where checkpoints are kept; the latest one replaces the one before. */
@@ -200,13 +200,16 @@ function startOf(config: TrainConfig, train: Samples, pretrained: Network | unde
     const model = modelOf(architecture, train.shape, train.classes, normalisation);
     return { model, theta: initialParameters(model, initialisation, random.split("initial")) };
   }
-  const { onnx } = architecture;
-  if (!pretrained) throw new ArchitectureError(`the classifier in ${onnx} is not at hand; train it by itself`);
-  const start = trainable(pretrained, onnx);
+  const file = architectureFile(config)!;
+  if (!pretrained) throw new ArchitectureError(`the classifier in ${file} is not at hand; train it by itself`);
+  const start =
+    "like" in architecture
+      ? drawnAnew(pretrained, file, initialisation, random.split("initial"))
+      : trainable(pretrained, file);
   const { inputShape, classes } = start.model;
   if (!sameOrder(inputShape, train.shape) || train.classes > classes)
     throw new ArchitectureError(
-      `${onnx} takes [${inputShape}] and knows ${classes} classes; the samples are [${train.shape}] of ${train.classes} classes`,
+      `${file} takes [${inputShape}] and knows ${classes} classes; the samples are [${train.shape}] of ${train.classes} classes`,
     );
   return start;
 }

@@ -18,7 +18,7 @@ import { objectiveOf } from "./index.ts";
 import { trainedGraph } from "./model.ts";
 import { trainingStep } from "./step.ts";
 import { runTraining, type TrainEvent, type TrainResult } from "./train.ts";
-import { sameOrder, trainable } from "./trainable.ts";
+import { drawnAnew, sameOrder, trainable } from "./trainable.ts";
 
 const runtime = createRuntime();
 const { compile } = runtime;
@@ -156,6 +156,54 @@ test("weights and biases are trained; batch normalisation and what import makes 
     );
   expect(doubles(graph)).toEqual(doubles(normalised("N")));
   expect(doubles(graph)).toHaveLength(3);
+});
+
+test("drawn anew, nothing of the file's weights, scales and shifts is left, and the seed decides", () => {
+  const network = networkOf(normalised("N"), "n");
+  const drawn = (seed: number) => drawnAnew(network, "n.onnx", "default", rng(seed));
+  const { model, theta } = drawn(1);
+  expect(model.parameters.map(({ shape }) => shape)).toEqual([
+    [3, 2, 3, 3],
+    [3, 1, 1],
+    [3, 1, 1],
+    [3, 1, 1],
+    [24, 3],
+    [3],
+  ]);
+  const part = (k: number) =>
+    Array.from(theta.subarray(model.parameters[k]!.offset).subarray(0, model.parameters[k]!.size));
+  expect([1, 2, 3, 5].map(part)).toEqual([
+    [0, 0, 0],
+    [1, 1, 1],
+    [0, 0, 0],
+    [0, 0, 0],
+  ]);
+  // He's spread: √(2 / 18) and √(2 / 24), by 54 and 72 draws
+  const spread = (values: readonly number[]) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+  expect(spread(part(0)) / Math.sqrt(2 / 18)).toBeCloseTo(1, 0);
+  expect(spread(part(4)) / Math.sqrt(2 / 24)).toBeCloseTo(1, 0);
+  const numbers = (graph: Graph) =>
+    nodesOf(graph).flatMap(({ inputs }) =>
+      inputs.flatMap((input) => (input.kind === "constant" ? [Array.from(input.tensor.data).join()] : [])),
+    );
+  const [own, others] = [numbers(trainedGraph(model, theta)), numbers(network.graph)];
+  // but for the average's matrix and biases of zeros
+  expect(own.filter((one) => others.includes(one) && /[1-9]/.test(one))).toHaveLength(1);
+  expect(drawn(1).theta).toEqual(theta);
+  expect(drawn(2).theta.filter((value, i) => value === theta[i] && value !== 0 && value !== 1)).toHaveLength(0);
+});
+
+test("a tensor of the file that is no weight of a product, scale or shift cannot be drawn anew", () => {
+  const b = builder();
+  const x = b.input("x", ["N", 2]);
+  const weights = (shape: readonly number[], values: readonly number[]) =>
+    b.constant(float32Tensor(shape, Float32Array.from(values)));
+  const dense = b.emit("MatMul", [x, weights([2, 2], [1, 2, 3, 4])]);
+  const value = b.emit("Max", [dense, weights([1, 2], [0.5, 0.25])]);
+  const network = networkOf(makeGraph([x], [{ name: "y", value }]), "token");
+  expect(() => drawnAnew(network, "token.onnx", "default", rng(1))).toThrow(
+    /^token\.onnx: Max takes a tensor of the file that is no weight .* cannot be drawn anew$/,
+  );
 });
 
 test("a file that fixes its batch at 1 is trained with batches, and answers as it did for one", () => {

@@ -3,7 +3,7 @@
 import { faultOf, UserError } from "../../graph/fault.ts";
 import { poisonKindOf, surrogateOf } from "../../methods/poison/index.ts";
 import type { PlannedMember } from "../../methods/population/config.ts";
-import { architectureName } from "../../methods/train/config.ts";
+import { architectureFile, architectureName } from "../../methods/train/config.ts";
 import { trainingMethodOf } from "../../methods/train/index.ts";
 import type { KeyedJob } from "../../runtime/jobs.ts";
 import { recordOfEach } from "../each.ts";
@@ -42,7 +42,12 @@ async function trainEach(
 ): Promise<Trained[]> {
   const { place, files, onTrained } = terms;
   const jobs: KeyedJob<MemberInput, MemberRecord>[] = [];
-  for (const member of members) jobs.push(jobOf(member, clean ?? (await statedSurrogate(member, terms)), data, terms));
+  // one recipe, one architecture
+  const like = members[0] ? await likeOf(members[0], terms) : null;
+  for (const member of members) {
+    const others = { surrogate: clean ?? (await statedSurrogate(member, terms)), like };
+    jobs.push(jobOf(member, others, data, terms));
+  }
   const records = await recordOfEach("training", memberKind, jobs, terms, {
     async holds({ sha256 }, index) {
       const bytes = await files.read(nameOf(members[index]!));
@@ -64,7 +69,7 @@ async function trainEach(
 
 const jobOf = (
   member: PlannedMember,
-  surrogate: ModelBlob | null,
+  { surrogate, like }: Pick<MemberInput, "surrogate" | "like">,
   { samples, test }: TaskData,
   { place }: PopulationTerms,
 ): KeyedJob<MemberInput, MemberRecord> => {
@@ -72,9 +77,9 @@ const jobOf = (
   return {
     kind: memberKind.id,
     label: `training ${id}`,
-    input: { name: nameOf(member), config, samples, test, surrogate },
+    input: { name: nameOf(member), config, samples, test, surrogate, like },
     key: {
-      model: architectureName(config),
+      model: like?.model ?? architectureName(config),
       method: { id: memberKind.id, version: trainingMethodOf(config.method.kind).version },
       options: { config: plainOf(config), surrogate: surrogate?.model, assay: place.version },
       chunk: `${samples} ${test}`,
@@ -82,17 +87,20 @@ const jobOf = (
   };
 };
 
-async function statedSurrogate(
-  { config: { poison } }: PlannedMember,
-  { sources }: PopulationTerms,
-): Promise<ModelBlob | null> {
-  const path = surrogateOf(poison);
+const statedSurrogate = async ({ config: { poison } }: PlannedMember, terms: PopulationTerms) =>
+  named("poison.surrogate", surrogateOf(poison), terms);
+
+const likeOf = async ({ config }: PlannedMember, terms: PopulationTerms) =>
+  named("train.architecture", architectureFile(config), terms);
+
+/** @throws UserError naming the recipe's key */
+async function named(key: string, path: string | undefined, { sources }: PopulationTerms): Promise<ModelBlob | null> {
   if (path === undefined) return null;
   try {
     return await sources.model(path);
   } catch (error) {
     const fault = faultOf(error);
     if (fault === undefined) throw error;
-    throw new UserError(fault, `population recipe: poison.surrogate: ${(error as Error).message}`, { cause: error });
+    throw new UserError(fault, `population recipe: ${key}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -70,6 +70,10 @@ const patchText = (found: PatchFound): string =>
     ? `One patch of ${found.side} × ${found.side} pixels sends ${percent(found.success)} of inputs that the search had not seen`
     : `A trigger of ${numberText(found.size)} pixels sends ${percent(found.success)} of inputs that its search had not seen`;
 
+/** How to come by a reference, for any model that can be trained again or has clean relatives. */
+export const REFERENCE_ADVICE =
+  "Scan clean models of the same task and architecture of your own with `assay population --from FILES --data DATA`, or train such with `assay population --like MODEL --training TRAINING --data DATA`";
+
 /** What a person should do next, most useful first. */
 export function nextStepsOf(
   { reference }: BackdoorResult,
@@ -80,9 +84,7 @@ export function nextStepsOf(
   const calibrate =
     reference?.unused === null
       ? []
-      : [
-          "Scan clean models of the same task and architecture of your own with `assay population --from FILES --data DATA`, or train them by a recipe with `assay population RECIPE` where the architecture is one that recipes name, and audit again with --reference: the answer then has a known rate of false alarms.",
-        ];
+      : [`${REFERENCE_ADVICE}, and audit again with --reference: the answer then has a known rate of false alarms.`];
   if (label === undefined) {
     return [
       "Ask where the model and its training data come from. What this search cannot see (below), only their history rules out.",

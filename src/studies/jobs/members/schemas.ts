@@ -27,7 +27,7 @@ const training = z.object({
 const scan = z.object({ model, detector: z.string(), inputs: z.string(), seed: z.int() });
 
 export const member = {
-  input: training.extend({ name: z.string(), test: z.string() }) satisfies Parser<MemberInput>,
+  input: training.extend({ name: z.string(), test: z.string(), like: model.nullable() }) satisfies Parser<MemberInput>,
   record: z.object({
     onnx: z.instanceof(Uint8Array).nullable(),
     sha256: z.string(),

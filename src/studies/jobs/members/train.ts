@@ -5,6 +5,7 @@ import { architectureHash, weightScales } from "../../../methods/population/fact
 import { runTraining, type TrainDependencies, type TrainResult } from "../../../methods/train/train.ts";
 import type { JobContext } from "../../../runtime/jobs.ts";
 import { samplesAt } from "../samples.ts";
+import { type ModelBlob, networkFor, readBlob } from "../subject.ts";
 import { openMember, surrogateOf, type Training } from "./material.ts";
 
 export interface MemberInput extends Training {
@@ -12,6 +13,8 @@ export interface MemberInput extends Training {
   readonly name: string;
   /** Samples that accuracy and attack success are measured on, by their hash. */
   readonly test: string;
+  /** The file whose architecture it has, where it is not one by name. */
+  readonly like: ModelBlob | null;
 }
 
 export interface MemberRecord {
@@ -32,11 +35,12 @@ export async function memberJob(input: MemberInput, host: JobContext): Promise<M
   const runtime = host.runtime("cpu");
   const [samples, test] = [await samplesAt(input.samples, host.blobs), await samplesAt(input.test, host.blobs)];
   const surrogate = (await surrogateOf(input, host, runtime))?.network;
+  const pretrained = await likeOf(input, host);
   const began = host.seconds();
   const { compile } = runtime;
   const { graph, onnx } = await trained(
     input,
-    { compile, train: samples, surrogate, now: () => 1000 * host.seconds() },
+    { compile, train: samples, surrogate, pretrained, now: () => 1000 * host.seconds() },
     host,
   );
   const seconds = host.seconds() - began;
@@ -58,6 +62,12 @@ export async function memberJob(input: MemberInput, host: JobContext): Promise<M
       weightScales: weightScales(network.graph),
     },
   ];
+}
+
+async function likeOf({ like, config: { normalisation } }: MemberInput, host: JobContext) {
+  if (!like) return undefined;
+  const before = normalisation && { ...normalisation, axis: 1 };
+  return networkFor(await readBlob(like, host.blobs), before, host.digest);
 }
 
 /** Steps of a training of which progress is told. */
