@@ -43,6 +43,7 @@ export {
 } from "./local/open.ts";
 export { type LikeOptions, type ModelsOptions, populationFromFiles, populationLike } from "./local/population-files.ts";
 export { besides, type LocalStudy, openStudy, readStated, type StudyOptions } from "./local/studies.ts";
+export { type AttackCheck, checkAttack } from "./methods/attack/check.ts";
 export { attackOf, attacks, standardAttack } from "./methods/attack/index.ts";
 export {
   type Attack,

@@ -97,7 +97,7 @@ function confusionBody(report: AuditReport, card: MistakesCard): Markup[] {
 function mistakeCard(report: AuditReport, mistake: Mistake): Markup {
   const { index, label, predicted, confidence, picture, features } = mistake;
   const [is, answered] = [className(report, label), className(report, predicted)];
-  const words = html`<strong>${is}</strong> answered <strong class="alarming">${answered}</strong>, confidence ${percent(confidence)}. <span class="fine">Input ${index}</span>`;
+  const words = html`<strong>${is}</strong> answered <strong class="alarming">${answered}</strong>, confidence ${percent(confidence)}. Input ${index}`;
   if (picture) {
     const alt = `Input ${index}: ${is}, answered ${answered}`;
     return html`<li><figure><img src="${pictureUri(picture)}" alt="${alt}"><figcaption>${words}</figcaption></figure></li>`;
