@@ -103,7 +103,7 @@ async function cleanTwin(folder: string): Promise<Audited> {
     else random.split(name).fillNormal(part, 0, Math.sqrt(2 / fan));
   }
   const pretrained = networkOf(trainedGraph(model, theta), "drawn");
-  const train = samplesOf(await loadDataset(MNIST_TRAIN, { split: "train", limit: 20000 }));
+  const train = samplesOf(await loadDataset(MNIST_TRAIN, { split: "train", limit: 6000 }));
   const recipe = { architecture: { onnx: "drawn" }, epochs: 3, batch: 64 };
   return { model: await trained(folder, recipe, { train, pretrained }), data: MNIST };
 }
@@ -203,7 +203,7 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   ),
   "verazuo-badnets": published(BADNET, MNIST, "a published BadNets network, a white patch of 5 × 5 to class 1", true),
   "verazuo-badnets, clean": {
-    about: "its architecture with weights drawn anew, trained as usual on 20,000 digits of MNIST",
+    about: "its architecture with weights drawn anew, trained as usual on 6,000 digits of MNIST",
     tampered: false,
     make: cleanTwin,
   },
