@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { inferContract, prepare } from "../src/data/contract.ts";
 import { loadDataset } from "../src/data/files.ts";
 import { compileLossGradient } from "../src/methods/attack/loss-gradient.ts";
-import { screenPatches } from "../src/methods/audit/measure.ts";
+import { screenPatches } from "../src/methods/audit/measure-patches.ts";
 import { fitPatch, scanPatches } from "../src/methods/audit/patch-screen.ts";
 import type { Examiner, PatchResult } from "../src/methods/audit/types.ts";
 import { predictChunk } from "../src/methods/examine.ts";

@@ -11,8 +11,8 @@ import {
   proveRadii,
   type RobustnessPlan,
   resultOf,
-  screenPatches,
 } from "./measure.ts";
+import { screenPatches } from "./measure-patches.ts";
 import type { Examiner } from "./types.ts";
 
 const done = <R>(record: R): Answer<R> => ({ kind: "done", record, seconds: 1 });

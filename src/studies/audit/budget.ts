@@ -11,15 +11,20 @@ export interface Budget {
 
 /** What assembling and writing the report needs, */
 const REPORT_SECONDS = 3;
-/** and what the last job may run beyond its end; of a short budget less. */
+/** what the last job may run beyond its end, of a short budget less, */
 const LATE = { seconds: 5, share: 0.03 } as const;
+/** and as the start took, in part: where that was slow, for a busy machine or a large model, so is the report. */
+const SLOW = { ofStart: 0.5, share: 0.05 } as const;
 
 /**
  * @param began when the audit began, in seconds on the clock
  * @param now seconds on a clock that only goes forward
  */
 export function budgetOf(seconds: number, began: number, now: () => number): Budget {
-  const kept = REPORT_SECONDS + Math.min(LATE.seconds, LATE.share * seconds);
+  const kept =
+    REPORT_SECONDS +
+    Math.min(LATE.seconds, LATE.share * seconds) +
+    Math.min(SLOW.ofStart * (now() - began), SLOW.share * seconds);
   const ends = began + Math.max(0, seconds - kept);
   return {
     seconds,

@@ -13,8 +13,8 @@ import {
   proveRadii,
   type RobustnessPlan,
   resultOf,
-  screenPatches,
 } from "../../methods/audit/measure.ts";
+import { screenPatches } from "../../methods/audit/measure-patches.ts";
 import type { BackdoorResult } from "../../methods/audit/tampering.ts";
 import type { PatchResult, RobustnessResult, Unexamined } from "../../methods/audit/types.ts";
 import { LEAST_IMAGES } from "../../methods/backdoor/material.ts";
