@@ -135,47 +135,17 @@ export async function certifyMinimal(
   if (arithmetic === "real") throw usage("bounds in real arithmetic prove no radius; leave out --arithmetic real");
   await checkMethods(verifyFamily, verifiers);
   const { examination, threat } = await withSets(opened, request);
-  const { chunk, correct } = examination;
-  const bounds = new Map<number, Bound>();
+  const proved = await provedRadii(examination, verifiers, { threat, arithmetic }, minimal);
+  const { bounds, seconds } = proved;
   const broken = new Map<number, Broken>();
-  const seconds = new Map<number, number>();
-  const reasons = new Map<number, UnknownReason>();
-  const margins = new Map<number, Bound>();
-  const spend = (own: ReadonlyMap<number, number>) => {
-    for (const [i, spent] of own) seconds.set(i, (seconds.get(i) ?? 0) + spent);
-  };
-  const note = (i: number, record: AttackRecord, epsilon: number) => {
-    if (record.falsified && epsilon < (broken.get(i)?.epsilon ?? Number.POSITIVE_INFINITY))
-      broken.set(i, { record, epsilon });
-  };
-  await bisect(correct, top, minimal, async (epsilon, positions) => {
-    const own = { ...examination, correct: positions };
-    const found = await prove(own, verifiers, { threat: { ...threat, epsilon }, arithmetic }, new Map());
-    spend(found.seconds);
-    if (epsilon === top) for (const [i, reason] of found.reasons) reasons.set(i, reason);
-    for (const [i, record] of found.sampled) note(i, record, epsilon);
-    for (const [i, bound] of found.bounds) {
-      if (epsilon === top) margins.set(i, bound);
-      if (holds(bound)) bounds.set(i, bound);
-    }
-    return new Set(positions.filter((i) => !holds(found.bounds.get(i))));
-  });
-  const records: AttackRecord[] = [];
-  const search = async (epsilon: number, positions: readonly number[]) => {
-    const spent = new Map<number, number>();
-    const own = { ...examination, correct: positions };
-    const found = await tryToBreak(own, { ...threat, epsilon }, spent, { witnesses: NOT_YET, broken: new Map() });
-    spend(spent);
-    if (epsilon === top) records.push(...found.map(([, record]) => record));
-    for (const [i, record] of found) note(i, record, epsilon);
-    return new Set(found.flatMap(([i, { falsified: fell }]) => (fell ? [i] : [])));
-  };
-  if (attack) await bisect(correct, top, minimal, search);
+  for (const [i, found] of proved.sampled) keepSmaller(broken, i, found);
+  const records = attack ? await brokenRadii(examination, threat, minimal, { broken, seconds }) : [];
   const inside = new Map([...broken].filter(([i, own]) => reachOf(own) <= (bounds.get(i)?.epsilon ?? -1)));
   const conflicts = contradictionsOf(bounds, inside);
   if (conflicts.length > 0) raiseAlarm(examination, threat.norm, conflicts);
   const witnesses = witnessesFor(opened, request);
-  const smallest = settled(broken, witnesses, (positions) => pick(chunk, positions));
+  const smallest = settled(broken, witnesses, (positions) => pick(examination.chunk, positions));
+  const { margins, reasons } = proved;
   const found = { bounds: margins, attacked: smallest, seconds, reasons, witnesses, epsilon: top };
   const results = resultsOf(examination, (asked) => {
     const proved = bounds.get(asked.position)?.epsilon ?? null;
@@ -185,6 +155,62 @@ export async function certifyMinimal(
   const against = attack ? [QUICK_ATTACK] : [];
   const run = { provenance, methods: verifiers, against, threat, box: undefined, arithmetic, minimal };
   return { file: resultFile(examination, run, results), attacked: records, roundingDecides: 0, witnesses };
+}
+
+function keepSmaller(broken: Map<number, Broken>, i: number, found: Broken): void {
+  const { record, epsilon } = found;
+  if (record.falsified && epsilon < (broken.get(i)?.epsilon ?? Number.POSITIVE_INFINITY)) broken.set(i, found);
+}
+
+const addSeconds = (to: Map<number, number>, own: ReadonlyMap<number, number>): void => {
+  for (const [i, spent] of own) to.set(i, (to.get(i) ?? 0) + spent);
+};
+
+/** The largest radius of each input that is proved, and what was found on the way; margins and reasons are of the largest of all. */
+async function provedRadii(
+  examination: Examination,
+  verifiers: readonly Verifier[],
+  { threat, arithmetic }: Omit<BoundSettings, "options">,
+  minimal: Bisection,
+) {
+  const bounds = new Map<number, Bound>();
+  const margins = new Map<number, Bound>();
+  const sampled: [position: number, found: Broken][] = [];
+  const seconds = new Map<number, number>();
+  const reasons = new Map<number, UnknownReason>();
+  await bisect(examination.correct, threat.epsilon, minimal, async (epsilon, positions) => {
+    const own = { ...examination, correct: positions };
+    const found = await prove(own, verifiers, { threat: { ...threat, epsilon }, arithmetic }, new Map());
+    addSeconds(seconds, found.seconds);
+    if (epsilon === threat.epsilon) for (const [i, reason] of found.reasons) reasons.set(i, reason);
+    for (const [i, record] of found.sampled) sampled.push([i, { record, epsilon }]);
+    for (const [i, bound] of found.bounds) {
+      if (epsilon === threat.epsilon) margins.set(i, bound);
+      if (holds(bound)) bounds.set(i, bound);
+    }
+    return new Set(positions.filter((i) => !holds(found.bounds.get(i))));
+  });
+  return { bounds, margins, sampled, seconds, reasons };
+}
+
+/** Adds to `broken` the smallest radius within which each input falls. @returns what the attack came to within the largest */
+async function brokenRadii(
+  examination: Examination,
+  threat: Threat,
+  minimal: Bisection,
+  { broken, seconds }: { readonly broken: Map<number, Broken>; readonly seconds: Map<number, number> },
+): Promise<readonly AttackRecord[]> {
+  const records: AttackRecord[] = [];
+  await bisect(examination.correct, threat.epsilon, minimal, async (epsilon, positions) => {
+    const spent = new Map<number, number>();
+    const own = { ...examination, correct: positions };
+    const found = await tryToBreak(own, { ...threat, epsilon }, spent, { witnesses: NOT_YET, broken: new Map() });
+    addSeconds(seconds, spent);
+    if (epsilon === threat.epsilon) records.push(...found.map(([, record]) => record));
+    for (const [i, record] of found) keepSmaller(broken, i, { record, epsilon });
+    return new Set(found.flatMap(([i, { falsified: fell }]) => (fell ? [i] : [])));
+  });
+  return records;
 }
 
 /** A witness may lie deeper than the radius that it was found within; its distance is rounded. */
