@@ -1,6 +1,6 @@
 import { parseHTML } from "linkedom";
 import { expect, test } from "vitest";
-import { suspiciousReport } from "../../test/report/fixture.ts";
+import { point, suspiciousReport } from "../../test/report/fixture.ts";
 import { healthyReport, undecidedReport } from "../../test/report/variants.ts";
 import { renderHtml } from "./html.ts";
 import { parseReport } from "./parse.ts";
@@ -120,6 +120,15 @@ test("a report with nothing in it is still a page that says so", async () => {
     "Nothing was run on the model.",
     "No limits were recorded. That does not mean there are none.",
   ]);
+});
+
+test("a band that nothing bounds is not drawn", async () => {
+  const report = suspiciousReport();
+  const [first] = report.robustness;
+  const points = first!.points.map(({ epsilon }) => point(epsilon, null, null));
+  const page = parse(await renderHtml({ ...report, robustness: [{ ...first!, points }] }));
+  expect(all(page, "#robustness > figure, #robustness > .legend")).toEqual([]);
+  expect(words(all(page, "#robustness .empty")[0]!)).toMatch(/^No attack and no verifier/);
 });
 
 test("the confusion of few classes is a matrix by name, that of many a list of pairs", async () => {

@@ -73,7 +73,10 @@ function reading(report: AuditReport, point: BandPoint): Markup {
 }
 
 function normPart(kit: ChartKit, report: AuditReport, robustness: Robustness, position: number): Markup {
-  const { norm, unit, headlineEpsilon } = robustness;
+  const { norm, unit, headlineEpsilon, points } = robustness;
+  if (points.every((point) => point.attackedUpper === null && lowerOf(point) === null)) {
+    return nothing("No attack and no verifier got to any input, so nothing is known within any radius.");
+  }
   const headline = headlinePoint(robustness);
   const missing = [
     ...(headline.attackedUpper === null
