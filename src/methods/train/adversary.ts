@@ -43,7 +43,7 @@ function boxedStep(
 /**
  * Inputs: `points`, `labels`, `theta`, and `images` where the loss reads them. Outputs: of `losses` the `loss` [N]; of `step`
  * its slope `uphill`, or in linf where a step leads, `next`, for which it also takes `length` and the ends of the set,
- * `lower` and `upper`: there the runtime is five times faster than a loop over pixels.
+ * `lower` and `upper`: there the runtime is faster than a loop over pixels.
  */
 export function ascentGraph(
   model: TrainableModel,
