@@ -20,13 +20,17 @@ export const intTensor = (shape: readonly number[], values: ArrayLike<number>): 
 });
 
 /** The rows of a matrix at these places, in this order. @param size of a row */
-export function rowsAt<A extends Float32Array | Float64Array>(values: A, size: number, places: ArrayLike<number>): A {
-  const rows = new (values instanceof Float64Array ? Float64Array : Float32Array)(places.length * size);
+export function rowsAt<A extends Float32Array | Float64Array | Int32Array>(
+  values: A,
+  size: number,
+  places: ArrayLike<number>,
+): A {
+  const rows = new (values.constructor as Float64ArrayConstructor)(places.length * size);
   for (let k = 0; k < places.length; k++) {
     const from = places[k]! * size;
     rows.set(values.subarray(from, from + size), k * size);
   }
-  return rows as A;
+  return rows as unknown as A;
 }
 
 /** An array for evaluation in float64: ints and bools keep their own kind. */

@@ -1,8 +1,8 @@
 /** @file Batches of queries: parts of them, their rows written out, and what outputs say of them. */
 
-import { float32Tensor } from "../graph/tensor.ts";
+import { float32Tensor, rowsAt } from "../graph/tensor.ts";
 import type { Tensor } from "../graph/types.ts";
-import { sliceSet } from "./sets.ts";
+import { pickSet, sliceSet } from "./sets.ts";
 import type { InputRows, LinearSpec, Queries, SpecRows } from "./types.ts";
 
 /** Queries from … to − 1. */
@@ -14,6 +14,33 @@ export function sliceQueries(queries: Queries, from: number, to: number): Querie
     sets: new Map([...sets].map(([name, set]) => [name, sliceSet(set, count, from, to)])),
     spec: sliceSpec(spec, from, to),
     ...(linearInputs && { linearInputs: sliceInputRows(linearInputs, count, from, to) }),
+  };
+}
+
+/** The queries at these positions. */
+export function pickQueries(queries: Queries, positions: readonly number[]): Queries {
+  const { count, sets, spec, linearInputs } = queries;
+  if (positions.length === count && positions.every((place, i) => place === i)) return queries;
+  const { rows, size, outputs, thresholds } = spec;
+  const pickedRows: SpecRows =
+    rows.kind === "dense"
+      ? { kind: "dense", matrix: rowsAt(rows.matrix, size * outputs, positions) }
+      : {
+          kind: "differences",
+          first: rowsAt(rows.first, size, positions),
+          second: rowsAt(rows.second, size, positions),
+        };
+  return {
+    count: positions.length,
+    sets: new Map([...sets].map(([name, set]) => [name, pickSet(set, count, positions)])),
+    spec: { ...spec, rows: pickedRows, ...(thresholds && { thresholds: rowsAt(thresholds, size, positions) }) },
+    ...(linearInputs && {
+      linearInputs: {
+        size: linearInputs.size,
+        matrix: rowsAt(linearInputs.matrix, linearInputs.matrix.length / count, positions),
+        thresholds: rowsAt(linearInputs.thresholds, linearInputs.size, positions),
+      },
+    }),
   };
 }
 

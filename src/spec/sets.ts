@@ -109,6 +109,17 @@ export function pickBox({ lower, upper }: Box, size: number, positions: readonly
   return { lower: rowsAt(lower, size, positions), upper: rowsAt(upper, size, positions) };
 }
 
+/** The inputs at these positions of a set of `count`. */
+export function pickSet(set: InputSet, count: number, positions: readonly number[]): InputSet {
+  if (set.kind === "box") return { kind: "box", ...pickBox(set, set.lower.length / count, positions) };
+  const size = set.centre.length / count;
+  return {
+    ...set,
+    centre: rowsAt(set.centre, size, positions),
+    ...(set.within && { within: pickBox(set.within, size, positions) }),
+  };
+}
+
 /** Inputs from … to − 1 of a set of `count`. */
 export function sliceSet(set: InputSet, count: number, from: number, to: number): InputSet {
   const per = (set.kind === "box" ? set.lower : set.centre).length / Math.max(1, count);

@@ -70,10 +70,11 @@ export function fromDouble(value: number): Decimal {
 /** The least float64 that is no less. */
 export function toDoubleAbove(value: Decimal): number {
   const near = toDouble(value);
-  return compare(fromDouble(near), value) >= 0 ? near : nextUp(near);
+  return compare(fromDouble(near), value) >= 0 ? near : nextAbove(near);
 }
 
-function nextUp(value: number): number {
+/** The next float64. */
+export function nextAbove(value: number): number {
   if (value === 0) return Number.MIN_VALUE;
   buffer.setFloat64(0, value);
   buffer.setBigUint64(0, buffer.getBigUint64(0) + (value > 0 ? 1n : -1n));

@@ -4,6 +4,7 @@ import type { Graph } from "../../graph/types.ts";
 import type { Float, Runtime } from "../../runtime/session.ts";
 import type { Arithmetic, Box, FloatArray, Queries } from "../../spec/types.ts";
 import type { RowBounds } from "../../spec/verdict.ts";
+import type { Witness } from "../../spec/witness.ts";
 import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { BallMethod } from "../method.ts";
 import type { Network } from "../network.ts";
@@ -27,7 +28,13 @@ export interface VerifyOptions {
 /** A verifier compiled for one network: lower bounds of the rows, batch after batch. */
 export interface PreparedVerifier extends AsyncDisposable {
   /** @param left what is not proved when it ends is unknown, with the reason "timeout" and the bounds so far @param tell shares of the work */
-  bounds(queries: Queries, left?: Left, tell?: Tell): Promise<RowBounds>;
+  bounds(queries: Queries, left?: Left, tell?: Tell): Promise<Proof>;
+}
+
+/** What a verifier says of queries. */
+export interface Proof extends RowBounds {
+  /** Points of the sets that may have unsafe outputs, found on the way: whoever asks runs them through the file. */
+  readonly claims?: readonly Witness[];
 }
 
 export interface Verifier extends BallMethod, Configurable<Verifier> {

@@ -3,9 +3,11 @@
 import type { PatchRecord, ScanRecord } from "../../methods/audit/patch-screen.ts";
 import type { AttackRecord, BoundRecord, Prediction } from "../../methods/records.ts";
 import { defineJob, type JobKind } from "../../runtime/jobs.ts";
+import type { Decision } from "../verify/types.ts";
 import type { DetectSettings, ExhibitSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
 import type { FitPatchSettings, ScanSettings } from "./patches.ts";
+import type { VerifyInput } from "./verify.ts";
 
 /** A kind of job about one model and a chunk of inputs. */
 export type ModelJob<Settings, R> = JobKind<ModelInput<Settings>, R>;
@@ -64,4 +66,12 @@ export const exhibit = defineJob<ModelInput<ExhibitSettings>, PartResult>({
   parsers: async () => (await import("./schemas.ts")).exhibit,
 });
 
-export const modelJobs = [predict, attack, bound, scan, fit, detect, exhibit] as const;
+/** A query about a network file. One. */
+export const verify = defineJob<VerifyInput, Decision>({
+  id: "verify",
+  load: async () => (await import("./verify.ts")).verifyJob,
+  parsers: async () => (await import("./schemas.ts")).verify,
+  isUnfinished: ({ verdict }) => verdict === "timed-out",
+});
+
+export const modelJobs = [predict, attack, bound, scan, fit, detect, exhibit, verify] as const;

@@ -6,10 +6,12 @@ import type { AttackRecord, BoundRecord, Chunk, Prediction } from "../../methods
 import type { Parser, PlainRecord } from "../../runtime/jobs.ts";
 import type { Arithmetic, Threat } from "../../spec/types.ts";
 import type { UnknownReason } from "../../spec/verdict.ts";
+import type { Decision } from "../verify/types.ts";
 import type { DetectSettings, ExhibitSettings, PartResult } from "./detect.ts";
 import type { AttackSettings, BoundSettings, ModelInput } from "./examine.ts";
 import type { FitPatchSettings, ScanSettings } from "./patches.ts";
 import type { SubjectSpec } from "./subject.ts";
+import type { VerifyInput } from "./verify.ts";
 
 const floats = z.instanceof(Float32Array);
 const ints = z.instanceof(Int32Array);
@@ -175,4 +177,34 @@ export const exhibit = {
     }) as unknown as z.ZodType<ExhibitSettings>,
   ),
   record: part,
+};
+
+const doubles = z.instanceof(Float64Array);
+const decision = z.looseObject({
+  verdict: z.enum(["sat", "unsat", "unknown", "timed-out"]),
+  arithmetic,
+  cases: z.int(),
+  proved: z.int(),
+  empty: z.int(),
+  margin: real.nullable(),
+  steps: z.array(z.object({ what: z.string(), seconds: z.number(), decided: z.int() })),
+  assignment: z.object({ inputs: doubles, outputs: doubles }).optional(),
+});
+export const verify = {
+  input: z.object({
+    model: subject.pick({ fileName: true, model: true, external: true }),
+    query: z.object({ fileName: z.string(), sha256: z.string() }),
+    verifiers: z.array(z.object({ id: z.string(), options })),
+    arithmetic,
+    attack: z.boolean(),
+    seed: z.number(),
+    memoryBudget: z.number().optional(),
+  }) as z.ZodType<VerifyInput>,
+  // what is proved in real arithmetic is never unsat, whoever wrote the record
+  record: record<Decision>(
+    decision.refine(
+      ({ verdict, arithmetic: kind }) => verdict !== "unsat" || kind === "float32",
+      "unsat needs float32",
+    ),
+  ),
 };
