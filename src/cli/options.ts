@@ -12,8 +12,9 @@ import { INPUTS } from "./options/inputs.ts";
 import { QUESTIONS } from "./options/questions.ts";
 import { RUNS } from "./options/runs.ts";
 import type { OptionSpec } from "./options/spec.ts";
+import { VERIFY } from "./options/verify.ts";
 
-export const OPTIONS = { ...INPUTS, ...QUESTIONS, ...RUNS };
+export const OPTIONS = { ...INPUTS, ...QUESTIONS, ...RUNS, ...VERIFY };
 
 export type OptionKey = keyof typeof OPTIONS;
 type Value<K extends OptionKey> = (typeof OPTIONS)[K] extends OptionSpec<infer T> ? T : never;

@@ -50,6 +50,14 @@ export function compare(a: Decimal, b: Decimal): number {
 /** The nearest float64. */
 export const toDouble = ({ n, e }: Decimal): number => Number(`${n}e${e}`);
 
+/** Without an exponent, which VNN-LIB has not. */
+export function plainText({ n, e }: Decimal): string {
+  if (e >= 0) return `${n * power(e)}`;
+  const digits = `${n < 0n ? -n : n}`.padStart(1 - e, "0");
+  const part = digits.slice(e).replace(/0+$/, "");
+  return `${n < 0n ? "-" : ""}${digits.slice(0, e)}${part === "" ? "" : `.${part}`}`;
+}
+
 const buffer = new DataView(new ArrayBuffer(8));
 
 /** The number that a float64 is. @throws RangeError for what is no finite number */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { rng } from "../../random/rng.ts";
 import { gzip } from "../gzip.ts";
-import { add, compare, fromDouble, multiply, parseDecimal, toDouble, toDoubleAbove } from "./decimal.ts";
+import { add, compare, fromDouble, multiply, parseDecimal, plainText, toDouble, toDoubleAbove } from "./decimal.ts";
 import { elementName } from "./declarations.ts";
 import { parseVnnLib, readVnnLib } from "./read.ts";
 import { satisfies } from "./satisfies.ts";
@@ -31,6 +31,17 @@ test("decimals are exact: 0.1 and 0.2 are 0.3, and the float64 nearest to 0.1 li
   // 0.3 as float64 is 0.29999…: the next one above is taken
   expect(toDoubleAbove(decimal("0.3"))).toBeGreaterThan(0.3);
   expect(toDoubleAbove(decimal("-0.1"))).toBeGreaterThan(-0.1);
+});
+
+test("numbers are printed without exponents, and read again as the same", () => {
+  for (const [text, expected] of [
+    ["1e-7", "0.0000001"],
+    ["-12.50", "-12.5"],
+    ["3e3", "3000"],
+    ["0.0", "0"],
+    ["-5e-1", "-0.5"],
+  ] as const)
+    expect(plainText(decimal(text))).toBe(expected);
 });
 
 test("what is no number, and what no float64 comes near to, is told apart", () => {

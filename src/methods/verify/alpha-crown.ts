@@ -14,6 +14,7 @@ import { LATE } from "./whole.ts";
 export const alphaCrown = defineVerifier({
   id: "alpha-crown",
   version: 1,
+  inQueries: true,
   title: "α-CROWN",
   summary: "CROWN with slopes optimised for every bound: far tighter, and some fifty times slower.",
   source: "Xu et al. 2021, arXiv:2011.13824",

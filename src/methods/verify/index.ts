@@ -29,5 +29,8 @@ export const verifierOf = (id: string): Verifier => byId(verifyFamily, id);
 /** What runs where no verifier is named. */
 export const standardVerifier: Verifier = verifyFamily.standard[0]!;
 
+/** What decides a query where no verifier is named, each on what those before it left open. */
+export const queryVerifiers: readonly Verifier[] = verifiers.filter(({ inAudits, inQueries }) => inAudits || inQueries);
+
 /** What an audit tries, each on what those before it left open. */
 export const auditVerifiers: readonly Verifier[] = verifiers.filter(({ inAudits }) => inAudits);

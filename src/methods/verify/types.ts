@@ -42,6 +42,8 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
   readonly cheap?: true;
   /** Audits try it where no verifier is named. */
   readonly inAudits?: true;
+  /** Queries try it where no verifier is named, beside those of audits: it may go on until time ends. */
+  readonly inQueries?: true;
   /**
    * Runs of the network on one input that the proof of one costs at the very least. An audit does not begin it where these do
    * not fit the time. Absent: hardly any.
@@ -57,7 +59,7 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
 export interface VerifierDefinition<S extends Settings = Settings>
   extends BallMethod,
     Partial<Declared<S>>,
-    Pick<Verifier, "cheap" | "inAudits" | "leastRuns"> {
+    Pick<Verifier, "cheap" | "inAudits" | "inQueries" | "leastRuns"> {
   readonly prepare: (
     network: Network,
     runtime: Pick<Runtime, "compile">,

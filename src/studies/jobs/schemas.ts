@@ -179,6 +179,7 @@ export const exhibit = {
   record: part,
 };
 
+const blob = z.object({ fileName: z.string(), sha256: z.string() });
 const doubles = z.instanceof(Float64Array);
 const decision = z.looseObject({
   verdict: z.enum(["sat", "unsat", "unknown", "timed-out"]),
@@ -188,17 +189,24 @@ const decision = z.looseObject({
   empty: z.int(),
   margin: real.nullable(),
   steps: z.array(z.object({ what: z.string(), seconds: z.number(), decided: z.int() })),
-  assignment: z.object({ inputs: doubles, outputs: doubles }).optional(),
+  assignment: z
+    .object({
+      inputs: doubles,
+      outputs: doubles,
+      exact: z.array(z.object({ input: z.int(), value: z.string() })),
+    })
+    .optional(),
 });
 export const verify = {
   input: z.object({
-    model: subject.pick({ fileName: true, model: true, external: true }),
-    query: z.object({ fileName: z.string(), sha256: z.string() }),
+    model: blob,
+    query: blob,
     verifiers: z.array(z.object({ id: z.string(), options })),
     arithmetic,
     attack: z.boolean(),
     seed: z.number(),
     memoryBudget: z.number().optional(),
+    seconds: z.number().nullable(),
   }) as z.ZodType<VerifyInput>,
   // what is proved in real arithmetic is never unsat, whoever wrote the record
   record: record<Decision>(

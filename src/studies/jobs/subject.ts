@@ -92,7 +92,7 @@ export async function readBlob({ model, external, choice, fileName }: ModelBlob,
   return { ...read, path: fileName, choice, sha256: model, external, bytes };
 }
 
-export async function filesOf(external: SubjectSpec["external"], blobs: Blobs): Promise<Map<string, Uint8Array>> {
+async function filesOf(external: SubjectSpec["external"], blobs: Blobs): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   for (const { path, sha256 } of external) files.set(path, await blobs.get(sha256));
   return files;

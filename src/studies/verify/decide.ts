@@ -3,6 +3,7 @@
  * input whose outputs, by the file itself, meet the text of the query exactly; `unsat` only where every case is proved.
  */
 
+import { plainText } from "../../formats/vnnlib/decimal.ts";
 import { satisfies } from "../../formats/vnnlib/satisfies.ts";
 import type { VnnLib } from "../../formats/vnnlib/types.ts";
 import { compileDescent, type Descent, descend } from "../../methods/attack/descent.ts";
@@ -157,9 +158,13 @@ async function assigned(
   point: Float32Array,
 ): Promise<Assignment | undefined> {
   const inputs = Float64Array.from(point);
-  for (const [k, value] of inner.pinned) inputs[k] = value;
   const outputs = await pair.run(point);
-  return satisfies(query, elementsOf(pair, inputs, outputs)) ? { inputs, outputs } : undefined;
+  const elements = pair.inputs.flatMap(({ variable: { first, size } }) =>
+    Array.from({ length: size }, (_, k) => first + k),
+  );
+  const pinned = new Map([...inner.pinned].map(([k, value]) => [elements[k]!, value]));
+  if (!satisfies(query, elementsOf(pair, inputs, outputs), pinned)) return undefined;
+  return { inputs, outputs, exact: Array.from(inner.pinned, ([input, value]) => ({ input, value: plainText(value) })) };
 }
 
 /** The values of all elements of the query, by their numbers. */

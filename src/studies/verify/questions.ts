@@ -1,6 +1,7 @@
 /** @file Cases as what methods take: boxes of the inputs, half-spaces, and rows of the outputs. */
 
 import {
+  add,
   compare,
   type Decimal,
   fromDouble,
@@ -35,7 +36,7 @@ export interface Inner {
   readonly lower: Float32Array;
   readonly upper: Float32Array;
   /** Where no float32 lies between the ends: what is given to the network there is a number of the set, rounded. */
-  readonly pinned: ReadonlyMap<number, number>;
+  readonly pinned: ReadonlyMap<number, Decimal>;
 }
 
 export interface Asked {
@@ -178,18 +179,20 @@ function checkBounded(
   fail(query, query.formula.at, `${name} has no ${side[0]} bound in every case; add (assert (${side[1]} ${name} …))`);
 }
 
+const HALF: Decimal = { n: 5n, e: -1 };
+
 /** The float32 numbers of each input's interval. */
 function innerOf({ below, above }: Region): Inner {
   const lower = Float32Array.from(below, leastInside);
   const upper = Float32Array.from(above, ({ value, strict }) => -leastInside({ value: negate(value), strict }));
-  const pinned = new Map<number, number>();
+  const pinned = new Map<number, Decimal>();
   for (const k of lower.keys()) {
     if (lower[k]! <= upper[k]!) continue;
-    const [low, high] = [below[k]!, above[k]!];
-    const value = low.strict ? (toDouble(low.value) + toDouble(high.value)) / 2 : toDouble(low.value);
-    pinned.set(k, value);
-    lower[k] = value;
-    upper[k] = value;
+    const [low, high] = [below[k]!.value, above[k]!.value];
+    const middle = compare(low, high) === 0 ? low : multiply(add(low, high), HALF);
+    pinned.set(k, middle);
+    lower[k] = toDouble(middle);
+    upper[k] = lower[k]!;
   }
   return { lower, upper, pinned };
 }

@@ -6,6 +6,8 @@ import type { Arithmetic } from "../../spec/types.ts";
 export interface Assignment {
   readonly inputs: Float64Array;
   readonly outputs: Float64Array;
+  /** Inputs whose interval has no float32: the decimals that they are. The network is given them rounded. */
+  readonly exact: readonly { readonly input: number; readonly value: string }[];
 }
 
 /** One method's turn. */
