@@ -110,7 +110,7 @@ test("a result says what it is a result of", async () => {
       { id: "pgd", settings: { steps: 7, restarts: 1, loss: "margin", relativeStep: "2.5 / steps" } },
     ],
   });
-  expect(Object.keys(file.environment)).toEqual(["assay", "node", "onnxruntime", "platform"]);
+  expect(Object.keys(file.environment)).toEqual(["assay", "node", "onnxruntime", "platform", "cores"]);
 });
 
 test("hashes are of the data file and of the inputs drawn from it", async () => {

@@ -83,11 +83,7 @@ test("no sentence of the sources says a rejected word", () => {
 
 test("no page of the documentation does", () => {
   // the glossary itself names what is not said
-  const pages = [
-    ...filesIn("docs/schemas", ".json"),
-    ...filesIn("docs", ".md").filter((path) => !path.endsWith("soundness.md")),
-    "ARCHITECTURE.md",
-  ];
+  const pages = [...filesIn("docs/schemas", ".json"), ...filesIn("docs", ".md"), "ARCHITECTURE.md", "README.md"];
   const said = pages.flatMap((path) =>
     readFileSync(join(ROOT, path), "utf8")
       .replace(/## One word a thing[\s\S]*?(?=\n## )/, "")

@@ -230,6 +230,14 @@ describe("the conclusion", () => {
 
 test("there is one part a class, with the authors' constants", () => {
   expect(neuralCleanse.parts({ ...FACTS, classes: 3 })).toEqual(
-    [0, 1, 2].map((label) => ({ label, steps: 1000, samples: 1000, batch: 32, learningRate: 0.1, earlyStop: true })),
+    [0, 1, 2].map((label) => ({
+      label,
+      steps: 1000,
+      samples: 1000,
+      batch: 32,
+      learningRate: 0.1,
+      earlyStop: true,
+      schedule: { initialCost: 1e-3, success: 0.99, patience: 5, costUp: 2, costDown: 2 ** 1.5, stopPatience: 25 },
+    })),
   );
 });
