@@ -38,7 +38,7 @@ export interface Ended {
 }
 
 /** Raised whenever a decision or what it says changes. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** What a job that sees its end coming is given to end by itself. */
 const GRACE_SECONDS = 2;

@@ -41,8 +41,10 @@ export async function verify(path: string, raw: Readonly<Record<string, unknown>
   progress.end();
   const { decision, error, seconds } = ended!;
   if (!decision) throw new UserError(error!.refused ? "unsupported" : "stopped", error!.message);
-  for (const step of decision.steps)
-    io.stderr.write(`${step.what}: ${step.seconds.toFixed(2)} s, ${step.decided} of ${decision.cases} proved\n`);
+  for (const { what, seconds: taken, decided, failed } of decision.steps) {
+    const end = failed === undefined ? `${decided} of ${decision.cases} proved` : `ended early: ${failed}`;
+    io.stderr.write(`${what}: ${taken.toFixed(2)} s, ${end}\n`);
+  }
   if (decision.detail !== undefined) io.stderr.write(`${decision.detail}\n`);
   const { assignment, ...facts } = decision;
   const found = assignment && {

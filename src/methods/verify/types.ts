@@ -44,6 +44,8 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
   readonly inAudits?: true;
   /** Queries try it where no verifier is named, beside those of audits: it may go on until time ends. */
   readonly inQueries?: true;
+  /** Given time and memory it decides everything: what comes before it in a query gets little time. */
+  readonly complete?: true;
   /**
    * Runs of the network on one input that the proof of one costs at the very least. An audit does not begin it where these do
    * not fit the time. Absent: hardly any.
@@ -59,7 +61,7 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
 export interface VerifierDefinition<S extends Settings = Settings>
   extends BallMethod,
     Partial<Declared<S>>,
-    Pick<Verifier, "cheap" | "inAudits" | "inQueries" | "leastRuns"> {
+    Pick<Verifier, "cheap" | "inAudits" | "inQueries" | "complete" | "leastRuns"> {
   readonly prepare: (
     network: Network,
     runtime: Pick<Runtime, "compile">,

@@ -188,7 +188,9 @@ const decision = z.looseObject({
   proved: z.int(),
   empty: z.int(),
   margin: real.nullable(),
-  steps: z.array(z.object({ what: z.string(), seconds: z.number(), decided: z.int() })),
+  steps: z.array(
+    z.looseObject({ what: z.string(), seconds: z.number(), decided: z.int(), failed: z.string().optional() }),
+  ),
   assignment: z
     .object({
       inputs: doubles,

@@ -37,7 +37,7 @@ export async function verifyJob(input: VerifyInput, host: JobContext): Promise<r
   const bytes = await host.blobs.get(model.sha256);
   const runtime = host.runtime("cpu");
   const read = readNetwork(bytes, model.fileName);
-  const session = await runtime.openModel(bytes, { name: model.fileName });
+  await using session = await runtime.openModel(bytes, { name: model.fileName });
   const pair = pairOf(asked, read, session, model.fileName, model.sha256);
   const decision = await decide(asked, pair, runtime, {
     ...options,

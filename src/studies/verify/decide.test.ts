@@ -5,11 +5,15 @@ import { parseVnnLib } from "../../formats/vnnlib/read.ts";
 import { satisfies } from "../../formats/vnnlib/satisfies.ts";
 import { floatTensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
+import { crown } from "../../methods/verify/crown.ts";
+import { ibp } from "../../methods/verify/ibp.ts";
 import { auditVerifiers } from "../../methods/verify/index.ts";
+import type { Verifier } from "../../methods/verify/types.ts";
 import { builder } from "../../ops/index.ts";
 import { cpuRuntime } from "../../runtime/node.ts";
 import { decide } from "./decide.ts";
 import { pairOf } from "./pair.ts";
+import { shareOf, turnsOf } from "./turns.ts";
 
 /** y = (relu(x0 + x1), relu(x0 − x1)), exact at multiples of a small power of two. */
 function absolute(): Uint8Array {
@@ -28,13 +32,19 @@ function ofTwo(): Uint8Array {
   return exportOnnx(makeGraph([a, c], [{ name: "y", value: y }]));
 }
 
-async function decided(bytes: Uint8Array, text: string, seconds = Number.POSITIVE_INFINITY, attack = true) {
+async function decided(
+  bytes: Uint8Array,
+  text: string,
+  seconds = Number.POSITIVE_INFINITY,
+  attack = true,
+  verifiers = auditVerifiers,
+) {
   const runtime = cpuRuntime();
   const query = parseVnnLib(text, "q");
   const session = await runtime.openModel(bytes, { name: "model.onnx" });
   const pair = pairOf(query, importOnnx(bytes), session, "model.onnx", "hash");
   const decision = await decide(query, pair, runtime, {
-    verifiers: auditVerifiers,
+    verifiers,
     attack,
     left: () => seconds,
     now: () => performance.now(),
@@ -101,6 +111,56 @@ test("no time is timed-out; nothing to try is unknown; an empty set is said to b
     empty: 1,
     detail: "no input meets the conditions on inputs",
   });
+});
+
+/** Fails where it prepares, or where it bounds. */
+const failing = (at: "prepare" | "bounds", message: string): Verifier => {
+  const fail = async () => {
+    throw new RangeError(message);
+  };
+  const made: Verifier = {
+    ...ibp,
+    id: `failing-${at}`,
+    prepare: at === "prepare" ? fail : async () => ({ bounds: fail, [Symbol.asyncDispose]: async () => {} }),
+  };
+  return made;
+};
+
+test("a fault of one method is told, and the others are tried", async () => {
+  const broken = [failing("prepare", "no memory"), failing("bounds", "a fault")];
+  const proved = await decided(absolute(), `${HEAD}${BOX}(assert (>= Y_0 2.01))`, 60, false, [...broken, crown]);
+  expect(proved).toMatchObject({ verdict: "unsat", method: "crown" });
+  expect(proved.steps.map(({ what, failed }) => [what, failed])).toEqual([
+    ["failing-prepare", "no memory"],
+    ["failing-bounds", "a fault"],
+    ["crown", undefined],
+  ]);
+  const open = await decided(absolute(), `${HEAD}${BOX}(assert (>= Y_0 2.01))`, 60, false, broken);
+  expect(open).toMatchObject({
+    verdict: "unknown",
+    proved: 0,
+    detail: "failing-prepare: no memory; failing-bounds: a fault",
+  });
+});
+
+test("a complete method gets the time, of few inputs before others' turns; without one the order is as it is", () => {
+  const of = (id: string, more: Partial<Verifier> = {}): Verifier => ({ ...failing("prepare", ""), id, ...more });
+  const [cheap, standard, dear] = [of("cheap"), of("standard", { standard: true }), of("dear")];
+  const complete = of("complete", { complete: true });
+  const turns = (verifiers: readonly Verifier[], inputs: number) =>
+    turnsOf(verifiers, inputs).map(({ verifier: { id }, share }) => `${id} ${share}`);
+  const all = [cheap, standard, dear, complete];
+  expect(turns(all, 5)).toEqual(["standard 0.1", "complete 1", "cheap 1", "dear 1"]);
+  expect(turns(all, 784)).toEqual(["cheap 0.1", "standard 0.1", "dear 0.1", "complete 1"]);
+  expect(turns([cheap, standard, dear], 5)).toEqual(["cheap 1", "standard 1", "dear 1"]);
+});
+
+test("a share of the time is of what is left at its start, and of no limit none", () => {
+  let now = 0;
+  const left = shareOf(() => 50 - now, 0.1);
+  now = 3;
+  expect(left()).toBeCloseTo(2, 9);
+  expect(shareOf(() => Number.POSITIVE_INFINITY, 0.1)()).toBe(Number.POSITIVE_INFINITY);
 });
 
 test.each([

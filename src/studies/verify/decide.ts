@@ -16,13 +16,13 @@ import type { Runtime } from "../../runtime/session.ts";
 import { pickQueries } from "../../spec/queries.ts";
 import type { Arithmetic } from "../../spec/types.ts";
 import { type Verdict, verdictOf } from "../../spec/verdict.ts";
-import { UnsupportedReading } from "../../transforms/unsupported.ts";
 import type { Pair } from "./pair.ts";
 import { type Inner, type Questions, questionsOf } from "./questions.ts";
+import { shareOf, type Turn, turnsOf } from "./turns.ts";
 import type { Assignment, Decision, Step } from "./types.ts";
 
 export interface DecideOptions {
-  /** In the order in which they are tried on what is open. */
+  /** From cheap to dear. */
   readonly verifiers: readonly Verifier[];
   readonly arithmetic?: Arithmetic | undefined;
   /** False: no inputs are searched for. */
@@ -54,12 +54,12 @@ export async function decide(
   if (late(run)) return ended(run, "timed-out");
   await checkReading(run);
   const random = rng(options.seed ?? 0).split(`verify/${pair.network.hash}`);
-  const search = options.attack !== false ? await compileDescent(pair.flat, runtime, options.memoryBudget) : undefined;
-  const early = search && (await attack(run, search, FIRST_SEARCH, random.split("first")));
+  const descent = attacker(run);
+  const early = await attack(run, descent, FIRST_SEARCH, random.split("first"));
   if (early) return early;
-  for (const verifier of options.verifiers) {
+  for (const turn of turnsOf(options.verifiers, run.cases[0]!.inner.lower.length)) {
     if (open(run).length === 0 || late(run)) break;
-    const found = await prove(run, verifier);
+    const found = await prove(run, turn);
     if (found) return found;
   }
   if (open(run).length === 0) {
@@ -67,8 +67,8 @@ export async function decide(
     const detail = "bounds in real arithmetic prove nothing of the network as it runs";
     return verified ? ended(run, "unsat") : ended(run, "unknown", { detail });
   }
-  const last = search && !late(run) && (await attack(run, search, LAST_SEARCH, random.split("last")));
-  return last || ended(run, late(run) ? "timed-out" : "unknown", { detail: reasonOf(run) });
+  const last = late(run) ? undefined : await attack(run, descent, LAST_SEARCH, random.split("last"));
+  return last ?? ended(run, late(run) ? "timed-out" : "unknown", { detail: reasonOf(run) });
 }
 
 // ---------------------------------------------------------------- state
@@ -99,10 +99,11 @@ const open = ({ cases }: Run): OpenCase[] => cases.filter((one) => !holds(one));
 const late = ({ options: { left } }: Run): boolean => left() <= 0;
 
 function reasonOf(run: Run): string {
-  const [first] = open(run);
-  const { verdict } = first!;
-  if (verdict?.kind !== "unknown") return "no method applies";
-  return verdict.detail ?? verdict.reason;
+  const { verdict } = open(run)[0]!;
+  const known = verdict?.kind === "unknown" ? [verdict.detail ?? verdict.reason] : [];
+  const failed = run.steps.flatMap((step) => (step.failed === undefined ? [] : `${step.what}: ${step.failed}`));
+  const reasons = [...known, ...new Set(failed)];
+  return reasons.length === 0 ? "no method applies" : reasons.join("; ");
 }
 
 function ended(run: Run, verdict: Decision["verdict"], more: Partial<Decision> = {}): Decision {
@@ -182,32 +183,48 @@ function elementsOf({ inputs, outputs }: Pair, x: Float64Array, y: Float64Array)
 
 // ---------------------------------------------------------------- steps
 
-async function timed<T>(run: Run, what: string, work: () => Promise<T>): Promise<T> {
-  const before = { left: run.options.left(), open: open(run).length };
+/** One method's turn. Whatever goes wrong in it (an operator, memory, a fault) is told, and others still have theirs. */
+async function step(run: Run, what: string, work: () => Promise<Decision | undefined>): Promise<Decision | undefined> {
+  const before = open(run).length;
   const began = run.options.now();
-  const result = await work();
-  run.steps.push({ what, seconds: (run.options.now() - began) / 1000, decided: before.open - open(run).length });
-  return result;
+  let failed: string | undefined;
+  try {
+    return await work();
+  } catch (error) {
+    failed = error instanceof Error ? error.message : String(error);
+    return undefined;
+  } finally {
+    const seconds = (run.options.now() - began) / 1000;
+    run.steps.push({ what, seconds, decided: before - open(run).length, ...(failed !== undefined && { failed }) });
+  }
+}
+
+/** Compiled when it is first needed. */
+function attacker({ pair, runtime, options }: Run): () => Promise<Descent> {
+  let made: Promise<Descent> | undefined;
+  return () => {
+    made ??= compileDescent(pair.flat, runtime, options.memoryBudget);
+    return made;
+  };
 }
 
 async function attack(
   run: Run,
-  descent: Descent,
+  descent: () => Promise<Descent>,
   { steps, starts, share }: typeof FIRST_SEARCH,
   random: Rng,
 ): Promise<Decision | undefined> {
-  const all = run.options.left();
-  const kept = Number.isFinite(all) ? share * all : 0;
-  return timed(run, "attack", async () => {
+  if (run.options.attack === false) return undefined;
+  const left = shareOf(run.options.left, 1 - share);
+  return step(run, "attack", async () => {
     for (const [k, one] of open(run).entries()) {
       let assignment: Assignment | undefined;
       const { queries } = one.questions;
       const place = { query: one.i, lower: one.inner.lower, upper: one.inner.upper };
       const { spec, linearInputs } = queries;
-      const left = () => run.options.left() - kept;
       if (left() <= 0) break;
       const settings = { spec, linearInputs, steps, starts, random: random.split(`case/${k}`), left };
-      await descend(descent, place, settings, async (point) => {
+      await descend(await descent(), place, settings, async (point) => {
         assignment = await assigned(run, one, point);
         return assignment !== undefined;
       });
@@ -218,33 +235,25 @@ async function attack(
 }
 
 /** One verifier on all open cases, those of one shape at once. */
-async function prove(run: Run, verifier: Verifier): Promise<Decision | undefined> {
+async function prove(run: Run, { verifier, share }: Turn): Promise<Decision | undefined> {
   const { pair, runtime, options } = run;
-  const { arithmetic, memoryBudget, left } = options;
-  return timed(run, verifier.id, async () => {
-    try {
-      const terms = { norm: "linf", ...(arithmetic && { arithmetic }), ...(memoryBudget && { memoryBudget }) } as const;
-      await using prepared = await verifier.prepare(pair.network, runtime, terms);
-      for (const questions of new Set(open(run).map((one) => one.questions))) {
-        const cases = open(run).filter((one) => one.questions === questions);
-        const queries = pickQueries(
-          questions.queries,
-          cases.map(({ i }) => i),
-        );
-        const proof = await prepared.bounds(queries, left);
-        for (const [k, one] of cases.entries()) note(one, verifier.id, verdictOf(queries, proof, k));
-        for (const { query, inputs } of proof.claims ?? []) {
-          const point = Float32Array.from(pair.inputs.flatMap(({ name }) => Array.from(inputs.get(name)!.point)));
-          const assignment = await assigned(run, cases[query]!, inside(point, cases[query]!.inner));
-          if (assignment) return ended(run, "sat", { assignment, method: verifier.id });
-        }
-      }
-    } catch (error) {
-      if (!(error instanceof UnsupportedReading)) throw error;
-      for (const one of open(run)) {
-        const margin = Number.NEGATIVE_INFINITY;
-        const detail = error.message;
-        one.verdict ??= { kind: "unknown", arithmetic: "float32", reason: "unsupported-op", margin, detail };
+  const { arithmetic, memoryBudget } = options;
+  const left = shareOf(options.left, share);
+  return step(run, verifier.id, async () => {
+    const terms = { norm: "linf", ...(arithmetic && { arithmetic }), ...(memoryBudget && { memoryBudget }) } as const;
+    await using prepared = await verifier.prepare(pair.network, runtime, terms);
+    for (const questions of new Set(open(run).map((one) => one.questions))) {
+      const cases = open(run).filter((one) => one.questions === questions);
+      const queries = pickQueries(
+        questions.queries,
+        cases.map(({ i }) => i),
+      );
+      const proof = await prepared.bounds(queries, left);
+      for (const [k, one] of cases.entries()) note(one, verifier.id, verdictOf(queries, proof, k));
+      for (const { query, inputs } of proof.claims ?? []) {
+        const point = Float32Array.from(pair.inputs.flatMap(({ name }) => Array.from(inputs.get(name)!.point)));
+        const assignment = await assigned(run, cases[query]!, inside(point, cases[query]!.inner));
+        if (assignment) return ended(run, "sat", { assignment, method: verifier.id });
       }
     }
     return undefined;

@@ -16,6 +16,8 @@ export interface Step {
   readonly seconds: number;
   /** Cases that it proved. */
   readonly decided: number;
+  /** Why it ended early: an operator that it does not know, memory, a fault. Other methods went on. */
+  readonly failed?: string;
 }
 
 export interface Decision {
