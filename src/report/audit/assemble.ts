@@ -2,29 +2,17 @@
 
 import { namesToShow } from "../../data/classes.ts";
 import type { InferredContract } from "../../data/contract.ts";
-import type { MethodRun } from "../../methods/audit/types.ts";
 import { describeModel } from "../../methods/inspect.ts";
-import { bytesOf, sha256 } from "../../runtime/hash.ts";
-import { epsilonText } from "../../stats/epsilon-text.ts";
 import { proportion } from "../../stats/proportion.ts";
 import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
 import type { Gate } from "../../studies/audit/codes.ts";
 import { judge } from "../../studies/audit/judge.ts";
 import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
 import { nameOfClass } from "../read.ts";
-import {
-  type AuditReport,
-  type ContractTerm,
-  type DataCard,
-  type Limit,
-  type ModelCard,
-  REPORT_SCHEMA,
-  type Run,
-} from "../schema.ts";
+import { type AuditReport, type ContractTerm, type DataCard, type ModelCard, REPORT_SCHEMA } from "../schema.ts";
 import type { Named } from "../sections/contract.ts";
-import { filled, findingWords } from "../sections/page.ts";
+import { filled, findingWords, limitsOf, runsOf } from "../sections/page.ts";
 import { headlinePoint } from "../sections/robustness/measured.ts";
-import { backdoorRuns } from "../sections/tampering/scan.ts";
 import { decisionText } from "./decision.ts";
 import { type AuditFacts, correctOf, type ModelFacts } from "./facts.ts";
 
@@ -137,101 +125,4 @@ function dataCard(facts: AuditFacts): DataCard {
     chance: labelled ? Math.max(...counts.values()) / length : null,
     preprocessing: facts.ways ?? null,
   };
-}
-
-/** Which inputs, and how they were made the model's. */
-function inputSettings({
-  dataset,
-  contract,
-  chunk,
-  selection,
-}: Pick<AuditFacts, "dataset" | "contract" | "chunk" | "selection">): Run["options"] {
-  const termOf = (wanted: InferredContract["items"][number]["item"]) =>
-    contract.items.find(({ item }) => item === wanted)?.value ?? null;
-  const hash = dataset.sha256
-    ? { dataSha256: dataset.sha256 }
-    : { inputsSha256: sha256(bytesOf(chunk.images)), labelsSha256: sha256(bytesOf(chunk.labels)) };
-  return { data: dataset.name, ...hash, selection, range: termOf("range"), normalisation: termOf("normalisation") };
-}
-
-function runsOf({ seed, predictions, predictSeconds, robustness, patches, ...facts }: AuditFacts): Run[] {
-  const correct = predictions.filter(({ predicted }, i) => predicted === facts.chunk.labels[i]).length;
-  const clean: Run = {
-    id: "clean",
-    method: "forward pass of the model file",
-    purpose: "accuracy",
-    options: inputSettings(facts),
-    seed,
-    seconds: predictSeconds,
-    counts: { inputs: predictions.length, correct },
-    arithmetic: null,
-  };
-  const plain = ({ title, method, purpose, options, seconds, counts, arithmetic }: MethodRun, k: number): Run => ({
-    id: `${method}-${k + 1}`,
-    method: title,
-    purpose,
-    options,
-    seed,
-    seconds,
-    counts,
-    arithmetic,
-  });
-  return [
-    clean,
-    ...[...robustness.runs, ...(patches ? [patches.run] : [])].map(plain),
-    ...(facts.backdoor ? backdoorRuns(facts.backdoor) : []),
-  ];
-}
-
-const triggersLimit = (unscreened: string | undefined, backdoor: boolean): string => {
-  const screened =
-    "Triggers that are larger than the patches of the screen, faint, moving, or of another form would not be found by it";
-  return `${unscreened === undefined ? screened : `No patches were tried (${unscreened})`}; ${backdoor ? "the same holds of what the search by noise does not say." : "too few inputs for a search by noise."}`;
-};
-
-function limitsOf({
-  robustness,
-  patches,
-  unexamined,
-  backdoor,
-  dataset,
-  labelled,
-  arithmetic,
-  own,
-  headlineEpsilon,
-}: AuditFacts): Limit[] {
-  const limits: Limit[] = [
-    {
-      title: "Changes of other kinds",
-      sentence: `Rotations, blur, weather and new kinds of input were not tried: the numbers speak of changes in ${robustness.norm} alone, the gate of ${epsilonText(headlineEpsilon)}.`,
-    },
-    {
-      title: "Other triggers",
-      sentence: triggersLimit(
-        patches ? undefined : (unexamined.patches ?? "too few inputs of other classes"),
-        backdoor !== undefined,
-      ),
-    },
-    ...robustness.refused.map(({ title, reason }) => ({ title: `${title} did not apply`, sentence: `${reason}.` })),
-    ...robustness.needless.map(({ title, from }) => ({
-      title: `${title} at large radii`,
-      sentence: `It was not tried from ${epsilonText(from)} on: attacks had falsified more inputs there than the gate allows, and no proof changes that.`,
-    })),
-  ];
-  if (own.length > 0) {
-    const sentence = `Defined by the program that made this report, and not covered by Assay's tests: ${own.join(", ")}. What they prove is as right as they are.`;
-    limits.push({ title: "Methods of its own", sentence });
-  }
-  if (!labelled) {
-    const sentence =
-      "Without labels nothing is known of right and wrong: all shares are about keeping the model's own answer.";
-    limits.push({ title: "No labels", sentence });
-  }
-  if (arithmetic === "real") {
-    const sentence =
-      "Bounds were made in real arithmetic, as in papers: they leave out the rounding of the network as it runs, so nothing is proved.";
-    limits.push({ title: "Rounding", sentence });
-  }
-  for (const note of dataset.notes) limits.push({ title: "The data", sentence: note });
-  return limits;
 }

@@ -4,7 +4,7 @@ import type { BackdoorOutcome, Condition, Finding, Judgement } from "../../studi
 import type { AuditFacts } from "../audit/facts.ts";
 import type { ChartKit } from "../charts/chart.ts";
 import type { Markup } from "../markup.ts";
-import type { AuditReport, Finding as FindingCard, GateCondition } from "../schema.ts";
+import type { AuditReport, Finding as FindingCard, GateCondition, Limit, Run } from "../schema.ts";
 
 /** The name of a class. */
 export type Named = (label: number) => string;
@@ -39,6 +39,10 @@ export interface Judged {
 export interface ReportPart {
   /** Its keys of the report. */
   readonly fill?: (facts: AuditFacts, judged: Judged) => object;
+  /** What was run for it. */
+  readonly runs?: (facts: AuditFacts) => readonly Run[];
+  /** What it leaves unchecked. */
+  readonly limits?: (facts: AuditFacts) => readonly Limit[];
   readonly sections: readonly PageSection[];
   readonly glossary?: Glossary;
   readonly findings?: { readonly [C in Finding["code"]]?: (finding: FindingOf<C>, named: Named) => FindingWords };

@@ -1,7 +1,9 @@
 /** @file The data: how it was read, and what the clean answers say. */
+import { bytesOf, sha256 } from "../../runtime/hash.ts";
+import { type AuditFacts, correctOf } from "../audit/facts.ts";
 import { measuredRate, percent, plural } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
-import type { AuditReport, ContractTerm, WaysTried } from "../schema.ts";
+import type { AuditReport, ContractTerm, Run, WaysTried } from "../schema.ts";
 import type { ReportPart } from "./contract.ts";
 import { COMMON_TERMS, termOf } from "./glossary.ts";
 import { type Column, dataTable, fact, fold, lead, nothing, rateCell } from "./parts.ts";
@@ -75,7 +77,44 @@ const ACCURACY_TITLES = {
   open: "Accuracy near the gate",
 } as const;
 
+/** Which inputs, and how they were made the model's. */
+function inputSettings({ dataset, contract, chunk, selection }: AuditFacts): Run["options"] {
+  const termValue = (wanted: AuditFacts["contract"]["items"][number]["item"]) =>
+    contract.items.find(({ item }) => item === wanted)?.value ?? null;
+  const hash = dataset.sha256
+    ? { dataSha256: dataset.sha256 }
+    : { inputsSha256: sha256(bytesOf(chunk.images)), labelsSha256: sha256(bytesOf(chunk.labels)) };
+  return {
+    data: dataset.name,
+    ...hash,
+    selection,
+    range: termValue("range"),
+    normalisation: termValue("normalisation"),
+  };
+}
+
+const cleanRun = (facts: AuditFacts): Run => ({
+  id: "clean",
+  method: "forward pass of the model file",
+  purpose: "accuracy",
+  options: inputSettings(facts),
+  seed: facts.seed,
+  seconds: facts.predictSeconds,
+  counts: { inputs: facts.predictions.length, correct: correctOf(facts).length },
+  arithmetic: null,
+});
+
+const NO_LABELS = {
+  title: "No labels",
+  sentence: "Without labels nothing is known of right and wrong: all shares are about keeping the model's own answer.",
+};
+
 export const dataPart = {
+  runs: (facts) => [cleanRun(facts)],
+  limits: ({ labelled, dataset }) => [
+    ...(labelled ? [] : [NO_LABELS]),
+    ...dataset.notes.map((sentence) => ({ title: "The data", sentence })),
+  ],
   sections: [{ id: "data", name: "Data", title: "The data and how it was read", body: dataBody }],
   conditions: {
     accuracy: ({ least, rate }) => ({

@@ -2,6 +2,7 @@
 
 import type { Condition, Finding } from "../../studies/audit/codes.ts";
 import type { AuditFacts } from "../audit/facts.ts";
+import type { Limit, Run } from "../schema.ts";
 import type { ConditionWords, FindingWords, Glossary, Judged, Named, ReportPart } from "./contract.ts";
 import { dataPart } from "./data.ts";
 import { decisionPart } from "./decision.ts";
@@ -32,6 +33,9 @@ type Filled = All<ReturnType<Extract<(typeof PARTS)[number], { readonly fill: un
 /** The keys of the report that parts fill. */
 export const filled = (facts: AuditFacts, judged: Judged): Filled =>
   Object.assign({}, ...parts.map(({ fill }) => fill?.(facts, judged)));
+
+export const runsOf = (facts: AuditFacts): Run[] => parts.flatMap(({ runs }) => runs?.(facts) ?? []);
+export const limitsOf = (facts: AuditFacts): Limit[] => parts.flatMap(({ limits }) => limits?.(facts) ?? []);
 
 /** Codes that have words: one without does not compile. */
 type Worded<P, K extends string> = P extends { readonly [_ in K]: infer W } ? keyof W : never;

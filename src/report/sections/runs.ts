@@ -106,6 +106,15 @@ function limitsBody({ limits }: AuditReport): Markup[] {
 }
 
 export const runsPart = {
+  limits: ({ own }) =>
+    own.length === 0
+      ? []
+      : [
+          {
+            title: "Methods of its own",
+            sentence: `Defined by the program that made this report, and not covered by Assay's tests: ${own.join(", ")}. What they prove is as right as they are.`,
+          },
+        ],
   sections: [
     { id: "runs", name: "What was run", title: "What was run", body: runsBody },
     { id: "limits", name: "Not checked", title: "What was not checked", body: limitsBody },

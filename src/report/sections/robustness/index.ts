@@ -10,9 +10,10 @@ import { integerText, numberText, percent, plural, signedText } from "../../form
 import { html, type Markup } from "../../markup.ts";
 import { changeUri, pictureUri } from "../../pictures.ts";
 import { boundWord, className, confidenceText, headlinePoint, isReal, unknownText } from "../../read.ts";
-import type { AuditReport } from "../../schema.ts";
+import type { AuditReport, Limit } from "../../schema.ts";
 import type { ReportPart } from "../contract.ts";
 import { COMMON_TERMS, termOf } from "../glossary.ts";
+import { methodRuns } from "../method-runs.ts";
 import { type Column, chartFigure, dataTable, fold, icon, lead, nothing, rateCell } from "../parts.ts";
 import { featureTable } from "./features.ts";
 import { GLOSSARY } from "./glossary.ts";
@@ -209,8 +210,30 @@ function examplesBody(report: AuditReport): Markup[] {
   ];
 }
 
+function limitsOf({ robustness, headlineEpsilon, arithmetic }: AuditFacts): Limit[] {
+  const limits: Limit[] = [
+    {
+      title: "Changes of other kinds",
+      sentence: `Rotations, blur, weather and new kinds of input were not tried: the numbers speak of changes in ${robustness.norm} alone, the gate of ${epsilonText(headlineEpsilon)}.`,
+    },
+    ...robustness.refused.map(({ title, reason }) => ({ title: `${title} did not apply`, sentence: `${reason}.` })),
+    ...robustness.needless.map(({ title, from }) => ({
+      title: `${title} at large radii`,
+      sentence: `It was not tried from ${epsilonText(from)} on: attacks had falsified more inputs there than the gate allows, and no proof changes that.`,
+    })),
+  ];
+  if (arithmetic === "real") {
+    const sentence =
+      "Bounds were made in real arithmetic, as in papers: they leave out the rounding of the network as it runs, so nothing is proved.";
+    limits.push({ title: "Rounding", sentence });
+  }
+  return limits;
+}
+
 export const robustnessPart = {
   fill: (facts: AuditFacts) => ({ robustness: [robustnessOf(facts)] }),
+  runs: ({ robustness, seed }) => methodRuns(robustness.runs, seed),
+  limits: limitsOf,
   sections: [
     { id: "robustness", name: "Robustness", title: "Robustness", body: robustnessBody },
     { id: "examples", name: "Examples", title: "Adversarial examples", body: examplesBody },

@@ -1,4 +1,6 @@
 /** @file Tests for planted behaviour: backdoors and universal triggers. */
+
+import type { AuditFacts } from "../../audit/facts.ts";
 import { type Bar, barChart } from "../../charts/bars.ts";
 import type { ChartKit } from "../../charts/chart.ts";
 import { intervalText, percent } from "../../format.ts";
@@ -8,10 +10,12 @@ import { className, confidenceText } from "../../read.ts";
 import type { AuditReport } from "../../schema.ts";
 import type { ReportPart } from "../contract.ts";
 import { termOf } from "../glossary.ts";
+import { methodRuns } from "../method-runs.ts";
 import { chartFigure, evidenceBadge, fold, lead, nothing, rateCell, severityMark } from "../parts.ts";
 import { backdoorPart } from "./backdoor.ts";
 import { tamperingOf } from "./fill.ts";
 import { GLOSSARY } from "./glossary.ts";
+import { backdoorRuns } from "./scan.ts";
 import type { Suspicion } from "./schema.ts";
 import { CONDITIONS, FINDINGS } from "./words.ts";
 
@@ -69,8 +73,23 @@ function tamperingBody(report: AuditReport, kit: ChartKit): (Markup | null)[] {
   ];
 }
 
+function otherTriggers({ patches, backdoor, unexamined }: AuditFacts): string {
+  const screened =
+    "Triggers that are larger than the patches of the screen, faint, moving, or of another form would not be found by it";
+  const why = unexamined.patches ?? "too few inputs of other classes";
+  const search = backdoor
+    ? "the same holds of what the search by noise does not say"
+    : "too few inputs for a search by noise";
+  return `${patches ? screened : `No patches were tried (${why})`}; ${search}.`;
+}
+
 export const tamperingPart = {
   fill: tamperingOf,
+  runs: ({ patches, backdoor, seed }) => [
+    ...methodRuns(patches ? [patches.run] : [], seed),
+    ...(backdoor ? backdoorRuns(backdoor) : []),
+  ],
+  limits: (facts) => [{ title: "Other triggers", sentence: otherTriggers(facts) }],
   sections: [{ id: "tampering", name: "Tampering", title: "Signs of tampering", body: tamperingBody }],
   glossary: GLOSSARY,
   findings: FINDINGS,
