@@ -41,6 +41,7 @@ export {
   type LocalExamination,
   type LocalOptions,
 } from "./local/open.ts";
+export { loadMethods } from "./local/plugins.ts";
 export { type LikeOptions, type ModelsOptions, populationFromFiles, populationLike } from "./local/population-files.ts";
 export { besides, type LocalStudy, openStudy, readStated, type StudyOptions } from "./local/studies.ts";
 export { type AttackCheck, checkAttack } from "./methods/attack/check.ts";
@@ -85,6 +86,7 @@ export {
 } from "./methods/backdoor/types.ts";
 export { type MethodEntry, methods } from "./methods/index.ts";
 export { describeModel, type NodeReport } from "./methods/inspect.ts";
+export type { OwnMethods } from "./methods/modules.ts";
 export { type Network, NetworkError, type Normalisation, networkOf } from "./methods/network.ts";
 export { type FileInterface, type Original, originalOf, runOriginal } from "./methods/original.ts";
 export { type Geometry, geometryOf } from "./methods/picture.ts";

@@ -1,6 +1,7 @@
 /** @file The packed package in a project of its own: what a program does with it is what the command line does. */
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -25,6 +26,17 @@ const { file } = await certify(digits, {
 });
 await digits[Symbol.asyncDispose]();
 console.log(JSON.stringify({ file, steps: steps.length }));
+`;
+
+/** An attack of one's own by its path. */
+const MINE = `
+import { attackOf, defineAttack } from "assay";
+
+export default defineAttack({
+  id: "mine", version: 1, title: "Mine", summary: "A test.", source: "a test", norms: ["linf"],
+  settings: {}, options: () => ({}),
+  prepare: (network, runtime, terms) => attackOf("fgsm").prepare(network, runtime, terms),
+});
 `;
 
 /** Digits that a page examines. */
@@ -106,6 +118,22 @@ describe.skipIf(!process.env["CI"])("the packed package (with CI=1: it is built 
     const lines = runIn(home, outfile);
     expect(lines).toMatch(/^Brightness \{[^}]*shades: 2[^}]*\} \d+ of \d+ falsified$/m);
     expect(lines).toMatch(/^PGD \{[^}]*\} \d+ of \d+ falsified$/m);
+  });
+
+  test("runs an attack of a module's in an audit of its command line, on threads", { timeout: 120_000 }, () => {
+    writeFileSync(join(project, "mine.mjs"), MINE);
+    const stated = ["--data", "mnist", "--limit", "20", "--epsilon", "0.05", "--budget", "60", "--jobs", "2"];
+    const audit = ["node_modules/assay/bin/assay.js", "audit", MODEL, ...stated, "--plugin", "mine.mjs"];
+    // the exit code is the decision
+    spawnSync(process.execPath, audit, { cwd: project, stdio: "ignore" });
+    const { runs } = JSON.parse(readFileSync(join(project, "report/report.json"), "utf8")) as {
+      readonly runs: readonly { readonly method: string; readonly options: Readonly<Record<string, unknown>> }[];
+    };
+    const own = runs.find(({ method }) => method === "Mine")!;
+    expect(own.options).toMatchObject({
+      module: "mine.mjs",
+      sha256: createHash("sha256").update(MINE).digest("hex"),
+    });
   });
 
   test.skipIf(!existsSync(CHROMIUM))(

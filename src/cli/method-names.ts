@@ -3,7 +3,7 @@
 import { usage } from "../graph/fault.ts";
 import { didYouMean } from "../graph/suggest.ts";
 import type { Detector } from "../methods/backdoor/types.ts";
-import type { Family } from "../methods/family.ts";
+import { type Family, withOwn } from "../methods/family.ts";
 import type { MethodEntry } from "../methods/index.ts";
 import type { BallMethod, MethodDescription } from "../methods/method.ts";
 import { type Configurable, parseOptions } from "../methods/options.ts";
@@ -61,24 +61,46 @@ async function choose<M extends MethodDescription & Configurable<M>>(
   return family.methods.flatMap(({ id }) => chosen.get(id) ?? []);
 }
 
-/** Methods of one family that work in a norm. @throws UserError (usage) */
+/** Of one family: the methods of modules, and what runs where none is named. */
+export interface Defaults<M> {
+  readonly own: readonly M[];
+  readonly standard: readonly M[];
+}
+
+/**
+ * Methods of one family that work in a norm: those that are named, or else what runs by default and one's own.
+ * @throws UserError (usage)
+ */
 export async function chooseMethods<M extends BallMethod & Configurable<M>>(
   family: Family<M>,
-  choices: readonly MethodChoice[],
-  norm: Norm,
-): Promise<M[]> {
-  const chosen = await choose(family, choices);
+  choices: readonly MethodChoice[] = [],
+  norm: Norm = "linf",
+  { own, standard }: Defaults<M> = { own: [], standard: [] },
+): Promise<readonly M[]> {
+  const chosen = choices.length > 0 ? await choose(withOwn(family, own), choices) : own;
   for (const { id, norms } of chosen) {
     if (!norms.includes(norm)) throw usage(`${id} does not work in ${norm}; it does in ${norms.join(", ")}`);
   }
-  return chosen;
+  return choices.length > 0 ? chosen : [...standard, ...own];
+}
+
+/** @throws UserError (usage) where modules have no method for a verb: it would not take part */
+export function checkOwn(
+  paths: readonly string[] | undefined,
+  { noun }: { readonly noun: string },
+  own: readonly unknown[],
+): void {
+  if (paths && own.length === 0)
+    throw usage(`--plugin ${paths.join(" ")}: there is no ${noun} in it; use it with another verb, or assay audit`);
 }
 
 /** Detectors by name, or `all` for those that are not named otherwise. @throws UserError (usage) */
 export async function chooseDetectors(
-  family: Family<Detector>,
+  listed: Family<Detector>,
   choices: readonly MethodChoice[],
+  own: readonly Detector[] = [],
 ): Promise<readonly Detector[]> {
+  const family = withOwn(listed, own);
   const isAll = ({ name }: MethodChoice) => idOf(name) === "all";
   const chosen = await choose(
     family,

@@ -1,12 +1,15 @@
 /** @file A search for a backdoor in a model file, with what data there is on this machine. */
 
 import { usage } from "../graph/fault.ts";
+import { standardDetectors } from "../methods/backdoor/index.ts";
+import { besideOwn } from "../methods/family.ts";
 import { type BackdoorRequest, backdoor, type Searched } from "../studies/backdoor/backdoor.ts";
 import { checkInputs, drawFor, type ModelAlone } from "../studies/backdoor/case.ts";
 import type { Examination } from "../studies/examination.ts";
 import { type InputOptions, loadInputs } from "./inputs.ts";
 import { readModel } from "./model-file.ts";
 import { type ExamineFileOptions, examineFile, openLocalModel } from "./open.ts";
+import { loadMethods } from "./plugins.ts";
 import { bundledReferences, readReference } from "./reference.ts";
 
 export type BackdoorFileOptions = Omit<ExamineFileOptions, "data" | "limit" | "sample" | "check" | "judgesOneClass"> &
@@ -19,6 +22,8 @@ export type BackdoorFileOptions = Omit<ExamineFileOptions, "data" | "limit" | "s
     readonly training?: string | undefined;
     /** Clean models that scores are compared with: a population's file. By default a bundled one that fits. */
     readonly reference?: string | undefined;
+    /** Modules whose detectors take part beside those that are stated, or run by default. */
+    readonly plugins?: readonly string[] | undefined;
   };
 
 /**
@@ -28,7 +33,9 @@ export type BackdoorFileOptions = Omit<ExamineFileOptions, "data" | "limit" | "s
  * @throws what reading can throw, `examine` and `backdoor`
  */
 export async function searchFile(path: string, options: BackdoorFileOptions = {}): Promise<Searched> {
-  const { detectors, training } = options;
+  const { training, plugins = [] } = options;
+  const { detectors: own } = await loadMethods(plugins);
+  const detectors = besideOwn(options.detectors, standardDetectors(training !== undefined), own);
   const reference = options.reference === undefined ? undefined : readReference(options.reference);
   const { images, seed } = drawFor(reference, options);
   await using opened = await open(path, { ...options, seed }, images);

@@ -74,3 +74,14 @@ export async function checkMethods<M extends Defined>(
   }
   await checkStated(methods);
 }
+
+/** The family as somebody knows it who has methods of his own, too. */
+export const withOwn = <M extends MethodDescription>(family: Family<M>, own: readonly M[]): Family<M> =>
+  own.length === 0 ? family : { ...family, methods: [...family.methods, ...own] };
+
+/** Methods that were stated, or else run by default, and one's own after them. @returns undefined where the default stands */
+export const besideOwn = <M>(
+  stated: readonly M[] | undefined,
+  standard: readonly M[],
+  own: readonly M[],
+): readonly M[] | undefined => (own.length === 0 ? stated : [...(stated ?? standard), ...own]);

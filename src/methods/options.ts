@@ -6,6 +6,7 @@
 import type * as zod from "zod";
 import { usage } from "../graph/fault.ts";
 import { didYouMean } from "../graph/suggest.ts";
+import type { ModuleFile } from "../runtime/jobs.ts";
 
 export type Zod = typeof zod.z;
 export type Setting = string | number | boolean | null;
@@ -21,16 +22,24 @@ export interface Declared<S extends Settings = Settings> {
   readonly options: OptionSchemas<S>;
 }
 
+/** A method's family, by which a method from somebody's module is told apart from those of others. */
+export type FamilyId = "attack" | "verify" | "backdoor";
+
 /** @typeParam M the method */
 export interface Configurable<M, S extends Settings = Settings> extends Declared<S> {
+  readonly family: FamilyId;
   /** What it was defined by: one object, whatever options it is given, and another for every other method. */
   readonly definition: object;
   /** What `with` was given. */
   readonly stated: Settings;
+  /** Where it comes from a module of one's own: other threads find it there. */
+  readonly module: ModuleFile | undefined;
   /** It runs as it does where nothing is stated: only then do figures found with other models hold for it. */
   readonly isStandard: boolean;
   /** The method run with these in place of its own. Types alone are checked here: `checkStated` checks the bounds. */
   with(own: { readonly [K in keyof S]?: S[K] | undefined }): M;
+  /** The same method, as other threads find it. */
+  within(module: ModuleFile): M;
 }
 
 const defined = (own: Readonly<Record<string, unknown>>): Settings =>
@@ -44,19 +53,23 @@ export const withStated = <S extends object>(settings: S, own: Readonly<Record<s
 
 /** A method with its options. @param make all else of the method as it runs with these settings */
 export function configurable<S extends Settings, M extends Configurable<M, S>>(
+  family: FamilyId,
   definition: Declared<S>,
   make: (settings: S) => Omit<M, keyof Configurable<M>>,
 ): M {
   const { settings: standard, options } = definition;
-  const bind = (stated: Settings): M => {
+  const bind = (stated: Settings, module?: ModuleFile): M => {
     const settings = withStated(standard, stated);
     const own: Configurable<M, S> = {
+      family,
       definition,
+      module,
       options,
       settings,
       stated,
       isStandard: Object.entries(settings).every(([name, value]) => value === standard[name]),
-      with: (more) => bind({ ...stated, ...defined(more) }),
+      with: (more) => bind({ ...stated, ...defined(more) }, module),
+      within: (file) => bind(stated, file),
     };
     // the parts make a whole, which the compiler cannot see of a type that it does not know
     return { ...make(settings), ...own } as unknown as M;

@@ -61,6 +61,15 @@ export interface Blobs {
   get(hash: string): Promise<Uint8Array>;
 }
 
+/** A JavaScript module of the calling program's: by where it lies, since what it imports lies beside it. */
+export interface ModuleFile {
+  readonly url: string;
+  /** Of the file; what it imports is not in it. */
+  readonly sha256: string;
+}
+
+export type Exports = Readonly<Record<string, unknown>>;
+
 /** What the place provides where a job runs. */
 export interface Host {
   readonly blobs: Blobs;
@@ -69,6 +78,8 @@ export interface Host {
   runtime(device: Device): Runtime;
   /** Seconds of processor time of the thread so far; only differences mean something. */
   seconds(): number;
+  /** Imported once a thread. @throws UserError where the file is no longer what it was, or the place imports none */
+  module(file: ModuleFile): Promise<Exports>;
 }
 
 export interface JobContext extends Host {

@@ -4,6 +4,7 @@ import type { Blobs, Host } from "./jobs.ts";
 import { cpuRuntime, createRuntime } from "./node.ts";
 import { threadSeconds } from "./node-cpu-time.ts";
 import { nodeDigest } from "./node-digest.ts";
+import { importModule } from "./node-module.ts";
 import type { Device, Runtime } from "./session.ts";
 
 const runtimes = new Map<Device, Runtime>();
@@ -14,4 +15,10 @@ function runtime(device: Device): Runtime {
   return known;
 }
 
-export const nodeHost = (blobs: Blobs): Host => ({ blobs, digest: nodeDigest, runtime, seconds: threadSeconds });
+export const nodeHost = (blobs: Blobs): Host => ({
+  blobs,
+  digest: nodeDigest,
+  runtime,
+  seconds: threadSeconds,
+  module: importModule,
+});

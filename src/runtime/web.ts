@@ -1,5 +1,6 @@
 /** @file ONNX Runtime in a browser: WebAssembly, on the thread that calls. The one place that loads `onnxruntime-web`. */
 
+import { usage } from "../graph/fault.ts";
 import { sha256 } from "./hash.ts";
 import type { Blobs, Host } from "./jobs.ts";
 import { type Build, type Ort, runtimeOf } from "./onnx-runtime.ts";
@@ -37,5 +38,11 @@ export const createWebRuntime = (options: WebOptions = {}): Runtime => runtimeOf
 /** What a page provides to jobs: the processor alone, whatever device was asked for. */
 export function webHost(blobs: Blobs, options: WebOptions = {}): Host {
   const runtime = createWebRuntime(options);
-  return { blobs, digest: sha256, runtime: () => runtime, seconds: () => performance.now() / 1000 };
+  return {
+    blobs,
+    digest: sha256,
+    runtime: () => runtime,
+    seconds: () => performance.now() / 1000,
+    module: () => Promise.reject(usage("a page imports its modules itself: give the methods as objects")),
+  };
 }

@@ -14,6 +14,7 @@ import {
   type Executor,
   type JobFunction,
   type KeyedJob,
+  type ModuleFile,
   type Outcome,
   type Place,
   type Plain,
@@ -44,7 +45,7 @@ export interface Task<S, R> {
   readonly job: ModelJob<S, R>;
   /** For people: "attacking with PGD". */
   readonly what: string;
-  readonly method: { readonly id: string; readonly version: number };
+  readonly method: { readonly id: string; readonly version: number; readonly module?: ModuleFile | undefined };
   readonly settings: S;
   readonly inputs: Chunk;
   /** Training data, for methods that examine it. */
@@ -156,6 +157,7 @@ export function createEngine(options: EngineOptions): Engine {
     input: {
       subject,
       method: task.method.id,
+      ...(task.method.module && { module: task.method.module }),
       settings: task.settings,
       chunk,
       training: task.training,
@@ -190,7 +192,7 @@ export function createEngine(options: EngineOptions): Engine {
     return thread;
   };
 
-  /** @param planned all of the calling program, or none */
+  /** @param planned all of one `sort` */
   async function runAll<S, R>(
     job: ModelJob<S, R>,
     planned: readonly Planned<S, R>[],
@@ -214,8 +216,8 @@ export function createEngine(options: EngineOptions): Engine {
       executor: own
         ? await onThisThread()
         : await place.executor(planned.length, seconds !== undefined || deadline !== undefined),
-      // nothing says whether a program's function is still the one that made a result
-      store: own ? undefined : await place.store(),
+      // nothing says whether a program's function, or what a module imports, is still what made a result
+      store: isKept(planned) ? await place.store() : undefined,
       resume: options.resume,
       parse: (value) => record.parse(value),
       isUnfinished: job.isUnfinished,
@@ -306,8 +308,9 @@ export function createEngine(options: EngineOptions): Engine {
       );
       for (const [j, k] of places.entries()) outcomes[k] = some[j]!;
     };
-    const [own, listed] = [true, false].map((is) => [...planned.keys()].filter((k) => !planned[k]!.own !== is));
-    await Promise.all([own!, listed!].filter(({ length }) => length > 0).map(runSome));
+    const sorts = new Map<string, number[]>();
+    for (const [k, job] of planned.entries()) sorts.set(sortOf(job), [...(sorts.get(sortOf(job)) ?? []), k]);
+    await Promise.all([...sorts.values()].map(runSome));
     return outcomes.map((outcome, k) => endingOf(outcome, limits, planned[k]!, { fail, late }));
   }
 
@@ -328,6 +331,14 @@ export function createEngine(options: EngineOptions): Engine {
     failures,
   };
 }
+
+type Sorted = Pick<Planned<unknown, never>, "input"> & { readonly own: unknown };
+
+/** What runs on this thread, on any without being kept, or on any. */
+const sortOf = ({ own, input }: Sorted): "own" | "module" | "listed" =>
+  own ? "own" : input.module ? "module" : "listed";
+
+const isKept = (jobs: readonly Sorted[]): boolean => jobs.every((job) => sortOf(job) === "listed");
 
 /** What a run of jobs is followed with. */
 interface Following<S, R> {

@@ -2,7 +2,10 @@
 
 import { labelOf, namesToShow } from "../data/classes.ts";
 import { endsOf } from "../data/dataset.ts";
+import type { Attack } from "../methods/attack/types.ts";
+import { statedSettings } from "../methods/method.ts";
 import type { AttackRecord } from "../methods/records.ts";
+import type { Verifier } from "../methods/verify/types.ts";
 import type { Arithmetic, Threat } from "../spec/types.ts";
 import type { BoxFacts } from "./boxes.ts";
 import type { Examination } from "./examination.ts";
@@ -62,16 +65,22 @@ export const remarksOf = ({
 });
 
 /** What a result says of a method that was run. */
-export const methodRun = ({ id, version, settings }: MethodRun): MethodRun => ({ id, version, settings });
+export const methodRun = ({ id, version, ...run }: RunMethod): MethodRun => ({
+  id,
+  version,
+  settings: statedSettings(run),
+});
+
+type RunMethod = Pick<Attack | Verifier, "id" | "version" | "settings" | "module">;
 
 /** @param seconds of each result are of compute, on one core */
 export function resultFile(
   { model, seed, inputs, labelled, notices, engine, place, limits }: Examination,
   run: {
     readonly provenance: Provenance | undefined;
-    readonly methods: readonly MethodRun[];
+    readonly methods: readonly RunMethod[];
     /** What was held against the methods. */
-    readonly against?: readonly MethodRun[];
+    readonly against?: readonly RunMethod[];
     readonly threat: Threat;
     readonly box: BoxFacts | undefined;
     /** Of proofs; `null` where none were tried. */

@@ -1,4 +1,5 @@
 import { environment } from "../../local/environment.ts";
+import { loadMethods } from "../../local/plugins.ts";
 import { checkSaveFolder, saveInputs } from "../../local/saved-inputs.ts";
 import { makeWitnesses } from "../../local/witness-files.ts";
 import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
@@ -11,7 +12,7 @@ import { readOptions } from "../config.ts";
 import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
 import { bisectionOf, checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
-import { chooseMethods } from "../method-names.ts";
+import { checkOwn, chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { cleanLine, radiusLines, rateText, savedLines, sweepSummary, threatText, unknownLine } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
@@ -22,8 +23,10 @@ type AttackVerbOptions = Options<(typeof attackVerb.options)[number]>;
 export async function attack(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AttackVerbOptions = readOptions(attackVerb.options, raw);
   const { steps, restarts, loss, stepSize: relativeStep, target } = options;
-  const named = options.method && (await chooseMethods(attackFamily, options.method, options.norm ?? "linf"));
-  const attacks = withShared(named ?? [standardAttack], { steps, restarts, loss, relativeStep });
+  const { attacks: own } = await loadMethods(options.plugin ?? []);
+  checkOwn(options.plugin, { noun: "attack" }, own);
+  const chosen = await chooseMethods(attackFamily, options.method, options.norm, { own, standard: [standardAttack] });
+  const attacks = withShared(chosen, { steps, restarts, loss, relativeStep });
   const [sets, epsilons] = setsOf(options);
   const minimal = bisectionOf(options);
   checkOutputs(options);

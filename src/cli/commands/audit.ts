@@ -4,9 +4,12 @@ import { savingAlarms } from "../../local/alarm-file.ts";
 import { drawerOf } from "../../local/audit-file.ts";
 import { environment } from "../../local/environment.ts";
 import { checkOutputFolder, writeWhole } from "../../local/output.ts";
+import { loadMethods } from "../../local/plugins.ts";
 import { bundledReferences, readReference } from "../../local/reference.ts";
-import { attackFamily } from "../../methods/attack/index.ts";
-import { verifyFamily } from "../../methods/verify/index.ts";
+import { attackFamily, standardAttack } from "../../methods/attack/index.ts";
+import { standardDetectors } from "../../methods/backdoor/index.ts";
+import { withOwn } from "../../methods/family.ts";
+import { auditVerifiers, verifyFamily } from "../../methods/verify/index.ts";
 import type { reportOf as ReportOf } from "../../report/audit/report-of.ts";
 import type { AuditReport } from "../../report/schema.ts";
 import type { Norm } from "../../spec/types.ts";
@@ -36,7 +39,7 @@ const EXIT_OF = {
 export async function audit(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: AuditOptions = readOptions(auditVerb.options, raw);
   const norm = options.norm ?? "linf";
-  const { attacks, verifiers } = await chosenFor(options, norm);
+  const { attacks, verifiers, detectors } = await chosenFor(options, norm);
   const gate = gateOf(options);
   const out = options.out ?? DEFAULT_OUT;
   checkOutputFolder(out);
@@ -56,6 +59,7 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
       restarts,
       steps,
       verifiers,
+      detectors,
       arithmetic,
       budget,
       began,
@@ -84,13 +88,20 @@ export async function audit(path: string, raw: Readonly<Record<string, unknown>>
 }
 
 /** The attacks and the verifiers that are named; of what is not, the audit's own. @throws UserError (usage) */
-async function chosenFor({ method: choices = [] }: AuditOptions, norm: Norm) {
-  const isAttack = (choice: MethodChoice) => isOf(attackFamily, choice);
-  const attacks = await chooseMethods(attackFamily, choices.filter(isAttack), norm);
-  const proofs = choices.filter((choice) => !isAttack(choice));
+async function chosenFor({ method: choices = [], plugin = [] }: AuditOptions, norm: Norm) {
+  const { attacks, verifiers, detectors } = await loadMethods(plugin);
+  const isAttack = (choice: MethodChoice) => isOf(withOwn(attackFamily, attacks), choice);
+  const isProof = (choice: MethodChoice) => !isAttack(choice);
   return {
-    attacks: attacks.length === 0 ? undefined : attacks,
-    verifiers: proofs.length === 0 ? undefined : await chooseMethods(verifyFamily, proofs, norm),
+    attacks: await chooseMethods(attackFamily, choices.filter(isAttack), norm, {
+      own: attacks,
+      standard: [standardAttack],
+    }),
+    verifiers: await chooseMethods(verifyFamily, choices.filter(isProof), norm, {
+      own: verifiers,
+      standard: auditVerifiers,
+    }),
+    detectors: [...standardDetectors(), ...detectors],
   };
 }
 

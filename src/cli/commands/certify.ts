@@ -1,5 +1,6 @@
 import { savingAlarms } from "../../local/alarm-file.ts";
 import { environment } from "../../local/environment.ts";
+import { loadMethods } from "../../local/plugins.ts";
 import { makeWitnesses } from "../../local/witness-files.ts";
 import { standardVerifier, verifyFamily } from "../../methods/verify/index.ts";
 import { percent, secondsText } from "../../report/format.ts";
@@ -11,7 +12,7 @@ import { readOptions } from "../config.ts";
 import { attackRemarks, checkOutputs, deliver, deliverTable, gateCode } from "../deliver.ts";
 import { bisectionOf, checkBox, setsOf } from "../epsilon.ts";
 import type { Io } from "../io.ts";
-import { chooseMethods } from "../method-names.ts";
+import { checkOwn, chooseMethods } from "../method-names.ts";
 import type { Options } from "../options.ts";
 import { cleanLine, radiusLines, rateText, sweepSummary, threatText } from "../result-text.ts";
 import { openSession, type Session } from "../session.ts";
@@ -22,7 +23,12 @@ type CertifyOptions = Options<(typeof certifyVerb.options)[number]>;
 export async function certify(path: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
   const options: CertifyOptions = readOptions(certifyVerb.options, raw);
   const { arithmetic, attack } = options;
-  const named = options.method && (await chooseMethods(verifyFamily, options.method, options.norm ?? "linf"));
+  const { verifiers: own } = await loadMethods(options.plugin ?? []);
+  checkOwn(options.plugin, { noun: "verifier" }, own);
+  const verifiers = await chooseMethods(verifyFamily, options.method, options.norm, {
+    own,
+    standard: [standardVerifier],
+  });
   const [sets, epsilons] = setsOf(options);
   const minimal = bisectionOf(options);
   checkOutputs(options);
@@ -30,7 +36,7 @@ export async function certify(path: string, raw: Readonly<Record<string, unknown
   const request = {
     ...sets,
     provenance: { command: io.command, environment: environment() },
-    verifiers: named ?? [standardVerifier],
+    verifiers,
     arithmetic,
     attack,
     witnesses: makeWitnesses(options, session.inputs),

@@ -75,6 +75,16 @@ export const QUESTIONS = {
     schema: methodChoices,
     repeatable: true,
   }),
+  plugin: define({
+    flag: "--plugin <file>",
+    help: "JavaScript module whose methods take part: they run after those that run by default, or where they are named; repeat for several (docs/library.md says what it exports)",
+    schema: z
+      .union([z.string(), z.array(z.string())])
+      .transform((raw) => [raw].flat())
+      .pipe(z.array(path).min(1)),
+    paths: true,
+    repeatable: true,
+  }),
   arithmetic: define({
     flag: "--arithmetic <kind>",
     help: "float32: proofs cover the rounding of the network as it runs; real: they do not, for comparison with papers",

@@ -17,6 +17,7 @@ export const attackVerb = describeVerb({
     "box",
     "norm",
     "method",
+    "plugin",
     "restarts",
     "steps",
     "stepSize",

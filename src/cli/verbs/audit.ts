@@ -16,6 +16,7 @@ export const auditVerb = describeVerb({
     ...UNITS,
     "norm",
     "method",
+    "plugin",
     "arithmetic",
     "restarts",
     "steps",

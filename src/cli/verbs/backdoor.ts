@@ -17,6 +17,7 @@ export const backdoorVerb = describeVerb({
     "images",
     "training",
     "detector",
+    "plugin",
     "reference",
     "seed",
     "jobs",

@@ -17,6 +17,7 @@ export const certifyVerb = describeVerb({
     "box",
     "norm",
     "method",
+    "plugin",
     "arithmetic",
     "attack",
     "minimal",

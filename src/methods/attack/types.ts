@@ -82,7 +82,7 @@ export interface AttackDefinition<S extends Settings>
 }
 
 export const defineAttack = <S extends Settings>({ prepare, ...description }: AttackDefinition<S>): Attack<S> =>
-  configurable<S, Attack<S>>(description, (settings) => ({
+  configurable<S, Attack<S>>("attack", description, (settings) => ({
     ...description,
     prepare: (network: Network, runtime: Pick<Runtime, "compile">, options: AttackOptions) =>
       prepare(network, runtime, withStated<AttackTerms & S>(settings as AttackTerms & S, options)),

@@ -142,7 +142,7 @@ export const defineDetector = <P extends PlainRecord, R extends PlainRecord, S e
 }: TypedDetector<P, R, S>): Detector => {
   const declared = { ...NO_OPTIONS, ...detector } as unknown as Declared;
   const untyped = detector as unknown as Omit<Detector, "parts" | "conclude" | keyof Configurable<Detector>>;
-  return configurable<Settings, Detector>(declared, (settings) => ({
+  return configurable<Settings, Detector>("backdoor", declared, (settings) => ({
     ...untyped,
     parts: (facts: CaseFacts) => parts(facts, settings as S),
     conclude: (records: readonly PlainRecord[], facts: CaseFacts) =>

@@ -75,7 +75,7 @@ export const defineVerifier = <S extends Settings = Settings>({
   ...description
 }: VerifierDefinition<S>): Verifier => {
   const declared = { ...NO_OPTIONS, ...description } as unknown as Declared;
-  return configurable<Settings, Verifier>(declared, (settings) => ({
+  return configurable<Settings, Verifier>("verify", declared, (settings) => ({
     ...description,
     async prepare(network: Network, runtime: Pick<Runtime, "compile">, options: VerifyOptions) {
       if (network.half === undefined) return prepare(network, runtime, { ...options, ...(settings as S) });

@@ -8,6 +8,7 @@ import type { RobustnessPlan } from "../../methods/audit/measure.ts";
 import { backdoorFamily, standardDetectors } from "../../methods/backdoor/index.ts";
 import type { Detector } from "../../methods/backdoor/types.ts";
 import { checkMethods, isListed } from "../../methods/family.ts";
+import { moduleText } from "../../methods/method.ts";
 import { withShared } from "../../methods/options.ts";
 import { type Geometry, geometryOf } from "../../methods/picture.ts";
 import { auditVerifiers, verifyFamily } from "../../methods/verify/index.ts";
@@ -80,7 +81,7 @@ export interface Audited extends Measured {
   readonly budget: number;
   /** Milliseconds on the place's clock. */
   readonly began: number;
-  /** Titles of methods that the calling program defines. */
+  /** Titles of methods that the calling program defines, with the module where they come from one. */
   readonly own: readonly string[];
 }
 
@@ -137,5 +138,5 @@ async function ownOf(
     ...attacks.filter((attack) => !isListed(attackFamily, attack)),
     ...verifiers.filter((verifier) => !isListed(verifyFamily, verifier)),
     ...detectors.filter((detector) => !isListed(backdoorFamily, detector)),
-  ].map(({ title }) => title);
+  ].map(({ title, module }) => (module ? `${title} (${moduleText(module)})` : title));
 }

@@ -3,6 +3,7 @@
 import { type ClassNaming, classText, labelOf, namesToShow, PLAIN_CLASSES, sayingClasses } from "../../data/classes.ts";
 import type { Decision } from "../../methods/backdoor/decision.ts";
 import type { TimedDetection } from "../../methods/backdoor/types.ts";
+import { statedSettings } from "../../methods/method.ts";
 import type { Settings } from "../../methods/options.ts";
 import type { Plain } from "../../runtime/jobs.ts";
 import { floats } from "../floats.ts";
@@ -80,7 +81,7 @@ export function backdoorFile({ examined, decision, naming = PLAIN_CLASSES, ...re
     detectors: examined.map(({ detector, detection, seconds }) => ({
       name: detector.id,
       version: detector.version,
-      settings: detector.settings,
+      settings: statedSettings(detector),
       flagged: detection.flagged,
       score: finite(detection.score),
       pValue: finite(perDetector[detector.id] ?? detection.pValue),

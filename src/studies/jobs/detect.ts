@@ -1,9 +1,10 @@
 /** @file One part of a detector's work, and closer looks at one class. */
 
 import { type NoiseLevel, noisyInputs, triggerExhibit } from "../../methods/audit/exhibits.ts";
-import { detectorFor, detectorOf } from "../../methods/backdoor/index.ts";
+import { backdoorFamily, detectorFor } from "../../methods/backdoor/index.ts";
 import { batchOf, detectorRandom } from "../../methods/backdoor/material.ts";
 import type { CaseFacts, Detector, Material } from "../../methods/backdoor/types.ts";
+import { methodFrom } from "../../methods/modules.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { JobContext, PlainRecord } from "../../runtime/jobs.ts";
 import type { ModelInput } from "./examine.ts";
@@ -35,8 +36,8 @@ async function timed(host: JobContext, run: () => Promise<PlainRecord>): Promise
   return [{ record, seconds: host.seconds() - began }];
 }
 
-export const detectJob = (input: ModelInput<DetectSettings>, host: JobContext): Promise<PartResult[]> =>
-  detectWith(detectorOf(input.method), input, host);
+export const detectJob = async (input: ModelInput<DetectSettings>, host: JobContext): Promise<PartResult[]> =>
+  detectWith(await methodFrom(backdoorFamily, input, host.module), input, host);
 
 export async function detectWith(
   detector: Detector,

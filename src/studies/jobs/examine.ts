@@ -1,14 +1,15 @@
 /** @file Inputs answered, attacked and bounded: what the jobs of one model and a chunk of inputs compute. */
 
-import { attackOf } from "../../methods/attack/index.ts";
+import { attackFamily } from "../../methods/attack/index.ts";
 import type { Attack, PreparedAttack } from "../../methods/attack/types.ts";
 import { attackChunk, boundChunk, predictChunk } from "../../methods/examine.ts";
+import { methodFrom } from "../../methods/modules.ts";
 import type { Settings } from "../../methods/options.ts";
 import type { Chunk, Subject } from "../../methods/records.ts";
 import type { Tell } from "../../methods/time.ts";
-import { verifierOf } from "../../methods/verify/index.ts";
+import { verifyFamily } from "../../methods/verify/index.ts";
 import type { PreparedVerifier, Verifier } from "../../methods/verify/types.ts";
-import type { JobContext } from "../../runtime/jobs.ts";
+import type { JobContext, ModuleFile } from "../../runtime/jobs.ts";
 import type { Runtime } from "../../runtime/session.ts";
 import type { Arithmetic, Threat } from "../../spec/types.ts";
 import { type SubjectSpec, subjectOf } from "./subject.ts";
@@ -30,6 +31,8 @@ export interface ModelInput<Settings> {
   readonly subject: SubjectSpec;
   /** Id of the method. */
   readonly method: string;
+  /** Where that is, for a method that is not listed. */
+  readonly module?: ModuleFile | undefined;
   readonly settings: Settings;
   readonly chunk: Chunk;
   /** For methods that examine it. */
@@ -85,8 +88,8 @@ function tellOf({ progress }: JobContext): Tell {
 export const predictJob = async (input: ModelInput<null>, host: JobContext) =>
   predictChunk(await subjectOf(input.subject, host), input.chunk);
 
-export const attackJob = (input: ModelInput<AttackSettings>, host: JobContext) =>
-  attackWith(attackOf(input.method), input, host);
+export const attackJob = async (input: ModelInput<AttackSettings>, host: JobContext) =>
+  attackWith(await methodFrom(attackFamily, input, host.module), input, host);
 
 export async function attackWith(attack: Attack, input: ModelInput<AttackSettings>, host: JobContext) {
   const { threat, seed, options } = input.settings;
@@ -96,8 +99,8 @@ export async function attackWith(attack: Attack, input: ModelInput<AttackSetting
   return attackChunk(subject, method, threat, input.chunk, host.left, tellOf(host));
 }
 
-export const boundJob = (input: ModelInput<BoundSettings>, host: JobContext) =>
-  boundWith(verifierOf(input.method), input, host);
+export const boundJob = async (input: ModelInput<BoundSettings>, host: JobContext) =>
+  boundWith(await methodFrom(verifyFamily, input, host.module), input, host);
 
 export async function boundWith(verifier: Verifier, input: ModelInput<BoundSettings>, host: JobContext) {
   const { threat, arithmetic, options } = input.settings;

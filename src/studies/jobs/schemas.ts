@@ -55,6 +55,7 @@ const input = <S>(settings: z.ZodType<S>): Parser<ModelInput<S>> =>
   z.object({
     subject,
     method: z.string(),
+    module: z.object({ url: z.string(), sha256: z.string() }).optional(),
     settings,
     chunk,
     training: chunk.optional(),
