@@ -35,12 +35,7 @@ export interface CsvTable {
  * @throws FormatError naming line and column, for ragged rows and cells that are no finite number
  */
 export function readCsv(bytes: Uint8Array, options: CsvOptions = {}): CsvTable {
-  if (bytes.length > MAX_BYTES) throw new FormatError("CSV", `${bytes.length} bytes are too many; use NPY instead.`);
-  const lines = new TextDecoder()
-    .decode(bytes)
-    .split(/\r\n|\n|\r/)
-    .map((text, i) => ({ text, number: i + 1 }))
-    .filter(({ text }) => text.trim() !== "");
+  const lines = linesOf(bytes);
   const first = lines[0];
   if (first === undefined) throw new FormatError("CSV", "the file has no lines.");
   const delimiter = options.delimiter ?? [";", "\t", ","].find((d) => first.text.includes(d)) ?? ",";
@@ -74,6 +69,25 @@ export function readCsv(bytes: Uint8Array, options: CsvOptions = {}): CsvTable {
     ...(names && { columns: names.filter((_, i) => i !== labelColumn) }),
     ...(labelColumn !== undefined && parseLabels(labelCells)),
   };
+}
+
+/** A line of words: its number, and its cells between commas. */
+export interface CsvRow {
+  readonly number: number;
+  readonly cells: readonly string[];
+}
+
+/** The lines of a table of words, without blank ones. @throws FormatError */
+export const readCsvRows = (bytes: Uint8Array): CsvRow[] =>
+  linesOf(bytes).map((line) => ({ number: line.number, cells: splitLine(line, ",") }));
+
+function linesOf(bytes: Uint8Array): Line[] {
+  if (bytes.length > MAX_BYTES) throw new FormatError("CSV", `${bytes.length} bytes are too many; use NPY instead.`);
+  return new TextDecoder()
+    .decode(bytes)
+    .split(/\r\n|\n|\r/)
+    .map((text, i) => ({ text, number: i + 1 }))
+    .filter(({ text }) => text.trim() !== "");
 }
 
 interface Line {

@@ -3,7 +3,7 @@
 import { epsilonText } from "../stats/epsilon-text.ts";
 import type { NamedResult, ResultFile } from "../studies/result-schema.ts";
 
-type Cell = string | number | null | undefined;
+export type Cell = string | number | null | undefined;
 
 /** By column; what an input does not have is empty. */
 const COLUMNS: Readonly<Record<string, (file: ResultFile, result: NamedResult) => Cell>> = {
@@ -37,11 +37,11 @@ const quoted = (cell: Cell): string => {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
-const line = (cells: readonly Cell[]): string => `${cells.map(quoted).join(",")}\r\n`;
+export const csvLine = (cells: readonly Cell[]): string => `${cells.map(quoted).join(",")}\r\n`;
 
 /** One table of all files, in pieces. */
 export function* resultsCsv(files: readonly ResultFile[]): Generator<string> {
-  yield line(Object.keys(COLUMNS));
+  yield csvLine(Object.keys(COLUMNS));
   const columns = Object.values(COLUMNS);
-  for (const file of files) for (const result of file.results) yield line(columns.map((of) => of(file, result)));
+  for (const file of files) for (const result of file.results) yield csvLine(columns.map((of) => of(file, result)));
 }

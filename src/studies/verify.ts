@@ -27,6 +27,8 @@ export interface VerifyTerms {
   readonly seed?: number | undefined;
   readonly memory?: number | undefined;
   readonly resume?: boolean | undefined;
+  /** A time-out is an answer, and kept for `resume` as others are; by default it is tried again. */
+  readonly keepsTimeouts?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,16 +46,17 @@ const VERSION = 2;
 const GRACE_SECONDS = 2;
 
 /**
- * @param ended told of each as it ends
+ * @param ended told of each as it ends, and whether the store knew it
  * @returns in the order of the instances
  * @throws UserError when it is interrupted
  */
 export async function verifyAll(
   place: Place,
   instances: readonly Instance[],
-  { verifiers, arithmetic = "float32", attack = true, seed = 0, memory, resume = false, signal }: VerifyTerms,
-  ended: (index: number, end: Ended) => void = () => {},
+  terms: VerifyTerms,
+  ended: (index: number, end: Ended, stored: boolean) => void = () => {},
 ): Promise<Ended[]> {
+  const { verifiers, arithmetic = "float32", attack = true, seed = 0, memory, resume = false, signal } = terms;
   const limited = instances.some(({ seconds }) => seconds !== undefined);
   const executor = await place.executor(instances.length, limited);
   const store = await place.store();
@@ -62,13 +65,13 @@ export async function verifyAll(
   const outcomes = await runJobs(
     instances.map(({ model, query, seconds }): KeyedJob<VerifyInput, Decision> => {
       const chosen = verifiers.map(({ id, settings }) => ({ id, options: settings }));
-      const terms = { verifiers: chosen, arithmetic, attack, seed, memoryBudget: memory, seconds: seconds ?? null };
+      const settings = { verifiers: chosen, arithmetic, attack, seed, memoryBudget: memory, seconds: seconds ?? null };
       const versions = verifiers.map(({ id, version }) => `${id}/${version}`);
-      const asked = { ...terms, verifiers: chosen.map(({ options }) => ({ ...options })), versions };
+      const asked = { ...settings, verifiers: chosen.map(({ options }) => ({ ...options })), versions };
       return {
         kind: verifyKind.id,
         label: `${query.fileName} of ${model.fileName}`,
-        input: { model, query, ...terms },
+        input: { model, query, ...settings },
         key: {
           model: model.sha256,
           method: { id: verifyKind.id, version: VERSION },
@@ -83,9 +86,9 @@ export async function verifyAll(
       resume,
       signal,
       parse,
-      isUnfinished: verifyKind.isUnfinished,
+      ...(!terms.keepsTimeouts && { isUnfinished: verifyKind.isUnfinished }),
       ...(limited && { timeoutMs: 1000 * (longest + GRACE_SECONDS) }),
-      onProgress: (event) => event.kind === "job" && ended(event.index, endOf(event.outcome)),
+      onProgress: (event) => event.kind === "job" && ended(event.index, endOf(event.outcome), event.stored),
     },
   );
   if (signal?.aborted) throw new UserError("interrupted", "interrupted; what is decided is kept for --resume");

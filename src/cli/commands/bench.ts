@@ -1,70 +1,36 @@
-import { basename, dirname, extname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { usage } from "../../graph/fault.ts";
 import { didYouMean } from "../../graph/suggest.ts";
-import { STORE } from "../../local/open.ts";
-import { checkOutputFile, checkOutputFolder, writeWhole } from "../../local/output.ts";
-import { besides, openStudy, readStated } from "../../local/studies.ts";
-import { picturedPage } from "../../report/evaluation/pictures.ts";
-import { parseEvaluation } from "../../studies/evaluation/config.ts";
-import { type Evaluated, evaluate } from "../../studies/evaluation/evaluate.ts";
-import type { EvaluationFile } from "../../studies/evaluation/types.ts";
 import { readOptions } from "../config.ts";
-import { EXIT } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { createProgress } from "../progress.ts";
-import { tellingTrained } from "../trained-text.ts";
-import { benchVerb } from "../verbs/bench.ts";
+import { flagName } from "../options.ts";
+import { type BenchOptions, benchVerb } from "../verbs/bench.ts";
+
+interface Subject {
+  /** Of the verb's options those that it takes. */
+  readonly takes: readonly (keyof BenchOptions)[];
+  readonly run: (options: BenchOptions, io: Io) => Promise<number>;
+}
 
 /** What can be evaluated. */
-const SUBJECTS = ["backdoor"] as const;
-/** Of the package. */
-const DEFAULT_CONFIG = fileURLToPath(new URL("../../../bench/backdoor.json", import.meta.url));
-const DEFAULT_OUT = "report/bench-backdoor";
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  backdoor: {
+    takes: ["out", "page", "jobs", "resume", "json"],
+    run: async (...args) => (await import("./bench-backdoor.ts")).benchBackdoor(...args),
+  },
+  vnncomp: {
+    takes: benchVerb.options.filter((key) => key !== "page"),
+    run: async (...args) => (await import("./bench-vnncomp.ts")).benchVnncomp(...args),
+  },
+};
 
 export async function bench(subject: string, raw: Readonly<Record<string, unknown>>, io: Io): Promise<number> {
-  if (!SUBJECTS.some((known) => known === subject)) {
-    throw usage(
-      `there is no evaluation of "${subject}"; known are ${SUBJECTS.join(", ")}.${didYouMean(subject, SUBJECTS)}`,
-    );
-  }
+  const names = Object.keys(SUBJECTS);
+  const chosen = names.includes(subject) ? SUBJECTS[subject] : undefined;
+  if (!chosen)
+    throw usage(`there is no evaluation of "${subject}"; known are ${names.join(", ")}.${didYouMean(subject, names)}`);
   const options = readOptions(benchVerb.options, raw);
-  const path = io.second ?? DEFAULT_CONFIG;
-  const config = parseEvaluation(readStated(path, "the configuration"), besides(path));
-  const out = options.out ?? DEFAULT_OUT;
-  const page = options.page ?? join(out, "evaluation.md");
-  const progress = await createProgress(io.stderr, false);
-  const { jobs: workers, resume } = options;
-  await using study = openStudy(out, { workers, resume, store: STORE, signal: io.signal, progress });
-  checkOutputFile(page);
-  const { file } = await evaluate(config, {
-    ...study,
-    about: { command: io.command.replace(/ --resume\b/, ""), config: relative(process.cwd(), path) },
-    onTrained: tellingTrained(progress),
-    onTask: (evaluated) => writePage(page, evaluated),
-  });
-  progress.end();
-  await io.print(options.json ? `${JSON.stringify(file)}\n` : textOf(file, page));
-  return EXIT.passed;
-}
-
-/** The page, and its plots in a folder of its name. */
-async function writePage(path: string, evaluated: Evaluated): Promise<void> {
-  const folder = basename(path, extname(path));
-  checkOutputFolder(join(dirname(path), folder));
-  const { page, pictures } = await picturedPage(evaluated, folder);
-  for (const [name, svg] of pictures) writeWhole(join(dirname(path), name), svg);
-  writeWhole(path, page);
-}
-
-function textOf({ evaluation: { rows } }: EvaluationFile, page: string): string {
-  const overall = rows.filter(
-    ({ family, group, architecture, stratum }) =>
-      family === null && group === null && architecture === null && stratum === "accepted",
-  );
-  const lines = overall.map(({ detector, clean, backdoored, area }) => {
-    const value = area ? `AUC ${area.estimate.toFixed(2)}` : "no scores to compare";
-    return `${detector}: ${value}, ${clean} clean and ${backdoored} backdoored models`;
-  });
-  return `${lines.join("\n")}\n${page}\n`;
+  const other = benchVerb.options.find((key) => options[key] !== undefined && !chosen.takes.includes(key));
+  if (other !== undefined)
+    throw usage(`bench ${subject} takes no --${flagName(other)}; it takes ${chosen.takes.map(flagName).join(", ")}`);
+  return chosen.run(options, io);
 }

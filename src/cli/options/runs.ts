@@ -62,7 +62,8 @@ export const RUNS = {
     flag: "--out <path>",
     help: "write results to this file, the report to this folder",
     schema: path,
-    default: "audit: report; population: the name of the recipe; bench: report/bench-backdoor",
+    default:
+      "audit: report; population: the name of the recipe; bench: report/bench-backdoor, report/bench-vnncomp/CATEGORY",
   }),
   csv: define({
     flag: "--csv <file>",

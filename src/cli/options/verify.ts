@@ -1,7 +1,7 @@
 /** @file Options of queries, and what is said of them. */
 
 import { z } from "zod";
-import { flag, number, path } from "../values.ts";
+import { flag, number, path, text } from "../values.ts";
 import { define, type OptionSpec } from "./spec.ts";
 
 /** A question of `assay supports`. */
@@ -21,7 +21,13 @@ export const VERIFY = {
     flag: "--timeout <seconds>",
     help: "most time for a query; what takes longer is timed-out",
     schema: number((value) => value >= 0, "must be a number of seconds from 0"),
-    default: "none",
+    default: "none; of a benchmark its own limits",
+  }),
+  only: define({
+    flag: "--only <which>",
+    help: "of a benchmark's instances the first so many, or those of which the network's or the query's path or file name is like this, * standing for anything",
+    schema: text.transform((which) => `${which}`),
+    default: "all",
   }),
   onnxOpsetVersions: capability("--onnx-opset-versions", "the oldest and the newest opset"),
   onnxElementTypes: capability("--onnx-element-types", "element types that are decided soundly"),
