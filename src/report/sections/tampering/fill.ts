@@ -6,7 +6,7 @@ import { backdoorScan } from "./scan.ts";
 import type { BackdoorScan, Suspicion } from "./schema.ts";
 import { type Original, suspicionOf } from "./suspicion.ts";
 
-interface Tampering {
+export interface Tampering {
   readonly suspicions: readonly Suspicion[];
   readonly backdoor: BackdoorScan | null;
 }
