@@ -3,13 +3,16 @@
  * that is fed rightly is told of no other. On the bundled models, and on the same expecting a usual mean and std.
  */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadDataset } from "../src/data/files.ts";
+import { resizePlane } from "../src/data/sizing.ts";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { importOnnx } from "../src/formats/onnx/import.ts";
+import { writePng } from "../src/formats/png.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { makeGraph } from "../src/graph/traverse.ts";
 import { substitute } from "../src/methods/network.ts";
@@ -70,12 +73,17 @@ test("what a model expects is named where nearly all answers are right without i
 
 interface Contracted {
   readonly counts: { readonly correct: number };
-  readonly contract: { readonly range: readonly number[]; readonly basis: readonly { item: string; basis: string }[] };
+  readonly contract: {
+    readonly range: readonly number[];
+    readonly basis: readonly { item: string; basis: string; reason: string }[];
+  };
 }
 
-async function certified(model: string, ...more: string[]) {
-  const quick = ["--epsilon", "0.001", "--method", "ibp", "--no-attack", "--limit", "200", "--jobs", "1", "--json"];
-  const { stdout, stderr, code } = await assay("certify", model, "--data", "mnist", ...quick, ...more);
+const certified = (model: string, ...more: string[]) => certifiedOn(["mnist", "--limit", "200"], model, ...more);
+
+async function certifiedOn(data: readonly string[], model: string, ...more: string[]) {
+  const quick = ["--epsilon", "0.001", "--method", "ibp", "--no-attack", "--jobs", "1", "--json"];
+  const { stdout, stderr, code } = await assay("certify", model, "--data", ...data, ...quick, ...more);
   return { code, stderr, results: (stdout === "" ? undefined : JSON.parse(stdout)) as Contracted };
 }
 
@@ -93,11 +101,81 @@ test("auto uses a way that is clearly the best, as found and not as stated", asy
 
 test("auto changes nothing where ways cannot be told apart, or none is better, and says so", async () => {
   const doubtful = await certified(expecting("mnist-mlp", 0.1307, 0.3081), "--preprocessing", "auto");
-  expect(doubtful.stderr).toMatch(/not clear which fits: --mean 0\.1307 --std 0\.3081 or .*; state one/);
+  expect(doubtful.stderr).toMatch(
+    /not clear which fits: --mean 0\.1307 --std 0\.3081 or .*; state one, or give more inputs/,
+  );
   expect(doubtful.results.contract.basis.every(({ basis }) => basis !== "stated")).toBe(true);
   expect(doubtful.results.contract.range).toEqual([0, 1]);
   const plain = await certified(zoo("mnist-mlp"), "--preprocessing", "auto");
   expect(plain.stderr).toContain("no usual one is clearly better");
+});
+
+// of the bundled digits; the answers alone do not tell these apart, the probabilities of the labels do
+test.each([
+  ["mnist-mlp", 0.5, 0.5, "-1 to 1 (--mean 0.5 --std 0.5)"],
+  ...(PATIENT
+    ? ([
+        ["mnist-cnna-clean", 0.1307, 0.3081, "MNIST's (--mean 0.1307 --std 0.3081)"],
+        ["mnist-cnna-badnets", 0.286, 0.353, "Fashion-MNIST's (--mean 0.286 --std 0.353)"],
+      ] as const)
+    : []),
+] as const)(
+  "auto tells apart ways in which %s is right equally often, by more inputs",
+  async (name, mean, std, way) => {
+    const found = await certifiedOn(
+      ["mnist", "--limit", "1000"],
+      expecting(name, mean, std),
+      "--preprocessing",
+      "auto",
+    );
+    expect(found.stderr).toContain(`Preprocessing: ${way}, found by --preprocessing auto`);
+  },
+);
+
+/** Digits as pictures of files, 28 high. @param made one of them with its width */
+async function digitsAs(name: string, made: (digit: Float32Array, i: number) => readonly [Float32Array, number]) {
+  const { images, labels } = await loadDataset("mnist", { limit: 60 });
+  for (let i = 0; i < 60; i++) {
+    const [pixels, width] = made(images.slice(i * 784, (i + 1) * 784), i);
+    const place = join(folder, name, `${labels![i]}`);
+    mkdirSync(place, { recursive: true });
+    const data = Uint8Array.from(pixels, (value) => value);
+    writeFileSync(join(place, `${i}.png`), writePng({ width, height: 28, channels: 1, data }));
+  }
+  return join(folder, name);
+}
+
+const widened = (digit: Float32Array, width: number): Float32Array =>
+  Float32Array.from({ length: 28 * width }, (_, p) => {
+    const column = (p % width) - (width - 28) / 2;
+    return column >= 0 && column < 28 ? digit[Math.floor(p / width) * 28 + column]! : 0;
+  });
+
+test("auto brings pictures of mixed size to the model's in the usual way that gets most right, and names all", async () => {
+  const model = zoo("mnist-mlp");
+  const wide = await digitsAs("wide", (digit, i) => [widened(digit, 36 + 4 * (i % 3)), 36 + 4 * (i % 3)]);
+  const refused = await certifiedOn([wide], model);
+  expect(refused.stderr).toMatch(/--resize 28 --crop 28 .*--resize 28x28 stretches; --preprocessing auto tries/);
+  const kept = await certifiedOn([wide], model, "--preprocessing", "auto");
+  expect(kept.stderr).toMatch(
+    /Size: --resize 28 --crop 28, found by --preprocessing auto: --resize 28 --crop 28 gets \d+ of 60 right, --resize 28x28 gets \d+ of 60 right, --resize 32 --crop 28 gets/,
+  );
+  expect(kept.results.counts).toEqual(
+    (await certifiedOn([wide], model, "--resize", "28", "--crop", "28")).results.counts,
+  );
+  const layout = kept.results.contract.basis.find(({ item }) => item === "layout")!;
+  expect([layout.basis, layout.reason]).toEqual(["inferred", expect.stringContaining("gets")]);
+  const stretched = await digitsAs("stretched", (digit) => [resizePlane(digit, [28, 28], [28, 56], true), 56]);
+  const back = await certifiedOn([stretched], model, "--preprocessing", "auto");
+  expect(back.stderr).toContain("Size: --resize 28x28, found");
+});
+
+test("auto finds size and range of the same pictures", async () => {
+  const wide = join(folder, "wide");
+  const { stderr, results } = await certifiedOn([wide], expecting("mnist-mlp", 0, 1 / 255), "--preprocessing", "auto");
+  expect(stderr).toContain("Preprocessing: 0 to 255");
+  expect(stderr).toContain("Size: --resize 28 --crop 28, found");
+  expect(results.contract.range).toEqual([0, 255]);
 });
 
 test("all that was tried stands in the report beside what was used, and on one line of the terminal", async () => {

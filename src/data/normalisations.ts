@@ -5,7 +5,8 @@ import { type Dataset, perSample } from "./dataset.ts";
 import type { PictureOptions } from "./pictures.ts";
 
 /** What states a way to feed the model. */
-export type WayTerms = Pick<StatedContract, "range" | "mean" | "std"> & Pick<PictureOptions, "channelOrder">;
+export type WayTerms = Pick<StatedContract, "range" | "mean" | "std"> &
+  Pick<PictureOptions, "channelOrder" | "resize" | "crop">;
 
 /** (low + x·(high − low) − mean) / std of pixels x in [0, 1], in the model's order of channels. */
 export interface Candidate {

@@ -29,8 +29,28 @@ export function sizeSteps({ resize, crop }: Sizing): string[] {
 
 /** How to bring pictures to the model's size, or to one. */
 export function sizeAdvice([, height = 224, width = height]: readonly number[] = []): string {
-  const crop = height === width ? `${height}` : `${height}x${width}`;
-  return `--resize ${Math.max(height, width)} --crop ${crop} resizes the shorter side and keeps the middle, --resize ${height}x${width} stretches`;
+  const [kept, stretched] = usualSizings([height, width]);
+  return `${sizeOptions(kept)} resizes the shorter side and keeps the middle, ${sizeOptions(stretched)} stretches; --preprocessing auto tries which fits`;
+}
+
+/** The shorter side of pictures of 224, before their middle is kept, as models of ImageNet are mostly fed. */
+const LARGER = 256 / 224;
+
+/** The usual ways to bring pictures to a size. */
+export function usualSizings([height, width]: Size): readonly [kept: Sizing, stretched: Sizing, larger: Sizing] {
+  const side = Math.max(height, width);
+  const crop = [height, width] as const;
+  return [{ resize: side, crop }, { resize: crop }, { resize: Math.round(side * LARGER), crop }];
+}
+
+/** What states a size on the command line. */
+export function sizeOptions({ resize, crop }: Sizing): string {
+  const text = (size: number | Size) =>
+    typeof size === "number" ? `${size}` : size[0] === size[1] && size === crop ? `${size[0]}` : size.join("x");
+  return [
+    ...(resize === undefined ? [] : [`--resize ${text(resize)}`]),
+    ...(crop === undefined ? [] : [`--crop ${text(crop)}`]),
+  ].join(" ");
 }
 
 /** The size before the crop; the longer side is cut to whole pixels, as torchvision does it. */

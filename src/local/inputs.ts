@@ -28,9 +28,14 @@ export interface InputOptions extends Omit<InputTerms, "sureOfScale" | "firstLab
 export async function loadInputs(model: ReadModel, options: InputOptions): Promise<Inputs> {
   const { loadDataset } = await import("../data/files.ts");
   const { data, labels, limit, sample, seed, split, found } = options;
-  const { channelOrder, ...prepared } = found?.terms ?? {};
+  const { channelOrder, resize, crop, ...prepared } = found?.terms ?? {};
   const stated = { ...options.stated, ...prepared };
-  const reading = { ...options.reading, ...(channelOrder && { channelOrder }) };
+  const reading = {
+    ...options.reading,
+    ...(channelOrder && { channelOrder }),
+    ...(resize && { resize }),
+    ...(crop && { crop }),
+  };
   const modelPicture = await modelPictureOf(model);
   const whole = await loadDataset(data, {
     ...reading,

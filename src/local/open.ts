@@ -72,8 +72,6 @@ export const openLocalModel = (
   options: LocalOptions,
 ): Promise<LocalModel> => here(model, options, (own) => openModel(model, normalisation, own));
 
-const finding = () => import("./preprocessing.ts");
-
 export type ExamineFileOptions = LocalOptions &
   ModelTerms &
   Omit<InputOptions, "seed" | "stated"> &
@@ -94,11 +92,13 @@ export async function examineFile(path: string, options: ExamineFileOptions): Pr
   const { seed = 0, stated = {}, check } = options;
   const loading = { ...options, seed, stated };
   const model = await readModel(path, options, loading);
-  const inputs = await loadInputs(model, loading);
-  await check?.(inputs);
-  return here(model, options, async (own) => {
-    const prepared =
-      options.preprocessing === "auto" ? await (await finding()).foundInputs(model, inputs, loading, own) : inputs;
-    return examine(model, prepared, own);
-  });
+  if (options.preprocessing !== "auto") {
+    const inputs = await loadInputs(model, loading);
+    await check?.(inputs);
+    return here(model, options, (own) => examine(model, inputs, own));
+  }
+  const { foundInputs, loadSized } = await import("./preprocessing.ts");
+  const sized = await loadSized(model, loading);
+  await check?.(sized.inputs);
+  return here(model, options, async (own) => examine(model, await foundInputs(model, sized, loading, own), own));
 }

@@ -153,7 +153,12 @@ export async function inNetwork(
 
 /** What was found is not stated by the user. */
 function withFound({ contract, items }: InferredContract, { terms, reason }: FoundWay): InferredContract {
-  const of = { layout: terms.channelOrder, range: terms.range, normalisation: terms.mean, "class order": undefined };
+  const of = {
+    layout: terms.channelOrder ?? terms.resize,
+    range: terms.range,
+    normalisation: terms.mean,
+    "class order": undefined,
+  };
   return { contract, items: items.map((own) => (of[own.item] ? { ...own, basis: "inferred", reason } : own)) };
 }
 

@@ -98,7 +98,7 @@ export const INPUTS = {
   }),
   preprocessing: define({
     flag: "--preprocessing <how>",
-    help: "auto: find --mean, --std, --range and --channel-order by the model's answers, used only where one usual way is clearly best; else the inputs stay as they are",
+    help: "auto: find --mean, --std, --range and --channel-order by the model's answers, used only where one usual way is clearly best, and --resize and --crop where pictures are of another size than the model's",
     schema: choice("stated", "auto"),
     default: "stated",
   }),
