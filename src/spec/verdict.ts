@@ -2,6 +2,7 @@
 
 import { marginOfBounds } from "./queries.ts";
 import type { Arithmetic, Queries } from "./types.ts";
+import type { Witness } from "./witness.ts";
 
 export type UnknownReason =
   | "relaxation-too-loose"
@@ -41,6 +42,13 @@ export interface RowBounds {
   readonly arithmetic: Arithmetic;
   /** [n, S], row-major; −∞ where a row was left open. */
   readonly lower: Float64Array;
+  /**
+   * [n]: lower bounds of the queries' margins where cases were told apart, in each of which another row may be the one that
+   * holds. They stand beside the rows' own; −∞ where nothing is known.
+   */
+  readonly margins?: Float64Array;
+  /** Points that may be unsafe, found on the way: to be run again before anything is said of them. */
+  readonly claims?: readonly Witness[];
   /** [n]: why a query that the bounds do not prove is not proved, where they do not tell. */
   readonly reasons?: readonly (Shortfall | undefined)[];
 }
@@ -49,12 +57,17 @@ export interface RowBounds {
  * The verdict on query i by bounds alone: verified (of real arithmetic: bounded) when every disjunct has a row whose lower
  * bound is above what the file could still make unsafe of it. A bound that is not a number proves nothing.
  */
-export function verdictOf({ spec }: Queries, { arithmetic, lower, reasons }: RowBounds, i: number): Verdict {
+export function verdictOf({ spec }: Queries, bounds: RowBounds, i: number): Verdict {
+  const { arithmetic, lower, margins, reasons } = bounds;
   const rows = lower.subarray(i * spec.size, (i + 1) * spec.size);
-  const margin = marginOfBounds(spec, i, rows);
-  const clears = margin > (spec.clearance ?? 0) && margin < Number.POSITIVE_INFINITY;
+  const ofRows = marginOfBounds(spec, i, rows);
+  const byCases = margins?.[i] ?? Number.NEGATIVE_INFINITY;
+  const margin = byCases > ofRows || Number.isNaN(ofRows) ? byCases : ofRows;
+  const proves = (bound: number) => bound > (spec.clearance ?? 0) && bound < Number.POSITIVE_INFINITY;
+  const clears = proves(margin);
   // where a row says nothing the outputs that it reads may not be numbers, whatever another row of its disjunct says
-  if (clears && rows.every((bound) => bound > Number.NEGATIVE_INFINITY))
+  const numbers = rows.every((bound) => bound > Number.NEGATIVE_INFINITY);
+  if (proves(byCases) || (proves(ofRows) && numbers))
     return arithmetic === "float32"
       ? { kind: "verified", arithmetic, margin }
       : { kind: "bounded", arithmetic, margin };

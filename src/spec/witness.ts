@@ -59,6 +59,10 @@ function stacked(claims: readonly Witness[], name: string): Float32Array {
   return all;
 }
 
+/** Is the claim true where these are the outputs at its point? */
+export const holdsBy = (queries: Queries, claim: Witness, outputs: ArrayLike<number>): boolean =>
+  judge(queries.spec, claim.query, outputs).unsafe && isIn(queries, claim);
+
 /** Are these outputs unsafe for query i? */
 export function judge(
   spec: LinearSpec,

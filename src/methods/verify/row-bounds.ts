@@ -41,11 +41,12 @@ export function backwardRows(
   domains: Domains,
   boxes: Boxes,
   options: RelaxOptions,
-): ReturnType<typeof linearBounds> {
+): ReturnType<typeof linearBounds> & { readonly linear: Value } {
   const bounds = linearBounds(b, target, rows, domains, boxes, options);
-  if (!bends(target, new Set(domains.keys()))) return bounds;
+  const { lower: linear } = bounds;
+  if (!bends(target, new Set(domains.keys()))) return { ...bounds, linear };
   const { arithmetic = "float32" } = options;
-  return { ...bounds, lower: max(b, bounds.lower, elidedRows(b, target, rows, domains, boxes, arithmetic)) };
+  return { ...bounds, linear, lower: max(b, linear, elidedRows(b, target, rows, domains, boxes, arithmetic)) };
 }
 
 /**

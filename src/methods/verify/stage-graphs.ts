@@ -44,6 +44,8 @@ export type StageTarget = { readonly layer: number } | { readonly rows: number }
 
 export const alphaName = (node: number, side: "lower" | "upper"): string => `alpha/${node}/${side}`;
 export const betaName = (layer: number): string => `beta/${layer}`;
+/** The rows' bounds by their coefficients alone. */
+export const LINEAR = "linear";
 export const coefficientName = (input: number): string => `coefficients/${input}`;
 export const watchedName = (node: number): string => `watched/${node}`;
 
@@ -179,7 +181,7 @@ export function wholeGraph(
     const value = elidedRows(b, net.target, matrix, domains, boxes, arithmetic);
     return pruneInputs(simplify(makeGraph([...setting.inputs, spec], [{ name: "rows", value }])));
   }
-  const { lower: value, form } = backwardRows(b, net.target, matrix, domains, boxes, { slope, arithmetic });
-  const points = candidates ? coefficientOutputs(b, net, form) : [];
+  const { lower: value, linear, form } = backwardRows(b, net.target, matrix, domains, boxes, { slope, arithmetic });
+  const points = candidates ? [{ name: LINEAR, value: linear }, ...coefficientOutputs(b, net, form)] : [];
   return pruneInputs(simplify(makeGraph([...setting.inputs, spec], [{ name: "rows", value }, ...points])));
 }

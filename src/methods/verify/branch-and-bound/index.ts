@@ -1,0 +1,60 @@
+import { MemoryError } from "../../../runtime/memory.ts";
+import type { Shortfall } from "../../../spec/verdict.ts";
+import type { Witness } from "../../../spec/witness.ts";
+import { boundable } from "../boundable.ts";
+import { withoutBounds } from "../bounder.ts";
+import { defineVerifier } from "../types.ts";
+import { LATE } from "../whole.ts";
+import { inputSplitting } from "./inputs.ts";
+
+/**
+ * Cases told apart until each is proved: parts of the set, bounded by CROWN in batches, those with the worst bound first.
+ *
+ * @source Bunel et al. 2018, arXiv:1711.00455; Wang et al. 2018, arXiv:1804.10829
+ */
+export const branchAndBound = defineVerifier({
+  id: "branch-and-bound",
+  version: 1,
+  title: "Branch and bound",
+  summary: "Cuts the set into parts until each is proved or an unsafe point is met. For networks with few inputs.",
+  source: "Bunel et al. 2018, arXiv:1711.00455",
+  norms: ["linf", "l2", "l1"],
+  complete: true,
+  settings: { domains: 500_000 },
+  options: (z) => ({
+    domains: z.int().min(1).describe("so many parts of the set may be open at once"),
+  }),
+  async prepare(network, runtime, options) {
+    const { domains, arithmetic = "float32", signal } = options;
+    const net = boundable(network.graph, arithmetic);
+    const splitting = await inputSplitting(net, runtime, options);
+    return {
+      async bounds(queries, left) {
+        const { count, spec } = queries;
+        const lower = new Float64Array(count * spec.size).fill(Number.NEGATIVE_INFINITY);
+        const margins = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+        const reasons = new Array<Shortfall | undefined>(count).fill(undefined);
+        const claims: Witness[] = [];
+        for (let i = 0; i < count; i++) {
+          if (left && left() <= 0) {
+            reasons.fill(LATE, i);
+            break;
+          }
+          try {
+            const found = await splitting.decide(queries, i, { left, domains, signal });
+            lower.set(found.rows, i * spec.size);
+            margins[i] = found.margin;
+            reasons[i] = found.shortfall;
+            if (found.claim) claims.push(found.claim);
+          } catch (error) {
+            if (!(error instanceof MemoryError)) throw error;
+            const bounds = withoutBounds(options, { reason: "memory", detail: error.message });
+            reasons[i] = (await bounds.bounds(queries)).reasons?.[i];
+          }
+        }
+        return { arithmetic, lower, margins, reasons, claims };
+      },
+      [Symbol.asyncDispose]: () => splitting[Symbol.asyncDispose](),
+    };
+  },
+});

@@ -1,0 +1,368 @@
+/**
+ * @file Branch and bound on the inputs: boxes are cut in two until linear bounds prove each part, or a point is found.
+ *
+ * All parts of a batch are bounded by one run of CROWN. Before a part is cut, the half-spaces that its bounds leave to unsafe
+ * outputs shrink it. It is cut along the input to which the rows are most sensitive there, times its width.
+ *
+ * @source Wang et al. 2018, arXiv:1804.10829 (ReluVal: bisection by smear); the shrinking: arXiv:2512.11087; verification.md §5.2
+ */
+
+import type { Tensor } from "../../../graph/types.ts";
+import { type Rng, rng } from "../../../random/rng.ts";
+import { fitOf, MEMORY_BUDGET, MemoryError, shortOfMemory } from "../../../runtime/memory.ts";
+import type { Runtime, Session } from "../../../runtime/session.ts";
+import { disjunctsOf, rowsOf, sliceQueries } from "../../../spec/queries.ts";
+import { boxOfSet, roundDown, roundUp } from "../../../spec/sets.ts";
+import type { InputSet, LinearSpec, Queries } from "../../../spec/types.ts";
+import { holdsBy, type Witness } from "../../../spec/witness.ts";
+import { type Time, timeOf } from "../../time.ts";
+import { type Boundable, sampleSize } from "../boundable.ts";
+import { SPEC, setFeeds } from "../input-set.ts";
+import { repeated } from "../row-queries.ts";
+import { coefficientName, LINEAR, wholeGraph } from "../stage-graphs.ts";
+import type { VerifyOptions } from "../types.ts";
+import { LATE } from "../whole.ts";
+import { around, clip, type HalfSpace, type Part, whereAtMost } from "./clip.ts";
+import { Pool } from "./pool.ts";
+import { type Sampler, samplerOf } from "./samples.ts";
+import { type Decided, justAbove, type Limits, type Splitting } from "./types.ts";
+
+/** Bytes of one run's intermediate results, at most: what caches hold is twice as fast as what memory does. */
+const RUN_BYTES = 2 ** 24;
+/** Parts in a run, at most. */
+const MOST_AT_ONCE = 128;
+
+/** One part of the set that is not proved yet. */
+interface Domain extends Part {
+  readonly bound: number;
+  /** The disjuncts that are open there. */
+  readonly open: readonly number[];
+}
+
+interface Compiled {
+  readonly net: Boundable;
+  readonly session: Session;
+  readonly sampler: Sampler;
+  readonly atOnce: number;
+}
+
+/** @throws MemoryError where one part does not fit; UnsupportedReading naming the node that cannot be bounded */
+export async function inputSplitting(
+  net: Boundable,
+  runtime: Pick<Runtime, "compile">,
+  { norm, arithmetic = "float32", memoryBudget = MEMORY_BUDGET }: VerifyOptions,
+): Promise<Splitting> {
+  const sampler = await samplerOf(net, runtime);
+  const made = new Map<number, Promise<Compiled>>();
+  const compiled = async (rows: number): Promise<Compiled> => {
+    const relaxation = { boxes: "backward", rows: "backward", slope: "adaptive" } as const;
+    const graph = wholeGraph(net, { relaxation, norm, arithmetic, candidates: true }, rows);
+    const { atOnce, least } = fitOf(graph, memoryBudget, "float32");
+    if (atOnce === 0) throw new MemoryError(shortOfMemory("bounding one part of a set", least, memoryBudget));
+    const session = await runtime.compile(graph, { float: "float32", name: "bounds/parts", memory: "keep" });
+    const cached = fitOf(graph, Math.min(memoryBudget, RUN_BYTES), "float32").atOnce;
+    return { net, session, sampler, atOnce: Math.max(1, Math.min(cached, atOnce, MOST_AT_ONCE)) };
+  };
+  return {
+    async decide(queries, i, limits) {
+      const { size } = queries.spec;
+      const graph = made.get(size) ?? compiled(size);
+      made.set(size, graph);
+      return decide(await graph, sliceQueries(queries, i, i + 1), i, limits);
+    },
+    async [Symbol.asyncDispose]() {
+      await sampler[Symbol.asyncDispose]();
+      for (const one of await Promise.allSettled(made.values()))
+        if (one.status === "fulfilled") await one.value.session[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One query, and what is fixed of it. */
+interface Run {
+  readonly compiled: Compiled;
+  /** One query. */
+  readonly query: Queries;
+  readonly index: number;
+  readonly rows: Float32Array;
+  readonly disjuncts: readonly (readonly number[])[];
+  readonly conditions: readonly HalfSpace[];
+  readonly pool: Pool<Domain>;
+  readonly random: Rng;
+  readonly time: Time;
+  /** The least margin of what is proved. */
+  least: number;
+  /** The least bound of parts that cannot be cut any more. */
+  stuck: number;
+  bounded: number;
+}
+
+async function decide(compiled: Compiled, query: Queries, index: number, limits: Limits): Promise<Decided> {
+  const { spec } = query;
+  const run: Run = {
+    compiled,
+    query,
+    index,
+    rows: rowsOf(spec, 0).data as Float32Array,
+    disjuncts: rangesOf(spec),
+    conditions: conditionsOf(query),
+    pool: new Pool(),
+    random: rng(0).split("parts"),
+    time: timeOf(limits.left),
+    least: Number.POSITIVE_INFINITY,
+    stuck: Number.POSITIVE_INFINITY,
+    bounded: 0,
+  };
+  const whole = clip(boxOf(compiled.net, query), run.conditions);
+  let rows = new Float64Array(spec.size).fill(Number.NEGATIVE_INFINITY);
+  const ended = (more: Partial<Decided> = {}): Decided => {
+    const margin = Math.min(run.least, run.stuck, run.pool.worst);
+    return { rows, margin, domains: run.bounded, ...more };
+  };
+  // no point of the set at all
+  if (!whole) return ended({ margin: justAbove(spec.clearance ?? 0) });
+  run.pool.add({ ...whole, bound: Number.NEGATIVE_INFINITY, open: run.disjuncts.map((_, d) => d) });
+  while (run.pool.size > 0) {
+    limits.signal?.throwIfAborted();
+    if (!run.time.fits()) return ended({ shortfall: LATE });
+    if (run.pool.size > limits.domains)
+      return ended({ shortfall: { reason: "memory", detail: `${run.pool.size} parts of the set are open` } });
+    const batch = run.pool.take(compiled.atOnce);
+    const bounds = await run.time.run(() => boundsOf(run, batch));
+    if (run.bounded === 0) rows = Float64Array.from(bounds.rows);
+    run.bounded += batch.length;
+    const open = batch.flatMap((domain, j) => judged(run, domain, bounds, j));
+    const claim = await split(run, open);
+    if (claim) {
+      const margin = Math.min(run.least, run.stuck, run.pool.worst, ...open.map(({ bound }) => bound));
+      return ended({ claim, margin });
+    }
+  }
+  const loose = run.stuck < Number.POSITIVE_INFINITY;
+  return ended(loose ? { shortfall: { reason: "relaxation-too-loose", detail: "single points are not proved" } } : {});
+}
+
+const rangesOf = (spec: LinearSpec): number[][] => {
+  let row = 0;
+  return disjunctsOf(spec).map((size) => Array.from({ length: size }, () => row++));
+};
+
+/** Half-spaces that the inputs lie in. */
+function conditionsOf({ linearInputs }: Queries): HalfSpace[] {
+  if (!linearInputs) return [];
+  const { size, matrix, thresholds } = linearInputs;
+  const per = matrix.length / size;
+  return Array.from({ length: size }, (_, r) => ({
+    a: matrix.subarray(r * per, (r + 1) * per),
+    limit: thresholds[r]!,
+  }));
+}
+
+/** The box of all inputs, one after the other, with ends that float32 holds. */
+function boxOf({ inputs }: Boundable, { sets }: Queries): Part {
+  const boxes = inputs.map(({ name }) => boxOfSet(sets.get(name)!, 1));
+  return {
+    lower: Float32Array.from(boxes.flatMap(({ lower }) => Array.from(lower, roundDown))),
+    upper: Float32Array.from(boxes.flatMap(({ upper }) => Array.from(upper, roundUp))),
+  };
+}
+
+// ---------------------------------------------------------------- bounds
+
+interface PartBounds {
+  /** [n, S] */
+  readonly rows: Float32Array;
+  readonly linear: Float32Array;
+  /** Of row r on part j, all inputs one after the other. */
+  coefficients(j: number, r: number): Float64Array;
+}
+
+async function boundsOf({ compiled, query, rows }: Run, batch: readonly Part[]): Promise<PartBounds> {
+  const { net, session } = compiled;
+  const n = batch.length;
+  const sizes = net.inputs.map(sampleSize);
+  const asked: Queries = { count: n, sets: setsOf(net, query, batch), spec: query.spec };
+  const { size, outputs } = query.spec;
+  const spec: Tensor = { dtype: "float", shape: [n, size, outputs], data: repeated(rows, n) };
+  const feeds: Record<string, Tensor> = { ...setFeeds(asked, net.inputs), [SPEC]: spec };
+  const found = await session.run(Object.fromEntries(session.inputs.map(({ name }) => [name, feeds[name]!])));
+  const perInput = sizes.map((_, k) => found[coefficientName(k)]?.data as Float32Array | undefined);
+  const shared = net.inputs.map((_, k) => found[coefficientName(k)]?.shape[0] === 1);
+  const total = sizes.reduce((sum, one) => sum + one, 0);
+  return {
+    rows: found["rows"]!.data as Float32Array,
+    linear: found[LINEAR]!.data as Float32Array,
+    coefficients(j, r) {
+      const all = new Float64Array(total);
+      let offset = 0;
+      for (const [k, own] of perInput.entries()) {
+        const at = ((shared[k] ? 0 : j) * size + r) * sizes[k]!;
+        if (own) all.set(own.subarray(at, at + sizes[k]!), offset);
+        offset += sizes[k]!;
+      }
+      return all;
+    },
+  };
+}
+
+/** The query's sets, cut to each part. */
+function setsOf({ inputs }: Boundable, { sets }: Queries, batch: readonly Part[]): Map<string, InputSet> {
+  let offset = 0;
+  return new Map(
+    inputs.map((input): [string, InputSet] => {
+      const size = sampleSize(input);
+      const [lower, upper] = [new Float32Array(batch.length * size), new Float32Array(batch.length * size)];
+      for (const [j, part] of batch.entries()) {
+        lower.set(part.lower.subarray(offset, offset + size), j * size);
+        upper.set(part.upper.subarray(offset, offset + size), j * size);
+      }
+      offset += size;
+      const set = sets.get(input.name)!;
+      if (set.kind === "box") return [input.name, { kind: "box", lower, upper }];
+      return [input.name, { ...set, centre: repeated(set.centre, batch.length), within: { lower, upper } }];
+    }),
+  );
+}
+
+/** A part that is still open, shrunk, with what to cut it by. */
+interface OpenPart extends Domain {
+  /** Of the disjunct with the worst bound. */
+  readonly rows: readonly number[];
+  /** Σ |coefficient| over these rows, [inputs]. */
+  readonly steepness: Float64Array;
+  /** Where the best of these rows' bounds is least, [inputs]. */
+  readonly corner: Float32Array;
+}
+
+/** What bounds leave of a part: nothing, or what may hold unsafe outputs. */
+function judged(run: Run, domain: Domain, bounds: PartBounds, j: number): OpenPart[] {
+  const { spec } = run.query;
+  const clearance = spec.clearance ?? 0;
+  const excess = (r: number) => bounds.rows[j * spec.size + r]! - (spec.thresholds?.[r] ?? 0);
+  const numbers = Array.from({ length: spec.size }, (_, r) => bounds.rows[j * spec.size + r]!).every(Number.isFinite);
+  let hull: Part | undefined;
+  let worst = Number.POSITIVE_INFINITY;
+  let worstRows: readonly number[] = [];
+  const open: number[] = [];
+  for (const d of domain.open) {
+    const own = run.disjuncts[d]!;
+    const best = numbers ? Math.max(...own.map(excess)) : Number.NEGATIVE_INFINITY;
+    if (best > clearance) {
+      run.least = Math.min(run.least, best);
+      continue;
+    }
+    const rest = numbers ? clip(domain, spacesOf(run, own, domain, bounds, j)) : domain;
+    if (!rest) {
+      run.least = Math.min(run.least, justAbove(clearance));
+      continue;
+    }
+    open.push(d);
+    hull = around(hull, rest);
+    if (best < worst || worstRows.length === 0) [worst, worstRows] = [best, own];
+  }
+  if (!hull) return [];
+  const bound = Math.max(domain.bound, worst);
+  const best = worstRows.reduce((x, y) => (excess(y) > excess(x) ? y : x));
+  const steepness = new Float64Array(hull.lower.length);
+  for (const r of worstRows) for (const [k, a] of bounds.coefficients(j, r).entries()) steepness[k]! += Math.abs(a);
+  const a = bounds.coefficients(j, best);
+  const { lower, upper } = hull;
+  const corner = lower.map((low, k) => (a[k]! > 0 ? low : upper[k]!));
+  return [{ lower, upper, bound, open, rows: worstRows, steepness, corner }];
+}
+
+function spacesOf(run: Run, rows: readonly number[], part: Part, bounds: PartBounds, j: number): HalfSpace[] {
+  const { spec } = run.query;
+  const spaces = rows.flatMap((r) => {
+    const limit = (spec.thresholds?.[r] ?? 0) + (spec.clearance ?? 0);
+    return whereAtMost(bounds.coefficients(j, r), bounds.linear[j * spec.size + r]!, part, limit) ?? [];
+  });
+  return [...spaces, ...run.conditions];
+}
+
+// ---------------------------------------------------------------- splits
+
+/** Points of a part at which the rows' derivatives are taken: its middle, a corner, and some at random. */
+const RANDOM_POINTS = 2;
+/** Rows of a disjunct that are looked at, at most. */
+const MOST_ROWS = 4;
+/** What an input counts where nothing seems to depend on it, as a share of the steepest: lines may hide a dependence. */
+const FLOOR = 0.02;
+
+/** Puts both halves of every part into the pool. @returns a point with unsafe outputs, where one is met */
+async function split(run: Run, open: readonly OpenPart[]): Promise<Witness | undefined> {
+  if (open.length === 0) return undefined;
+  const { outputs } = run.query.spec;
+  const inputs = open[0]!.lower.length;
+  const points: Float32Array[] = [];
+  const seeds: Float32Array[] = [];
+  const first: number[] = [];
+  for (const part of open) {
+    first.push(points.length);
+    const places = [part.corner, pointOf(part, () => 0.5)];
+    for (let k = 0; k < RANDOM_POINTS; k++) places.push(pointOf(part, () => run.random.uniform()));
+    for (const r of part.rows.slice(0, MOST_ROWS))
+      for (const place of places) {
+        points.push(place);
+        seeds.push(run.rows.subarray(r * outputs, (r + 1) * outputs));
+      }
+  }
+  first.push(points.length);
+  const found = await run.compiled.sampler.run(joined(points, inputs), joined(seeds, outputs));
+  for (const [m, point] of points.entries()) {
+    const claim = claimOf(run, point, found.outputs.subarray(m * outputs, (m + 1) * outputs));
+    if (claim) return claim;
+  }
+  for (const [j, part] of open.entries()) {
+    const score = part.steepness.slice();
+    for (let m = first[j]!; found.slopes && m < first[j + 1]!; m++)
+      for (let k = 0; k < inputs; k++) score[k] = Math.max(score[k]!, Math.abs(found.slopes[m * inputs + k]!));
+    halve(run, part, score);
+  }
+  return undefined;
+}
+
+const pointOf = ({ lower, upper }: Part, at: () => number): Float32Array =>
+  lower.map((low, k) => Math.min(upper[k]!, Math.max(low, low + at() * (upper[k]! - low))));
+
+function joined(rows: readonly Float32Array[], size: number): Float32Array {
+  const all = new Float32Array(rows.length * size);
+  for (const [m, row] of rows.entries()) all.set(row, m * size);
+  return all;
+}
+
+function halve(run: Run, { lower, upper, bound, open }: OpenPart, score: Float64Array): void {
+  const floor = FLOOR * score.reduce((x, y) => Math.max(x, y), 0) || 1;
+  let [at, most] = [-1, 0];
+  for (let k = 0; k < lower.length; k++) {
+    const middle = Math.fround(lower[k]! + (upper[k]! - lower[k]!) / 2);
+    if (!(middle > lower[k]! && middle < upper[k]!)) continue;
+    const own = (score[k]! + floor) * (upper[k]! - lower[k]!);
+    if (own > most) [at, most] = [k, own];
+  }
+  if (at < 0) {
+    run.stuck = Math.min(run.stuck, bound);
+    return;
+  }
+  const middle = Math.fround(lower[at]! + (upper[at]! - lower[at]!) / 2);
+  const below = upper.slice();
+  const above = lower.slice();
+  below[at] = middle;
+  above[at] = middle;
+  run.pool.add({ lower, upper: below, bound, open });
+  run.pool.add({ lower: above, upper, bound, open });
+}
+
+/** The point as a claim, where it is in the set and its outputs are unsafe. */
+function claimOf({ compiled: { net }, query, index }: Run, point: Float32Array, outputs: Float32Array) {
+  let offset = 0;
+  const inputs = new Map(
+    net.inputs.map((input) => {
+      const size = sampleSize(input);
+      const own = { point: point.slice(offset, offset + size) };
+      offset += size;
+      return [input.name, own] as const;
+    }),
+  );
+  return holdsBy(query, { query: 0, inputs }, outputs) ? { query: index, inputs } : undefined;
+}
