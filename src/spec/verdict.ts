@@ -2,7 +2,6 @@
 
 import { marginOfBounds } from "./queries.ts";
 import type { Arithmetic, Queries } from "./types.ts";
-import type { Witness } from "./witness.ts";
 
 export type UnknownReason =
   | "relaxation-too-loose"
@@ -47,8 +46,6 @@ export interface RowBounds {
    * holds. They stand beside the rows' own; −∞ where nothing is known.
    */
   readonly margins?: Float64Array;
-  /** Points that may be unsafe, found on the way: to be run again before anything is said of them. */
-  readonly claims?: readonly Witness[];
   /** [n]: why a query that the bounds do not prove is not proved, where they do not tell. */
   readonly reasons?: readonly (Shortfall | undefined)[];
 }

@@ -19,6 +19,7 @@ export const alphaCrown = defineVerifier({
   summary: "CROWN with slopes optimised for every bound: far tighter, and some fifty times slower.",
   source: "Xu et al. 2021, arXiv:2011.13824",
   norms: ["linf", "l2", "l1"],
+  inQueries: true,
   settings: { steps: 20, rate: 0.1, decay: 0.98, neurons: 1000 },
   options: (z) => ({
     steps: z.int().min(0).describe("gradient steps for every bound"),

@@ -3,13 +3,14 @@
 import { byId, defineFamily } from "../family.ts";
 import { normFacts } from "../method.ts";
 import { alphaCrown } from "./alpha-crown.ts";
+import { branchAndBound } from "./branch-and-bound/index.ts";
 import { crown } from "./crown.ts";
 import { crownIbp } from "./crown-ibp.ts";
 import { fastLin } from "./fast-lin.ts";
 import { ibp } from "./ibp.ts";
 import type { Verifier } from "./types.ts";
 
-export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown, alphaCrown];
+export const verifiers: readonly Verifier[] = [ibp, crownIbp, fastLin, crown, alphaCrown, branchAndBound];
 
 export const verifyFamily = defineFamily<Verifier>({
   id: "verify",

@@ -9,6 +9,7 @@ import type { Arithmetic } from "../../spec/types.ts";
 import { gradient } from "../../transforms/gradient.ts";
 import { interval } from "../../transforms/interval.ts";
 import {
+  type Boxes,
   backwardBoxes,
   coefficientsOf,
   type LinearForm,
@@ -16,7 +17,7 @@ import {
   type RelaxOptions,
   type Rows,
 } from "../../transforms/relax/index.ts";
-import { type Boundable, oneSample, relaxedNodes, type Setting, sampleSize, settingOf } from "./boundable.ts";
+import { type Boundable, boxNames, oneSample, relaxedNodes, type Setting, sampleSize, settingOf } from "./boundable.ts";
 import { type SetNorms, SPEC } from "./input-set.ts";
 import { backwardRows, elidedRows, intervalBoxes, type Relaxation } from "./row-bounds.ts";
 
@@ -147,6 +148,17 @@ function stageOutputs(
   return { outputs: [{ name: "rows", value: lower }, ...points], extra: [spec] };
 }
 
+/** The boxes of the layers, under the names by which they are fed. */
+const boxOutputs = (net: Boundable, boxes: Boxes): Output[] =>
+  net.operands.flatMap((operand, k) => {
+    const { lower, upper } = boxes.get(operand)!;
+    const names = boxNames(k);
+    return [
+      { name: names.lower, value: lower },
+      { name: names.upper, value: upper },
+    ];
+  });
+
 /** The coefficients of the inputs that rows read. */
 const coefficientOutputs = (b: Builder, net: Boundable, form: LinearForm): Output[] =>
   net.inputs.flatMap((input, k) => {
@@ -183,5 +195,6 @@ export function wholeGraph(
   }
   const { lower: value, linear, form } = backwardRows(b, net.target, matrix, domains, boxes, { slope, arithmetic });
   const points = candidates ? [{ name: LINEAR, value: linear }, ...coefficientOutputs(b, net, form)] : [];
-  return pruneInputs(simplify(makeGraph([...setting.inputs, spec], [{ name: "rows", value }, ...points])));
+  const outputs = [{ name: "rows", value }, ...points, ...(candidates ? boxOutputs(net, boxes) : [])];
+  return pruneInputs(simplify(makeGraph([...setting.inputs, spec], outputs)));
 }

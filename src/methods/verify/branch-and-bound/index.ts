@@ -19,7 +19,7 @@ export const branchAndBound = defineVerifier({
   summary: "Cuts the set into parts until each is proved or an unsafe point is met. For networks with few inputs.",
   source: "Bunel et al. 2018, arXiv:1711.00455",
   norms: ["linf", "l2", "l1"],
-  complete: true,
+  inQueries: true,
   settings: { domains: 500_000 },
   options: (z) => ({
     domains: z.int().min(1).describe("so many parts of the set may be open at once"),

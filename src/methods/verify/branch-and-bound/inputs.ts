@@ -7,6 +7,7 @@
  * @source Wang et al. 2018, arXiv:1804.10829 (ReluVal: bisection by smear); the shrinking: arXiv:2512.11087; verification.md §5.2
  */
 
+import { rowsAt } from "../../../graph/tensor.ts";
 import type { Tensor } from "../../../graph/types.ts";
 import { type Rng, rng } from "../../../random/rng.ts";
 import { fitOf, MEMORY_BUDGET, MemoryError, shortOfMemory } from "../../../runtime/memory.ts";
@@ -16,11 +17,12 @@ import { boxOfSet, roundDown, roundUp } from "../../../spec/sets.ts";
 import type { InputSet, LinearSpec, Queries } from "../../../spec/types.ts";
 import { holdsBy, type Witness } from "../../../spec/witness.ts";
 import { type Time, timeOf } from "../../time.ts";
-import { type Boundable, sampleSize } from "../boundable.ts";
+import { type Ascent, ascentOf } from "../ascent.ts";
+import { type Boundable, boxNames, sampleSize } from "../boundable.ts";
 import { SPEC, setFeeds } from "../input-set.ts";
 import { repeated } from "../row-queries.ts";
 import { coefficientName, LINEAR, wholeGraph } from "../stage-graphs.ts";
-import type { VerifyOptions } from "../types.ts";
+import type { LayerBox, VerifyOptions } from "../types.ts";
 import { LATE } from "../whole.ts";
 import { around, clip, type HalfSpace, type Part, whereAtMost } from "./clip.ts";
 import { Pool } from "./pool.ts";
@@ -43,6 +45,7 @@ interface Compiled {
   readonly net: Boundable;
   readonly session: Session;
   readonly sampler: Sampler;
+  ascent(): Promise<Ascent>;
   readonly atOnce: number;
 }
 
@@ -53,6 +56,8 @@ export async function inputSplitting(
   { norm, arithmetic = "float32", memoryBudget = MEMORY_BUDGET }: VerifyOptions,
 ): Promise<Splitting> {
   const sampler = await samplerOf(net, runtime);
+  let ascent: Promise<Ascent> | undefined;
+  const ascentOnDemand = () => (ascent ??= ascentOf(net, runtime, { norm, arithmetic, memoryBudget }));
   const made = new Map<number, Promise<Compiled>>();
   const compiled = async (rows: number): Promise<Compiled> => {
     const relaxation = { boxes: "backward", rows: "backward", slope: "adaptive" } as const;
@@ -61,7 +66,13 @@ export async function inputSplitting(
     if (atOnce === 0) throw new MemoryError(shortOfMemory("bounding one part of a set", least, memoryBudget));
     const session = await runtime.compile(graph, { float: "float32", name: "bounds/parts", memory: "keep" });
     const cached = fitOf(graph, Math.min(memoryBudget, RUN_BYTES), "float32").atOnce;
-    return { net, session, sampler, atOnce: Math.max(1, Math.min(cached, atOnce, MOST_AT_ONCE)) };
+    return {
+      net,
+      session,
+      sampler,
+      ascent: ascentOnDemand,
+      atOnce: Math.max(1, Math.min(cached, atOnce, MOST_AT_ONCE)),
+    };
   };
   return {
     async decide(queries, i, limits) {
@@ -72,6 +83,7 @@ export async function inputSplitting(
     },
     async [Symbol.asyncDispose]() {
       await sampler[Symbol.asyncDispose]();
+      await (await ascent?.catch(() => undefined))?.[Symbol.asyncDispose]();
       for (const one of await Promise.allSettled(made.values()))
         if (one.status === "fulfilled") await one.value.session[Symbol.asyncDispose]();
     },
@@ -90,6 +102,7 @@ interface Run {
   readonly pool: Pool<Domain>;
   readonly random: Rng;
   readonly time: Time;
+  readonly worth: Worth;
   /** The least margin of what is proved. */
   least: number;
   /** The least bound of parts that cannot be cut any more. */
@@ -109,6 +122,7 @@ async function decide(compiled: Compiled, query: Queries, index: number, limits:
     pool: new Pool(),
     random: rng(0).split("parts"),
     time: timeOf(limits.left),
+    worth: { share: 0.25 },
     least: Number.POSITIVE_INFINITY,
     stuck: Number.POSITIVE_INFINITY,
     bounded: 0,
@@ -131,7 +145,8 @@ async function decide(compiled: Compiled, query: Queries, index: number, limits:
     const bounds = await run.time.run(() => boundsOf(run, batch));
     if (run.bounded === 0) rows = Float64Array.from(bounds.rows);
     run.bounded += batch.length;
-    const open = batch.flatMap((domain, j) => judged(run, domain, bounds, j));
+    const judgedOpen = batch.flatMap((domain, j) => judged(run, domain, bounds, j));
+    const open = await optimised(run, judgedOpen, bounds);
     const claim = await split(run, open);
     if (claim) {
       const margin = Math.min(run.least, run.stuck, run.pool.worst, ...open.map(({ bound }) => bound));
@@ -175,6 +190,8 @@ interface PartBounds {
   readonly linear: Float32Array;
   /** Of row r on part j, all inputs one after the other. */
   coefficients(j: number, r: number): Float64Array;
+  /** Of every layer, on the parts at these positions. */
+  boxes(positions: readonly number[]): LayerBox[];
 }
 
 async function boundsOf({ compiled, query, rows }: Run, batch: readonly Part[]): Promise<PartBounds> {
@@ -202,6 +219,12 @@ async function boundsOf({ compiled, query, rows }: Run, batch: readonly Part[]):
       }
       return all;
     },
+    boxes: (positions) =>
+      net.operands.map((operand, k) => {
+        const names = boxNames(k);
+        const end = (name: string) => rowsAt(found[name]!.data as Float32Array, sampleSize(operand), positions);
+        return { lower: end(names.lower), upper: end(names.upper) };
+      }),
   };
 }
 
@@ -226,6 +249,8 @@ function setsOf({ inputs }: Boundable, { sets }: Queries, batch: readonly Part[]
 
 /** A part that is still open, shrunk, with what to cut it by. */
 interface OpenPart extends Domain {
+  /** Which part of the batch it is. */
+  readonly j: number;
   /** Of the disjunct with the worst bound. */
   readonly rows: readonly number[];
   /** Σ |coefficient| over these rows, [inputs]. */
@@ -268,7 +293,7 @@ function judged(run: Run, domain: Domain, bounds: PartBounds, j: number): OpenPa
   const a = bounds.coefficients(j, best);
   const { lower, upper } = hull;
   const corner = lower.map((low, k) => (a[k]! > 0 ? low : upper[k]!));
-  return [{ lower, upper, bound, open, rows: worstRows, steepness, corner }];
+  return [{ j, lower, upper, bound, open, rows: worstRows, steepness, corner }];
 }
 
 function spacesOf(run: Run, rows: readonly number[], part: Part, bounds: PartBounds, j: number): HalfSpace[] {
@@ -278,6 +303,98 @@ function spacesOf(run: Run, rows: readonly number[], part: Part, bounds: PartBou
     return whereAtMost(bounds.coefficients(j, r), bounds.linear[j * spec.size + r]!, part, limit) ?? [];
   });
   return [...spaces, ...run.conditions];
+}
+
+// ---------------------------------------------------------------- slopes
+
+/** Whether slopes are optimised: on that share of the open parts whose bounds are nearest to enough. */
+interface Worth {
+  share: number;
+}
+
+const ASCENT = { steps: 8, rate: 0.3, betaRate: 0, decay: 0.9 };
+/** Where so many of the parts tried are proved, two bounds are saved for each at least: then it is worth its time. */
+const WORTHWHILE = 0.3;
+
+/** The parts that are still open once the slopes of those nearest to enough are optimised, with better bounds. */
+async function optimised(run: Run, open: readonly OpenPart[], bounds: PartBounds): Promise<readonly OpenPart[]> {
+  const tried = open
+    .filter(({ bound }) => Number.isFinite(bound))
+    .sort((x, y) => y.bound - x.bound)
+    .slice(0, Math.ceil(run.worth.share * open.length));
+  if (tried.length === 0 || !run.time.fits()) return open;
+  const { compiled, query } = run;
+  const { spec } = query;
+  const excess = (j: number, r: number) => bounds.rows[j * spec.size + r]! - (spec.thresholds?.[r] ?? 0);
+  const asked = tried.flatMap((part) =>
+    part.open.map((d) => {
+      const r = run.disjuncts[d]!.reduce((x, y) => (excess(part.j, y) > excess(part.j, x) ? y : x));
+      return { part, d, r };
+    }),
+  );
+  const { outputs, thresholds, clearance = 0 } = spec;
+  const matrix = joined(
+    asked.map(({ r }) => run.rows.subarray(r * outputs, (r + 1) * outputs)),
+    outputs,
+  );
+  const queries: Queries = {
+    count: asked.length,
+    sets: setsOf(
+      compiled.net,
+      query,
+      asked.map(({ part }) => part),
+    ),
+    spec: {
+      outputs,
+      size: 1,
+      rows: { kind: "dense", matrix },
+      thresholds: Float64Array.from(asked, ({ r }) => thresholds?.[r] ?? 0),
+      clearance,
+    },
+  };
+  const ascent = await compiled.ascent();
+  const boxes = bounds.boxes(asked.map(({ part }) => part.j));
+  const found = await run.time.run(() => ascent.ascend({ queries, boxes }, ASCENT));
+  const coefficients = coefficientRows(compiled.net, found.coefficients);
+  const better = new Map<OpenPart, OpenPart | undefined>();
+  for (const part of tried) {
+    let hull: Part | undefined;
+    let worst = Number.POSITIVE_INFINITY;
+    const left: number[] = [];
+    for (const [m, { part: own, d, r }] of asked.entries()) {
+      if (own !== part) continue;
+      const threshold = thresholds?.[r] ?? 0;
+      const margin = found.lower[m]! - threshold;
+      const space = whereAtMost(coefficients(m), found.lower[m]!, part, threshold + clearance);
+      const rest = margin > clearance ? undefined : clip(part, space ? [space] : []);
+      if (margin > clearance || !rest) run.least = Math.min(run.least, Math.max(margin, justAbove(clearance)));
+      else {
+        left.push(d);
+        hull = around(hull, rest);
+        worst = Math.min(worst, margin);
+      }
+    }
+    better.set(part, hull && { ...part, ...hull, open: left, bound: Math.max(part.bound, worst) });
+  }
+  const proved = tried.filter((part) => !better.get(part)).length / tried.length;
+  run.worth.share = Math.min(1, Math.max(1 / 16, run.worth.share * (proved > WORTHWHILE ? 1.5 : 0.7)));
+  return open.flatMap((part) => (better.has(part) ? (better.get(part) ?? []) : part));
+}
+
+/** All inputs one after the other, of each row. */
+function coefficientRows({ inputs }: Boundable, found: ReadonlyMap<string, Float32Array>) {
+  const sizes = inputs.map(sampleSize);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  return (m: number): Float64Array => {
+    const all = new Float64Array(total);
+    let offset = 0;
+    for (const [k, { name }] of inputs.entries()) {
+      const own = found.get(name);
+      if (own) all.set(own.subarray(m * sizes[k]!, (m + 1) * sizes[k]!), offset);
+      offset += sizes[k]!;
+    }
+    return all;
+  };
 }
 
 // ---------------------------------------------------------------- splits
