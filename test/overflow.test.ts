@@ -7,7 +7,6 @@ import { afterAll, expect, test } from "vitest";
 import { exportOnnx } from "../src/formats/onnx/export.ts";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { networkOf } from "../src/methods/network.ts";
-import { verifiers } from "../src/methods/verify/index.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime, openModel } from "../src/runtime/node.ts";
 import { classification } from "../src/spec/classification.ts";
@@ -15,6 +14,7 @@ import type { Arithmetic, Threat } from "../src/spec/types.ts";
 import { verdictOf } from "../src/spec/verdict.ts";
 import { OVERFLOW_CLASSES as CLASSES, OVERFLOW_INPUTS as INPUTS, overflowNet } from "./support/overflow-nets.ts";
 import { PATIENT } from "./support/patience.ts";
+import { verifiers } from "./support/verifiers.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

@@ -5,12 +5,12 @@ import { floatTensor } from "../src/graph/tensor.ts";
 import { attacks } from "../src/methods/attack/index.ts";
 import { networkOf } from "../src/methods/network.ts";
 import type { Tell } from "../src/methods/time.ts";
-import { verifiers } from "../src/methods/verify/index.ts";
 import { rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import { classification } from "../src/spec/classification.ts";
 import type { Threat } from "../src/spec/types.ts";
 import { denseNet } from "./support/nets.ts";
+import { verifiers } from "./support/verifiers.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

@@ -7,7 +7,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { float32Tensor } from "../src/graph/tensor.ts";
 import { networkOf } from "../src/methods/network.ts";
-import { verifiers } from "../src/methods/verify/index.ts";
 import { evaluateGraph } from "../src/ops/evaluate.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
@@ -15,6 +14,7 @@ import { type Batch, classification } from "../src/spec/classification.ts";
 import type { Arithmetic, Threat } from "../src/spec/types.ts";
 import { exactSigns } from "./support/exact.ts";
 import { TRAPS, type Trap, trapGraph } from "./support/traps.ts";
+import { verifiers } from "./support/verifiers.ts";
 
 const SEEDS = 2;
 const BOXES = 24;

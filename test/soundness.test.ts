@@ -8,7 +8,6 @@ import { float32Tensor } from "../src/graph/tensor.ts";
 import type { Graph } from "../src/graph/types.ts";
 import { standardAttack } from "../src/methods/attack/index.ts";
 import { networkOf } from "../src/methods/network.ts";
-import { verifiers as all } from "../src/methods/verify/index.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { createRuntime } from "../src/runtime/node.ts";
 import { ballOf } from "../src/spec/ball.ts";
@@ -20,6 +19,7 @@ import { PATIENT } from "./support/patience.ts";
 import { exactMinima, marginNet, type Plain } from "./support/plain.ts";
 import { graphOf, randomCases, randomPlain, randomSizes } from "./support/random-nets.ts";
 import { VARIANTS } from "./support/variants.ts";
+import { verifiers as all } from "./support/verifiers.ts";
 
 /** All of them in continuous integration (CI=1); fewer where a person waits. */
 const NETS = PATIENT ? 200 : 32;

@@ -7,7 +7,6 @@ import { afterAll, expect, test } from "vitest";
 import type { Graph } from "../../src/graph/types.ts";
 import { attacks } from "../../src/methods/attack/index.ts";
 import { networkOf } from "../../src/methods/network.ts";
-import { verifiers } from "../../src/methods/verify/index.ts";
 import { type Rng, rng } from "../../src/random/rng.ts";
 import { createRuntime } from "../../src/runtime/node.ts";
 import { classification } from "../../src/spec/classification.ts";
@@ -15,6 +14,7 @@ import type { Norm, Threat } from "../../src/spec/types.ts";
 import { answeredBatch } from "../support/answered.ts";
 import { convNet, denseNet } from "../support/nets.ts";
 import { PATIENT } from "../support/patience.ts";
+import { verifiers } from "../support/verifiers.ts";
 
 const NETS = PATIENT ? 200 : 32;
 const INPUTS = 4;

@@ -19,7 +19,6 @@ export const alphaCrown = defineVerifier({
   summary: "CROWN with slopes optimised for every bound: far tighter, and some fifty times slower.",
   source: "Xu et al. 2021, arXiv:2011.13824",
   norms: ["linf", "l2", "l1"],
-  inQueries: true,
   settings: { steps: 20, rate: 0.1, decay: 0.98, neurons: 1000 },
   options: (z) => ({
     steps: z.int().min(0).describe("gradient steps for every bound"),
@@ -38,7 +37,7 @@ export const alphaCrown = defineVerifier({
       return withoutBounds(options, { reason: "memory", detail: error.message });
     }
     return {
-      async bounds(queries, left) {
+      async bounds(queries, left, tell) {
         const { count, spec } = queries;
         const lower = new Float64Array(count * spec.size).fill(Number.NEGATIVE_INFINITY);
         const reasons = new Array<Shortfall | undefined>(count).fill(undefined);
@@ -53,6 +52,7 @@ export const alphaCrown = defineVerifier({
           const found = await tightener.tighten(queries, i, settings, share);
           lower.set(found.lower, i * spec.size);
           reasons[i] = found.reason;
+          tell?.(i + 1, count);
         }
         return { arithmetic, lower, reasons };
       },

@@ -54,6 +54,8 @@ export interface Ascended {
   readonly coefficients: ReadonlyMap<string, Float32Array>;
   /** Of the results of the relaxed nodes, by their places: each [n, …node]. */
   readonly watched: ReadonlyMap<number, Float32Array>;
+  /** Steps were left out for want of time. */
+  readonly late: boolean;
 }
 
 export interface Ascent extends AsyncDisposable {
@@ -143,9 +145,10 @@ async function ascendPart(
     return { found, lower };
   };
   let { found, lower } = await bounded();
+  let late = false;
   if (settings.steps > 0 && (settings.onwards || !lower.every((row, i) => isProved(queries, i, row)))) {
     const before = lower;
-    await search(compiled, problem, settings, { time, before }, best);
+    late = !(await search(compiled, problem, settings, { time, before }, best));
     ({ found, lower } = await bounded());
     // the search runs over the reals: what is better there may be worse once rounding counts
     lower = lower.map((row, i) => Math.max(row, before[i]!));
@@ -155,6 +158,7 @@ async function ascendPart(
     new Map(entries.flatMap(([key, data]) => (data ? [[key, data] as const] : [])));
   return {
     lower,
+    late,
     choices: best,
     coefficients: named(net.inputs.map(({ name }, k) => [name, floats(coefficientName(k))])),
     watched: named(relaxedNodes(net).map((_, k) => [k, floats(watchedName(k))])),
@@ -167,6 +171,7 @@ async function ascendPart(
  * Adam, with the choices of the best bound of every row kept. A row has enough when its bound over the reals clears its
  * threshold by twice what rounding took from it at the start.
  * @param before bounds at the start, rounding included
+ * @returns whether time sufficed
  */
 async function search(
   compiled: Compiled,
@@ -174,7 +179,7 @@ async function search(
   { steps, rate, betaRate, decay, onwards = false }: AscentSettings,
   { time, before }: { readonly time: Time; readonly before: Float64Array },
   best: Map<string, Float32Array>,
-): Promise<void> {
+): Promise<boolean> {
   const { net, search: session, sizes, signal } = compiled;
   const { queries } = problem;
   const n = queries.count;
@@ -185,7 +190,7 @@ async function search(
   const lost = new Float64Array(n);
   for (let step = 1, scale = 1; step <= steps; step++, scale *= decay) {
     signal?.throwIfAborted();
-    if (!time.fits()) return;
+    if (!time.fits()) return false;
     const found = await time.run(() => session.run({ ...fixed, ...choiceFeeds(session, problem, now, n) }));
     const rows = found["rows"]!.data;
     let open = onwards ? 1 : 0;
@@ -200,7 +205,7 @@ async function search(
       }
       if (!isProved(queries, i, bestRows[i]! - 2 * lost[i]!)) open++;
     }
-    if (open === 0 || step === steps) return;
+    if (open === 0 || step === steps) return true;
     for (const [name, values] of now) {
       const slope = found[`by/${name}`]?.data as Float32Array | undefined;
       const signs = isBeta(name) ? problem.signs?.get(placeOf(name)) : undefined;
@@ -208,6 +213,7 @@ async function search(
       climb(values, slope, moments.get(name)!, { step, rate: scale * (signs ? betaRate : rate), signs });
     }
   }
+  return true;
 }
 
 /** Does this bound of the one row of query i prove it? */
@@ -343,6 +349,7 @@ function joined(parts: readonly Ascended[]): Ascended {
     );
   return {
     lower: Float64Array.from(parts.flatMap(({ lower }) => [...lower])),
+    late: parts.some(({ late }) => late),
     choices: maps(({ choices }) => choices),
     coefficients: maps(({ coefficients }) => coefficients),
     watched: maps(({ watched }) => watched),

@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from "vitest";
 import { randomTensor } from "../../../test/support/nets.ts";
+import { verifiers } from "../../../test/support/verifiers.ts";
 import { exportOnnx } from "../../formats/onnx/export.ts";
 import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
 import { makeGraph } from "../../graph/traverse.ts";
@@ -14,7 +15,6 @@ import { boxOf } from "../../spec/sets.ts";
 import type { Arithmetic, Threat } from "../../spec/types.ts";
 import { verdictOf } from "../../spec/verdict.ts";
 import { type Network, networkOf } from "../network.ts";
-import { verifiers } from "./index.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

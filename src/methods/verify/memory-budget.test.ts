@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { convNet, denseNet } from "../../../test/support/nets.ts";
+import { verifiers } from "../../../test/support/verifiers.ts";
 import { float32Tensor } from "../../graph/tensor.ts";
 import type { Graph } from "../../graph/types.ts";
 import { rng } from "../../random/rng.ts";
@@ -9,7 +10,6 @@ import { type Batch, classification, marginSpec } from "../../spec/classificatio
 import type { Threat } from "../../spec/types.ts";
 import { verdictOf } from "../../spec/verdict.ts";
 import { networkOf } from "../network.ts";
-import { verifiers } from "./index.ts";
 import { boundInRows } from "./whole.ts";
 
 const runtime = createRuntime();
@@ -52,7 +52,7 @@ describe.each(Object.entries(NETS))("under any memory budget, on a net of %s,", 
     const whole = await boundsWithin(2 ** 28);
     expect(whole.lower.every(Number.isFinite)).toBe(true);
     const kinds = new Set<string>();
-    for (const budget of [1, ...[9, 10, 11, 12, 13, 14, 15, 16].map((power) => 2 ** power)]) {
+    for (const budget of [1, ...[9, 10, 11, 12, 13, 14, 15, 16, 20].map((power) => 2 ** power)]) {
       const bounds = await boundsWithin(budget);
       for (const i of batch.labels.keys()) {
         const [rows, full] = [bounds, whole].map(({ lower }) =>

@@ -20,6 +20,7 @@ import { type Boundable, boundable, upToLayer } from "./boundable.ts";
 import { crownBounder } from "./crown.ts";
 import { ownRows, repeatedBox, withRows } from "./row-queries.ts";
 import type { Bounder, LayerBox, VerifyOptions } from "./types.ts";
+import { LATE } from "./whole.ts";
 
 export interface TightenSettings extends AscentSettings {
   /** So many neurons of a layer get lines of their own: those that are furthest from decided. */
@@ -130,14 +131,19 @@ async function tighten(
   if (rows.length === 0 || crown.boxes.length === 0)
     return { lower: crown.lower, boxes: crown.boxes, rows: [], reason };
   let boxes: readonly LayerBox[] = crown.boxes;
+  let late = false;
   const { lower } = crown;
   for (let layer = 0; layer < net.operands.length && settings.steps > 0; layer++) {
-    if (!time.fits(KEPT_FOR_ROWS)) break;
+    if (!time.fits(KEPT_FOR_ROWS)) {
+      late = true;
+      break;
+    }
     const own = await layers.of(layer);
     const better = own && (await tightenLayer(query, boxes, layer, own, settings, time));
     if (!better) continue;
+    late ||= better.late;
     // what comes behind follows from the tighter boxes
-    const known = new Map(boxes.map((box, k): [number, LayerBox] => [k, k === layer ? better : box]));
+    const known = new Map(boxes.map((box, k): [number, LayerBox] => [k, k === layer ? better.box : box]));
     const behind = new Map([...known].filter(([k]) => k <= layer));
     const next = await bounder.bounds(query, { boxes: behind }, left);
     boxes = next.boxes.length > 0 ? next.boxes.map((box, k) => within(box, known.get(k)!)) : [...known.values()];
@@ -151,7 +157,8 @@ async function tighten(
   };
   const found = await ascent.ascend(problem, settings, time);
   for (const [k, row] of open.entries()) lower[row] = Math.max(lower[row]!, found.lower[k]!);
-  return { lower, boxes, rows: open, found, reason };
+  const cut = late || found.late;
+  return { lower, boxes, rows: open, found, reason: cut && openRows(query, lower).length > 0 ? LATE : reason };
 }
 
 /** Rows of disjuncts that no row of theirs proves yet. */
@@ -184,7 +191,7 @@ async function tightenLayer(
   { ascent, layers }: LayerAscent,
   settings: TightenSettings,
   time: ReturnType<typeof timeOf>,
-): Promise<LayerBox | undefined> {
+): Promise<{ readonly box: LayerBox; readonly late: boolean } | undefined> {
   const box = { lower: boxes[layer]!.lower.slice(), upper: boxes[layer]!.upper.slice() };
   const size = box.lower.length;
   const width = (k: number) => Math.min(box.upper[k]!, -box.lower[k]!);
@@ -193,7 +200,10 @@ async function tightenLayer(
     .sort((x, y) => width(y) - width(x))
     .slice(0, settings.neurons);
   const atOnce = Math.max(1, Math.floor(ascent.atOnce / 2));
-  for (let from = 0; from < chosen.length && time.fits(KEPT_FOR_ROWS); from += atOnce) {
+  let late = false;
+  for (let from = 0; from < chosen.length; from += atOnce) {
+    late ||= !time.fits(KEPT_FOR_ROWS);
+    if (late) break;
     const part = chosen.slice(from, from + atOnce);
     const matrix = new Float32Array(2 * part.length * size);
     for (const [r, k] of part.entries()) {
@@ -204,11 +214,12 @@ async function tightenLayer(
       queries: withRows(query, 0, matrix, size),
       boxes: layers.map((k) => repeatedBox(boxes[k]!, 2 * part.length)),
     };
-    const { lower } = await ascent.ascend(problem, { ...settings, onwards: true }, time);
+    const { lower, late: cut } = await ascent.ascend(problem, { ...settings, onwards: true }, time);
+    late = cut;
     for (const [r, k] of part.entries()) {
       box.lower[k] = Math.max(box.lower[k]!, lower[2 * r]!);
       box.upper[k] = Math.min(box.upper[k]!, -lower[2 * r + 1]!);
     }
   }
-  return chosen.length > 0 ? box : undefined;
+  return chosen.length > 0 ? { box, late } : undefined;
 }

@@ -46,6 +46,8 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
   readonly inQueries?: true;
   /** Given time and memory it decides everything: what comes before it in a query gets little time. */
   readonly complete?: true;
+  /** Settings under which it ends soon, of one that goes on until all is decided. */
+  readonly quick?: Settings;
   /**
    * Runs of the network on one input that the proof of one costs at the very least. An audit does not begin it where these do
    * not fit the time. Absent: hardly any.
@@ -61,7 +63,7 @@ export interface Verifier extends BallMethod, Configurable<Verifier> {
 export interface VerifierDefinition<S extends Settings = Settings>
   extends BallMethod,
     Partial<Declared<S>>,
-    Pick<Verifier, "cheap" | "inAudits" | "inQueries" | "complete" | "leastRuns"> {
+    Pick<Verifier, "cheap" | "inAudits" | "inQueries" | "complete" | "quick" | "leastRuns"> {
   readonly prepare: (
     network: Network,
     runtime: Pick<Runtime, "compile">,

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { METHODS, realMargins } from "../../../test/support/margins.ts";
 import { batchOf, graphOf, randomCases, randomPlain } from "../../../test/support/random-nets.ts";
 import { VARIANTS } from "../../../test/support/variants.ts";
+import { verifiers } from "../../../test/support/verifiers.ts";
 import { float32Tensor, floatTensor } from "../../graph/tensor.ts";
 import type { Graph } from "../../graph/types.ts";
 import { rng } from "../../random/rng.ts";
@@ -13,7 +14,6 @@ import { verdictOf } from "../../spec/verdict.ts";
 import { networkOf } from "../network.ts";
 import { relaxationBounder } from "./bounder.ts";
 import { crownBounder } from "./crown.ts";
-import { verifiers } from "./index.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());

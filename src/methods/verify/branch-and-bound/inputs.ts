@@ -15,6 +15,7 @@ import type { Runtime, Session } from "../../../runtime/session.ts";
 import { disjunctsOf, rowsOf, sliceQueries } from "../../../spec/queries.ts";
 import { boxOfSet, roundDown, roundUp } from "../../../spec/sets.ts";
 import type { InputSet, LinearSpec, Queries } from "../../../spec/types.ts";
+import type { Shortfall } from "../../../spec/verdict.ts";
 import { holdsBy, type Witness } from "../../../spec/witness.ts";
 import { type Time, timeOf } from "../../time.ts";
 import { type Ascent, ascentOf } from "../ascent.ts";
@@ -141,7 +142,9 @@ async function decide(compiled: Compiled, query: Queries, index: number, limits:
     if (!run.time.fits()) return ended({ shortfall: LATE });
     if (run.pool.size > limits.domains)
       return ended({ shortfall: { reason: "memory", detail: `${run.pool.size} parts of the set are open` } });
-    const batch = run.pool.take(compiled.atOnce);
+    if (run.bounded >= limits.most)
+      return ended({ shortfall: { reason: "relaxation-too-loose", detail: `${run.bounded} parts were bounded` } });
+    const batch = run.pool.take(Math.min(compiled.atOnce, limits.most - run.bounded));
     const bounds = await run.time.run(() => boundsOf(run, batch));
     if (run.bounded === 0) rows = Float64Array.from(bounds.rows);
     run.bounded += batch.length;
@@ -150,12 +153,16 @@ async function decide(compiled: Compiled, query: Queries, index: number, limits:
     const claim = await split(run, open);
     if (claim) {
       const margin = Math.min(run.least, run.stuck, run.pool.worst, ...open.map(({ bound }) => bound));
-      return ended({ claim, margin });
+      return ended({ claim: claim.witness, margin, shortfall: claim.numbers ? UNSAFE : NO_NUMBERS });
     }
   }
-  const loose = run.stuck < Number.POSITIVE_INFINITY;
-  return ended(loose ? { shortfall: { reason: "relaxation-too-loose", detail: "single points are not proved" } } : {});
+  if (run.stuck === Number.POSITIVE_INFINITY) return ended();
+  const reason = run.stuck === Number.NEGATIVE_INFINITY ? "numerical" : "relaxation-too-loose";
+  return ended({ shortfall: { reason, detail: "single points are not proved" } });
 }
+
+const UNSAFE: Shortfall = { reason: "relaxation-too-loose", detail: "outputs at a point of the set seem unsafe" };
+const NO_NUMBERS: Shortfall = { reason: "numerical", detail: "outputs at a point of the set are not numbers" };
 
 const rangesOf = (spec: LinearSpec): number[][] => {
   let row = 0;
@@ -298,11 +305,21 @@ function judged(run: Run, domain: Domain, bounds: PartBounds, j: number): OpenPa
 
 function spacesOf(run: Run, rows: readonly number[], part: Part, bounds: PartBounds, j: number): HalfSpace[] {
   const { spec } = run.query;
-  const spaces = rows.flatMap((r) => {
-    const limit = (spec.thresholds?.[r] ?? 0) + (spec.clearance ?? 0);
-    return whereAtMost(bounds.coefficients(j, r), bounds.linear[j * spec.size + r]!, part, limit) ?? [];
-  });
+  const spaces = rows.flatMap((r) =>
+    spaceOf(run, r, bounds.coefficients(j, r), bounds.linear[j * spec.size + r]!, part),
+  );
   return [...spaces, ...run.conditions];
+}
+
+/**
+ * Where row r may be unsafe. Only of boxes: in a ball a bound is the least over the ball, which says less of the row than the
+ * same number over the box.
+ */
+function spaceOf({ query: { sets, spec } }: Run, r: number, a: Float64Array, bound: number, part: Part): HalfSpace[] {
+  if ([...sets.values()].some((set) => set.kind === "ball" && set.norm !== "linf")) return [];
+  const limit = (spec.thresholds?.[r] ?? 0) + (spec.clearance ?? 0);
+  const space = whereAtMost(a, bound, part, limit);
+  return space ? [space] : [];
 }
 
 // ---------------------------------------------------------------- slopes
@@ -363,10 +380,9 @@ async function optimised(run: Run, open: readonly OpenPart[], bounds: PartBounds
     const left: number[] = [];
     for (const [m, { part: own, d, r }] of asked.entries()) {
       if (own !== part) continue;
-      const threshold = thresholds?.[r] ?? 0;
-      const margin = found.lower[m]! - threshold;
-      const space = whereAtMost(coefficients(m), found.lower[m]!, part, threshold + clearance);
-      const rest = margin > clearance ? undefined : clip(part, space ? [space] : []);
+      const margin = found.lower[m]! - (thresholds?.[r] ?? 0);
+      const spaces = spaceOf(run, r, coefficients(m), found.lower[m]!, part);
+      const rest = margin > clearance ? undefined : clip(part, spaces);
       if (margin > clearance || !rest) run.least = Math.min(run.least, Math.max(margin, justAbove(clearance)));
       else {
         left.push(d);
@@ -407,7 +423,7 @@ const MOST_ROWS = 4;
 const FLOOR = 0.02;
 
 /** Puts both halves of every part into the pool. @returns a point with unsafe outputs, where one is met */
-async function split(run: Run, open: readonly OpenPart[]): Promise<Witness | undefined> {
+async function split(run: Run, open: readonly OpenPart[]): Promise<Claim | undefined> {
   if (open.length === 0) return undefined;
   const { outputs } = run.query.spec;
   const inputs = open[0]!.lower.length;
@@ -470,8 +486,18 @@ function halve(run: Run, { lower, upper, bound, open }: OpenPart, score: Float64
   run.pool.add({ lower: above, upper, bound, open });
 }
 
+interface Claim {
+  readonly witness: Witness;
+  /** Whether the outputs are numbers. */
+  readonly numbers: boolean;
+}
+
 /** The point as a claim, where it is in the set and its outputs are unsafe. */
-function claimOf({ compiled: { net }, query, index }: Run, point: Float32Array, outputs: Float32Array) {
+function claimOf(
+  { compiled: { net }, query, index }: Run,
+  point: Float32Array,
+  outputs: Float32Array,
+): Claim | undefined {
   let offset = 0;
   const inputs = new Map(
     net.inputs.map((input) => {
@@ -481,5 +507,6 @@ function claimOf({ compiled: { net }, query, index }: Run, point: Float32Array, 
       return [input.name, own] as const;
     }),
   );
-  return holdsBy(query, { query: 0, inputs }, outputs) ? { query: index, inputs } : undefined;
+  if (!holdsBy(query, { query: 0, inputs }, outputs)) return undefined;
+  return { witness: { query: index, inputs }, numbers: outputs.every(Number.isFinite) };
 }

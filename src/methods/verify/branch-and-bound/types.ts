@@ -9,6 +9,8 @@ export interface Limits {
   readonly left?: Left | undefined;
   /** So many sub-domains may be open at once. */
   readonly domains: number;
+  /** So many sub-domains are bounded in all. */
+  readonly most: number;
   readonly signal?: AbortSignal | undefined;
 }
 
