@@ -15,25 +15,23 @@ export function peaksOf(graph: Graph, float: Float): (n: number) => number {
   const order = topological(graph.outputs.map((output) => output.value)).filter((value) => value.kind === "node");
   const freed = freedAfter(order, graph);
   const width = { float: float === "float32" ? 4 : 8, int: 8, bool: 1 };
-  const sizes = new Map<Value, { readonly one: number; readonly grows: boolean }>();
-  for (const node of order) {
-    const one = sizeOf(bindShape(node.shape, 1)) * width[node.dtype];
-    sizes.set(node, { one, grows: isBatched(node.shape) });
-  }
-  return (n) => {
-    const bytes = (value: Value): number => {
-      const { one, grows } = sizes.get(value)!;
-      return grows ? one * n : one;
-    };
-    let live = 0;
-    let peak = 0;
-    order.forEach((node, step) => {
-      live += bytes(node);
-      peak = Math.max(peak, live);
-      for (const value of freed[step]!) live -= bytes(value);
-    });
-    return peak;
-  };
+  const size = (node: Value): number => sizeOf(bindShape(node.shape, 1)) * width[node.dtype];
+  // what is alive at a step takes fixed + n · growing; steps at which another one takes more of both say nothing
+  let [fixed, growing] = [0, 0];
+  const steps: (readonly [fixed: number, growing: number])[] = [];
+  order.forEach((node, step) => {
+    if (isBatched(node.shape)) growing += size(node);
+    else fixed += size(node);
+    steps.push([fixed, growing]);
+    for (const value of freed[step]!) {
+      if (isBatched(value.shape)) growing -= size(value);
+      else fixed -= size(value);
+    }
+  });
+  const most: (readonly [fixed: number, growing: number])[] = [];
+  for (const one of steps.toSorted(([f, g], [otherF, otherG]) => otherG - g || otherF - f))
+    if (most.length === 0 || one[0] > most.at(-1)![0]) most.push(one);
+  return (n) => most.reduce((peak, [f, g]) => Math.max(peak, f + g * n), 0);
 }
 
 /** Which results are not needed any more after each step. */

@@ -61,7 +61,8 @@ export async function verifyAll(
   const executor = await place.executor(instances.length, limited);
   const store = await place.store();
   const longest = Math.max(...instances.map(({ seconds }) => seconds ?? Number.POSITIVE_INFINITY));
-  const { parse } = (await verifyKind.parsers()).record;
+  // loaded where something may come from outside
+  const parser = store && (await verifyKind.parsers()).record;
   const outcomes = await runJobs(
     instances.map(({ model, query, seconds }): KeyedJob<VerifyInput, Decision> => {
       const chosen = verifiers.map(({ id, settings }) => ({ id, options: settings }));
@@ -85,7 +86,7 @@ export async function verifyAll(
       store,
       resume,
       signal,
-      parse,
+      ...(parser && { parse: parser.parse }),
       ...(!terms.keepsTimeouts && { isUnfinished: verifyKind.isUnfinished }),
       ...(limited && { timeoutMs: 1000 * (longest + GRACE_SECONDS) }),
       onProgress: (event) => event.kind === "job" && ended(event.index, endOf(event.outcome), event.stored),

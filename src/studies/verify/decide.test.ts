@@ -150,7 +150,7 @@ test("a complete method gets the time, of few inputs before others' turns; witho
   const turns = (verifiers: readonly Verifier[], inputs: number) =>
     turnsOf(verifiers, inputs).map(({ verifier: { id }, share }) => `${id} ${share}`);
   const all = [cheap, standard, dear, complete];
-  expect(turns(all, 5)).toEqual(["standard 0.1", "complete 1", "cheap 1", "dear 1"]);
+  expect(turns(all, 5)).toEqual(["complete 1", "cheap 1", "standard 1", "dear 1"]);
   expect(turns(all, 784)).toEqual(["cheap 0.1", "standard 0.1", "dear 0.1", "complete 1"]);
   expect(turns([cheap, standard, dear], 5)).toEqual(["cheap 1", "standard 1", "dear 1"]);
 });

@@ -11,12 +11,12 @@ export interface Turn {
 
 /** What methods may take that come before a complete one: it decides what they leave, given the time. */
 const SHARE_BEFORE = 0.1;
-/** Where splitting is so quick that only the standard method is worth a turn before. */
+/** Where splitting is so quick, and begins with as good a bound, that no other method is worth its start before. */
 const FEW_INPUTS = 20;
 
 /** @param inputs numbers that an input has */
 export function turnsOf(verifiers: readonly Verifier[], inputs: number): Turn[] {
-  const later = (verifier: Verifier) => inputs <= FEW_INPUTS && !verifier.complete && !verifier.standard;
+  const later = (verifier: Verifier) => inputs <= FEW_INPUTS && !verifier.complete;
   const split = verifiers.some(({ complete }) => complete);
   // those that are put off still have a turn, for where the complete one does not apply
   const ordered = split ? [...verifiers.filter((one) => !later(one)), ...verifiers.filter(later)] : verifiers;
