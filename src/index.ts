@@ -58,6 +58,7 @@ export {
   type PreparedAttack,
 } from "./methods/attack/types.ts";
 export { type Claim, type Recheck, recheck } from "./methods/attack/witness.ts";
+export { checkDetector, type DetectorCheck } from "./methods/backdoor/check.ts";
 export { type Decision, type DecisionTerms, decide } from "./methods/backdoor/decision.ts";
 export { detectorOf, detectors, standardDetectors } from "./methods/backdoor/index.ts";
 export { DEFAULT_IMAGES, detectorRandom } from "./methods/backdoor/material.ts";
@@ -109,6 +110,7 @@ export type { Member, Population, Scan } from "./methods/population/types.ts";
 export { type Samples, samplesOf } from "./methods/samples.ts";
 export { parseTrainConfig, type TrainConfig, TrainConfigError } from "./methods/train/config.ts";
 export { runTraining, type TrainDependencies, type TrainEvent, type TrainResult } from "./methods/train/train.ts";
+export { checkVerifier, type VerifierCheck } from "./methods/verify/check.ts";
 export { auditVerifiers, verifierOf, verifiers } from "./methods/verify/index.ts";
 export {
   defineVerifier,

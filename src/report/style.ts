@@ -132,8 +132,8 @@ nav li:first-child{margin-left:-.65rem}
 nav a{display:block;padding:.7rem .65rem;white-space:nowrap;color:var(--muted);text-decoration:none;font-size:.9rem}
 nav a:hover{color:var(--ink);text-decoration:underline}
 main{padding:0 1.5rem}
-section{padding:1.7rem 0 .2rem;scroll-margin-top:2.6rem}
-section+section{border-top:1px solid var(--line);margin-top:1.1rem}
+section{padding:1.2rem 0 0;scroll-margin-top:2.6rem}
+section+section{border-top:1px solid var(--line);margin-top:.9rem}
 [id^="term-"]{scroll-margin-top:4rem}
 :target>dt{background:var(--open-soft)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:0 2.5rem}

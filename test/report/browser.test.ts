@@ -117,16 +117,19 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
     await page.close();
   });
 
-  longTest("conclusions come first: at most 6,000 px before unfolding, and at most 8 printed pages", async () => {
-    for (const name of ["suspicious", "healthy", "undecided"]) {
-      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-      await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
-      const height = (await page.evaluate("document.documentElement.scrollHeight")) as number;
-      const pages = (await page.pdf({ format: "A4" })).toString("latin1").match(/\/Type\s*\/Page[^s]/g)!.length;
-      expect([name, height <= 6000 || height, pages <= 8 || pages]).toEqual([name, true, true]);
-      await page.close();
-    }
-  });
+  longTest(
+    "conclusions come first: at most 6,000 px before unfolding, 300 of them to spare, and at most 8 printed pages",
+    async () => {
+      for (const name of ["suspicious", "healthy", "undecided"]) {
+        const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+        await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
+        const height = (await page.evaluate("document.documentElement.scrollHeight")) as number;
+        const pages = (await page.pdf({ format: "A4" })).toString("latin1").match(/\/Type\s*\/Page[^s]/g)!.length;
+        expect([name, height <= 5700 || height, pages <= 8 || pages]).toEqual([name, true, true]);
+        await page.close();
+      }
+    },
+  );
 
   longTest("a link to a folded word opens it", async () => {
     const page = await browser.newPage();

@@ -34,7 +34,7 @@ export async function checkAttack(
 ): Promise<AttackCheck> {
   const run = async (inputs: AttackBatch): Promise<readonly Attempt[]> => {
     await using prepared = await attack.prepare(network, runtime, { threat, seed });
-    return prepared.attack(inputs);
+    return await prepared.attack(inputs);
   };
   const count = batch.labels.length;
   const size = batch.images.data.length / Math.max(1, count);

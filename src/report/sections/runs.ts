@@ -69,12 +69,12 @@ function timeBars(runs: readonly Run[]): Bar[] {
 
 function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
   const { runs, environment } = report;
-  const command = html`<h3>The same again</h3><pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit, loading and reporting included, took ${secondsText(report.seconds)}.</p>`;
-  const machine = fold(
-    "Machine and versions",
+  const command = html`<pre><code>${report.command}</code></pre><p class="fine">Seed ${report.seed}. With the same seed the numbers are the same on any number of cores; the whole audit, loading and reporting included, took ${secondsText(report.seconds)}.</p>`;
+  const again = fold("The same again: the command, machine and versions", [
+    command,
     html`<dl class="facts">${environment.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`,
-  );
-  if (runs.length === 0) return [nothing("Nothing was run on the model."), command, machine];
+  ]);
+  if (runs.length === 0) return [nothing("Nothing was run on the model."), again];
   const total = runs.reduce((sum, run) => sum + run.seconds, 0);
   return [
     lead(
@@ -91,8 +91,7 @@ function runsBody(report: AuditReport, kit: ChartKit): Markup[] {
       ],
       "left out",
     ),
-    command,
-    machine,
+    again,
   ];
 }
 
