@@ -18,7 +18,7 @@ const recipes: Readonly<Record<string, unknown>> = {
   judged: { ...clean, name: "judged digits", seed: 100, backdoored: [patch] },
 };
 const tasks = [{ name: "digits", dataset: "MNIST", reference: "clean", evaluation: "judged" }];
-const config = parseEvaluation({ name: "a patch", json: { tasks } }, (name) => ({ name, json: recipes[name] }));
+const config = await parseEvaluation({ name: "a patch", json: { tasks } }, (name) => ({ name, json: recipes[name] }));
 
 await using study = openStudy(mkdtempSync(join(tmpdir(), "digits-")), { workers: 2 });
 const about = { command: "examples/evaluation.ts", config: "a patch" };

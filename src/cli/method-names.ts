@@ -6,10 +6,9 @@ import type { Detector } from "../methods/backdoor/types.ts";
 import { type Family, withOwn } from "../methods/family.ts";
 import type { MethodEntry } from "../methods/index.ts";
 import type { BallMethod, MethodDescription } from "../methods/method.ts";
+import { type MethodChoice, readSetting } from "../methods/method-choice.ts";
 import { type Configurable, parseOptions } from "../methods/options.ts";
 import type { Norm } from "../spec/types.ts";
-import type { MethodChoice } from "./method-choice.ts";
-import { readSetting } from "./values.ts";
 
 const idOf = (name: string): string => name.trim().toLowerCase();
 

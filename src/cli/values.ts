@@ -3,18 +3,8 @@
 import { z } from "zod";
 import type { Size } from "../data/sizing.ts";
 import { didYouMean } from "../graph/suggest.ts";
+import { parseNumber } from "../methods/method-choice.ts";
 import type { Norm } from "../spec/types.ts";
-
-const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
-
-/** "0.1", "8/255", 0.1 */
-export function parseNumber(raw: string | number): number {
-  if (typeof raw === "number") return raw;
-  const parts = raw.trim().split("/");
-  if (parts.length > 2 || !parts.every((part) => DECIMAL.test(part.trim()))) return Number.NaN;
-  const [top, bottom = 1] = parts.map(Number);
-  return top! / bottom;
-}
 
 export const text = z.union([z.string(), z.number()]);
 export const flag = z.boolean();
@@ -115,15 +105,3 @@ export const norm = z
   .union([z.string(), z.number()])
   .transform((raw) => NORM_NAMES[`${raw}`.toLowerCase()] ?? `${raw}`)
   .pipe(choice("linf", "l2", "l1"));
-
-/** What a method's option is, from text: a number where its schema takes one, else yes or no, else the text. */
-export function readSetting(raw: unknown, schema: z.ZodType): unknown {
-  if (typeof raw !== "string") return raw;
-  const number = parseNumber(raw);
-  const readings = [
-    raw,
-    ...(Number.isNaN(number) ? [] : [number]),
-    ...(/^(true|false)$/i.test(raw) ? [raw.toLowerCase() === "true"] : []),
-  ];
-  return readings.find((value) => schema.safeParse(value).success) ?? readings.at(-1);
-}

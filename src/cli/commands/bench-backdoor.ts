@@ -19,7 +19,7 @@ const DEFAULT_OUT = "report/bench-backdoor";
 
 export async function benchBackdoor(options: BenchOptions, io: Io): Promise<number> {
   const path = io.second ?? DEFAULT_CONFIG;
-  const config = parseEvaluation(readStated(path, "the configuration"), besides(path));
+  const config = await parseEvaluation(readStated(path, "the configuration"), besides(path));
   const out = options.out ?? DEFAULT_OUT;
   const page = options.page ?? join(out, "evaluation.md");
   const progress = await createProgress(io.stderr, false);

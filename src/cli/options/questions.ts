@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { usage } from "../../graph/fault.ts";
 import { systemReason } from "../../local/system.ts";
-import { methodChoices } from "../method-choice.ts";
+import { methodChoices } from "../../methods/method-choice.ts";
 import { choice, columns, flag, list, norm, number, path, radius, share, text, whole } from "../values.ts";
 import { define, type OptionSpec } from "./spec.ts";
 

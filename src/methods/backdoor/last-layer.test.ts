@@ -97,6 +97,15 @@ describe("the last-layer outlier", () => {
     expect(score).toBeLessThan(8);
   });
 
+  test("compares one measure alone where that is stated", () => {
+    const record = { means: [0, 0.1, -0.1, 0.2, 9], norms: [1, 1.1, 0.9, 50, 1], biases: [0, 1, -1, 2, -2] };
+    const facts = { classes: 5, inputShape: [4], geometry: undefined, domain: undefined };
+    const of = (compared: string) => lastLayerOutlier.with({ compared }).conclude([record], facts);
+    expect([of("means").target, of("norms").target]).toEqual([4, 3]);
+    expect(Object.keys((of("norms").evidence as { z: object }).z)).toEqual(["norms"]);
+    expect(of("all")).toEqual(lastLayerOutlier.conclude([record], facts));
+  });
+
   test("has no score for three classes", async () => {
     const { score, target, reason } = await detect(lastLayerOutlier, material(denseNet(1, [4, 5, 3])));
     expect({ score, target }).toEqual({ score: null, target: null });

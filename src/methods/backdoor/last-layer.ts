@@ -97,12 +97,19 @@ export function distances(values: readonly number[]): number[] {
 /** Fewer other classes have no spread to compare with. */
 const FEWEST_CLASSES = 4;
 
-const READINGS = { means: "mean weight", norms: "weights' norm", biases: "bias" } as const;
-type ReadingName = keyof typeof READINGS;
+const MEASURES = { means: "mean weight", norms: "weights' norm", biases: "bias" } as const;
+type Measure = keyof typeof MEASURES;
 
-function conclude([record]: readonly LastLayerRecord[], { classes }: CaseFacts): Detection {
-  const names = Object.keys(READINGS) as ReadingName[];
-  const z = Object.fromEntries(names.map((name) => [name, distances(record![name])])) as Record<ReadingName, number[]>;
+type LastLayerSettings = { readonly compared: string };
+const ALL = "all";
+
+function conclude(
+  [record]: readonly LastLayerRecord[],
+  { classes }: CaseFacts,
+  { compared }: LastLayerSettings,
+): Detection {
+  const names = (Object.keys(MEASURES) as Measure[]).filter((name) => compared === ALL || compared === name);
+  const z = Object.fromEntries(names.map((name) => [name, distances(record![name])])) as Record<Measure, number[]>;
   const evidence = { ...record!, z };
   if (classes < FEWEST_CLASSES) {
     const reason = `${classes} classes are too few to say that one of them differs from the others`;
@@ -112,7 +119,7 @@ function conclude([record]: readonly LastLayerRecord[], { classes }: CaseFacts):
   const furthest = all.reduce((best, one) => (Math.abs(one.value) > Math.abs(best.value) ? one : best));
   const score = Math.abs(furthest.value);
   const side = furthest.value > 0 ? "above" : "below";
-  const seen = `class ${furthest.label}'s ${READINGS[furthest.name]} in the last layer lies ${score.toFixed(1)} robust standard deviations ${side} the other classes'`;
+  const seen = `class ${furthest.label}'s ${MEASURES[furthest.name]} in the last layer lies ${score.toFixed(1)} robust standard deviations ${side} the other classes'`;
   return {
     flagged: null,
     score,
@@ -125,13 +132,19 @@ function conclude([record]: readonly LastLayerRecord[], { classes }: CaseFacts):
 }
 
 /** @source the idea of DFBScanner, arXiv:2605.18907, not its rule */
-export const lastLayerOutlier = defineDetector<PlainRecord, LastLayerRecord>({
+export const lastLayerOutlier = defineDetector<PlainRecord, LastLayerRecord, LastLayerSettings>({
   id: "last-layer",
   version: 1,
   standard: "always",
   title: "Last-layer outlier",
   summary: "Compares the classes' weights in the last layer: a class unlike the others may be a target. Instant.",
   source: "the idea of DFBScanner, arXiv:2605.18907",
+  settings: { compared: ALL },
+  options: (z) => ({
+    compared: z
+      .enum([ALL, ...(Object.keys(MEASURES) as Measure[])])
+      .describe("what of the classes' rows is compared: their mean weights, norms, biases, or all three"),
+  }),
   needs: "nothing",
   blindTo: "backdoors that leave the last layer alone: most that are trained into a whole network",
   parts: () => [{}],

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { rng } from "../../random/rng.ts";
+import { type MethodChoice, readChoices } from "../method-choice.ts";
 import { type PoisonConfig, poisonSchema } from "../poison/config.ts";
 import { parseTrainConfig, type TrainConfig, TrainConfigError } from "../train/config.ts";
 
@@ -14,11 +15,12 @@ export class PopulationRecipeError extends Error {
 const natural = z.int().min(1);
 const rawOptions = z.record(z.string(), z.unknown());
 
-/** A detector's id, or the id with how many members it scans. */
+/** A detector's id, or the id with how many members it scans; either with settings: `ID:SETTING=VALUE,SETTING=VALUE`. */
 export const detectorUse = z
   .union([
     z.string(),
     z.strictObject({
+      /** As the string alone. */
       id: z.string(),
       /** The first so many members of each group. Default: all. */
       perGroup: natural.optional(),
@@ -26,16 +28,27 @@ export const detectorUse = z
       clean: natural.optional(),
     }),
   ])
-  .transform(
-    (use): DetectorUse =>
-      typeof use === "string"
-        ? { id: use, perGroup: Infinity, clean: Infinity }
-        : { id: use.id, perGroup: use.perGroup ?? Infinity, clean: use.clean ?? use.perGroup ?? Infinity },
-  );
+  .transform((use, context): DetectorUse => {
+    const { id, perGroup, clean }: { id: string; perGroup?: number | undefined; clean?: number | undefined } =
+      typeof use === "string" ? { id: use } : use;
+    const [choice, ...more] = readChoices(id) ?? [];
+    if (choice && more.length === 0) {
+      return {
+        id: choice.name,
+        options: choice.options,
+        perGroup: perGroup ?? Infinity,
+        clean: clean ?? perGroup ?? Infinity,
+      };
+    }
+    context.addIssue({ code: "custom", message: `a detector is ID or ID:SETTING=VALUE,SETTING=VALUE, got "${id}"` });
+    return z.NEVER;
+  });
 
 /** A detector and how many members it scans: the first ones of each group. */
 export interface DetectorUse {
   readonly id: string;
+  /** As stated, in text. */
+  readonly options: MethodChoice["options"];
   readonly perGroup: number;
   readonly clean: number;
 }

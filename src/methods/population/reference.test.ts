@@ -130,6 +130,16 @@ describe("matching", () => {
   test("only scans of clean members by the same version of the detector are compared with", () => {
     expect(cleanScans(POPULATION, { id: "titration", version: 2 })).toHaveLength(1);
     expect(cleanScans(POPULATION, { id: "titration", version: 3 })).toEqual([]);
+    const own = { sigmas: "0 1" };
+    const scanned = POPULATION.members.map(({ scans, ...member }) => ({
+      ...member,
+      scans: scans["titration"] ? { titration: { ...scans["titration"], settings: own } } : {},
+    }));
+    const population = readPopulation({ ...POPULATION, members: scanned });
+    expect(cleanScans(population, { id: "titration", version: 2 })).toEqual([]);
+    expect(cleanScans(population, { id: "titration", version: 2 }, { sigmas: "0 2" })).toEqual([]);
+    expect(cleanScans(population, { id: "titration", version: 2 }, own)).toHaveLength(1);
+    expect(cleanScans(POPULATION, { id: "titration", version: 2 }, own)).toEqual([]);
   });
 });
 

@@ -1,5 +1,7 @@
 /** @file A population as the reference for a model: read from its file, and compared with what is known of the model. */
 
+import { canonicalJson } from "../../runtime/hash.ts";
+import type { Settings } from "../options.ts";
 import type { DataFacts } from "./facts.ts";
 import { POPULATION_SCHEMA, type Population, populationSchema, type Scan } from "./types.ts";
 
@@ -25,14 +27,19 @@ export function readPopulation(json: unknown): Population {
   );
 }
 
-/** The scans of the clean members by this version of a detector: what a model's scan is compared with. */
+/**
+ * The scans of the clean members by this version of a detector: what a model's scan is compared with.
+ * @param own settings in which the detector runs otherwise than by itself: the members' must be the same
+ */
 export const cleanScans = (
   { members }: Population,
   detector: { readonly id: string; readonly version: number },
+  own: Settings = {},
 ): Scan[] =>
   members.flatMap(({ group, scans }) => {
     const scan = group === "clean" ? scans[detector.id] : undefined;
-    return scan?.version === detector.version ? [scan] : [];
+    const same = scan?.version === detector.version && canonicalJson(scan.settings ?? {}) === canonicalJson({ ...own });
+    return same ? [scan] : [];
   });
 
 /** What must be known of a model and its inputs to compare it with a population. */

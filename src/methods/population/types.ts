@@ -13,6 +13,8 @@ const nullableNumber = z.number().nullable();
 /** What a detector said of a member, evidence that a decision needs included (for titration: its curves). */
 export const scanSchema = z.object({
   version: z.int(),
+  /** Those in which the detector ran otherwise than it does by itself; absent where there are none. */
+  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
   flagged: z.boolean().nullable(),
   score: nullableNumber,
   pValue: nullableNumber,

@@ -59,7 +59,10 @@ export interface Stated {
  * @param read what the configuration names: a recipe, or the population.json that one gave
  * @throws UserError (usage), one line naming the file and the key, the seeds that occur twice, or a detector that there is not
  */
-export function parseEvaluation({ name: file, json }: Stated, read: (name: string) => Stated): EvaluationConfig {
+export async function parseEvaluation(
+  { name: file, json }: Stated,
+  read: (name: string) => Stated,
+): Promise<EvaluationConfig> {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const { path: key, message } = parsed.error.issues[0]!;
@@ -81,10 +84,10 @@ export function parseEvaluation({ name: file, json }: Stated, read: (name: strin
   const controls = rest.controls.map(({ recipe, ...control }) => ({ ...control, recipe: recipeIn(read(recipe)) }));
   for (const control of controls) checkControl(control, tasks);
   // before hours of training
-  for (const { recipe } of controls) findDetectors(recipe.detectors);
+  for (const { recipe } of controls) await findDetectors(recipe.detectors);
   for (const { reference, evaluation } of tasks) {
-    findDetectors(evaluation.detectors);
-    if (reference.kind === "recipe") findDetectors(reference.recipe.detectors);
+    await findDetectors(evaluation.detectors);
+    if (reference.kind === "recipe") await findDetectors(reference.recipe.detectors);
   }
   return { ...rest, tasks, controls };
 }

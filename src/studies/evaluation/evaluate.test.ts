@@ -28,7 +28,7 @@ const judged = {
     { name: "clean-label", count: 1, poison: { kind: "label-consistent", rate: 0.5 } },
   ],
 };
-const config = parseEvaluation(
+const config = await parseEvaluation(
   {
     name: "config",
     json: {

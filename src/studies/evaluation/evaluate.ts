@@ -6,6 +6,7 @@ import { inputRows } from "../../methods/backdoor/evaluation/inputs.ts";
 import { detectorOutcomes, TITRATION, titrationOutcomes } from "../../methods/backdoor/evaluation/outcomes.ts";
 import type { Examined } from "../../methods/backdoor/evaluation/types.ts";
 import { JOINT_CLIPPED } from "../../methods/backdoor/evaluation/variants.ts";
+import { cleanScans } from "../../methods/population/reference.ts";
 import type { Member, Population } from "../../methods/population/types.ts";
 import { within } from "../files.ts";
 import { populate } from "../population/populate.ts";
@@ -77,12 +78,9 @@ function checkComparable({ name }: EvaluationTask, reference: Population, { memb
     throw usage(`task "${name}": the reference is of another architecture than the evaluation`);
   }
   const scan = members.find(({ scans }) => scans[TITRATION])?.scans[TITRATION];
-  const known = reference.members.some(
-    ({ group, scans }) => group === "clean" && scan !== undefined && scans[TITRATION]?.version === scan.version,
-  );
-  if (scan && !known) {
+  if (scan && cleanScans(reference, { id: TITRATION, version: scan.version }, scan.settings).length === 0) {
     throw usage(
-      `task "${name}": the reference has no clean member scanned by titration, version ${scan.version}; ` +
+      `task "${name}": the reference has no clean member scanned by titration, version ${scan.version}, with the same settings; ` +
         `add "${TITRATION}" to its detectors`,
     );
   }

@@ -10,7 +10,7 @@ import type { InputsRecord, MemberInputsInput } from "../jobs/members/inputs.ts"
 import { memberInputs } from "../jobs/members/kinds.ts";
 import { plainOf } from "../plain.ts";
 import type { Populated } from "../population/populate.ts";
-import { trainingOf } from "../population/scan.ts";
+import { findDetectors, ownSettings, trainingOf } from "../population/scan.ts";
 import type { PopulationTerms, TaskData, Trained } from "../population/terms.ts";
 import type { EvaluationTask } from "./types.ts";
 
@@ -24,7 +24,8 @@ export async function pickInputs(
   terms: PopulationTerms,
 ): Promise<PickedInputs[]> {
   const picked: PickedInputs[] = [];
-  for (const detector of detectors.filter(({ picks }) => picks)) {
+  const used = (await findDetectors(evaluation.detectors)).map(({ detector }) => detector);
+  for (const detector of detectors.flatMap(({ id, picks }) => (picks && used.find((one) => one.id === id)) ?? [])) {
     const places = population.members.flatMap(({ poison, scans }, i) => (poison && scans[detector.id] ? [i] : []));
     const jobs = places.map((place) => jobOf(trained[place]!, detector, evaluation.scan.seed, data, terms));
     const records = await recordOfEach(`inputs picked by ${detector.id}`, memberInputs, jobs, terms);
@@ -49,21 +50,24 @@ export async function pickInputs(
 
 function jobOf(
   trained: Trained,
-  { id, version }: Detector,
+  detector: Detector,
   seed: number,
   data: TaskData,
   { place }: PopulationTerms,
 ): KeyedJob<MemberInputsInput, InputsRecord> {
   const { member, model } = trained;
+  const { id, version } = detector;
+  const own = ownSettings(detector);
   const training = trainingOf(trained, data);
   return {
     kind: memberInputs.id,
     label: `inputs of ${member.id} by ${id}`,
-    input: { model, detector: id, inputs: data.inputs, seed, training },
+    input: { model, detector: id, ...own, inputs: data.inputs, seed, training },
     key: {
       model: model.model,
       method: { id: `${memberInputs.id}/${id}`, version },
       options: {
+        ...own,
         inputs: INPUTS_VERSION,
         seed,
         config: plainOf(training.config),

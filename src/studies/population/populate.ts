@@ -27,7 +27,7 @@ export interface Populated {
  * @throws UserError, and what training and reading of data throw
  */
 export async function populate(recipe: PopulationRecipe, terms: PopulationTerms): Promise<Populated> {
-  const detectors = findDetectors(recipe.detectors);
+  const detectors = await findDetectors(recipe.detectors);
   const data = await loadData(recipe, terms);
   const trained = await trainMembers(planMembers(recipe, data.classes), data, terms);
   const scans = await scanMembers(trained, detectors, recipe, data, terms);

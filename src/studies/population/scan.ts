@@ -4,6 +4,8 @@ import { usage } from "../../graph/fault.ts";
 import { didYouMean } from "../../graph/suggest.ts";
 import { detectors as known } from "../../methods/backdoor/index.ts";
 import type { Detector } from "../../methods/backdoor/types.ts";
+import { readSetting } from "../../methods/method-choice.ts";
+import { type Declared, parseOptions, type Settings } from "../../methods/options.ts";
 import type { DetectorUse, PopulationRecipe } from "../../methods/population/config.ts";
 import type { Scan } from "../../methods/population/types.ts";
 import { shortEvidence, shortNumber, shortSeconds } from "../../methods/population/write.ts";
@@ -20,14 +22,26 @@ export interface UsedDetector {
   readonly use: DetectorUse;
 }
 
-/** @throws UserError (usage) for a detector that there is not */
-export function findDetectors(uses: readonly DetectorUse[]): readonly UsedDetector[] {
+/** @throws UserError (usage) for a detector that there is not, or is named twice, or has no such setting */
+export async function findDetectors(uses: readonly DetectorUse[]): Promise<readonly UsedDetector[]> {
   const ids = known.map(({ id }) => id);
-  return uses.map((use) => {
+  const used: UsedDetector[] = [];
+  for (const use of uses) {
     const detector = known.find(({ id }) => id === use.id);
-    if (detector) return { detector, use };
-    throw usage(`detectors: no detector "${use.id}"; known are ${ids.join(", ")}.${didYouMean(use.id, ids)}`);
-  });
+    if (!detector) {
+      throw usage(`detectors: no detector "${use.id}"; known are ${ids.join(", ")}.${didYouMean(use.id, ids)}`);
+    }
+    if (used.some((one) => one.use.id === use.id)) throw usage(`detectors: ${use.id} is named twice; it scans once`);
+    used.push({ detector: detector.with(await parseOptions(detector, use.options, readSetting)), use });
+  }
+  return used;
+}
+
+/** Settings in which a detector runs otherwise than by itself; nothing where there are none, so that files and keys stay. */
+export function ownSettings({ settings, definition }: Detector): { readonly settings?: Settings } {
+  const { settings: standard } = definition as Declared;
+  const own = Object.entries(settings).filter(([name, value]) => value !== standard[name]);
+  return own.length === 0 ? {} : { settings: Object.fromEntries(own) };
 }
 
 /** How a member was trained, as jobs are told. */
@@ -47,12 +61,12 @@ export async function scanMembers(
 ): Promise<Record<string, Scan>[]> {
   const scans = trained.map((): Record<string, Scan> => ({}));
   for (const { detector, use } of detectors) {
-    const { id, version } = detector;
+    const { id } = detector;
     const places = scanned(trained, use);
     const jobs = places.map((place) => jobOf(trained[place]!, detector, seed, data, terms));
     const records = await recordOfEach(`scanning by ${id}`, memberScan, jobs, terms);
     places.forEach((place, i) => {
-      scans[place]![id] = scanOf(records[i]!, version);
+      scans[place]![id] = scanOf(records[i]!, detector);
     });
   }
   return scans;
@@ -70,22 +84,25 @@ function scanned(trained: readonly Trained[], { perGroup, clean }: DetectorUse):
 
 function jobOf(
   trained: Trained,
-  { id, version, needs }: Detector,
+  detector: Detector,
   seed: number,
   data: TaskData,
   { place }: PopulationTerms,
 ): KeyedJob<MemberScanInput, MemberScan> {
   const { member, model } = trained;
+  const { id, version, needs } = detector;
+  const own = ownSettings(detector);
   // what looks at inputs also looks at those that the member was trained on
   const training = needs === "nothing" ? null : trainingOf(trained, data);
   return {
     kind: memberScan.id,
     label: `scanning ${member.id} by ${id}`,
-    input: { model, detector: id, inputs: data.inputs, seed, training },
+    input: { model, detector: id, ...own, inputs: data.inputs, seed, training },
     key: {
       model: model.model,
       method: { id: `${memberScan.id}/${id}`, version },
       options: {
+        ...own,
         seed,
         training: training && [plainOf(training.config), training.surrogate?.model, data.samples],
         assay: place.version,
@@ -95,8 +112,9 @@ function jobOf(
   };
 }
 
-const scanOf = ({ flagged, score, pValue, target, evidence, seconds }: MemberScan, version: number): Scan => ({
-  version,
+const scanOf = ({ flagged, score, pValue, target, evidence, seconds }: MemberScan, detector: Detector): Scan => ({
+  version: detector.version,
+  ...ownSettings(detector),
   flagged,
   score: score === null ? null : shortNumber(score),
   pValue: pValue === null ? null : shortNumber(pValue),

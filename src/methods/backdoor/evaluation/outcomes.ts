@@ -32,7 +32,7 @@ const digestsOf = (scans: readonly Scan[]) => scans.flatMap(({ evidence }) => re
  */
 export function detectorOutcomes({ scans }: Member, reference: Population, level: number): Outcomes {
   const entries = Object.entries(scans).map(([id, scan]): [string, Outcome] => {
-    const clean = cleanScans(reference, { id, version: scan.version });
+    const clean = cleanScans(reference, { id, version: scan.version }, scan.settings);
     if (id === TITRATION) return [id, leanOutcome(scan, clean, { classes: reference.task.classes, level })];
     const comparable = scan.score !== null && clean.length > 0;
     const scores = clean.map(({ score }) => score);
@@ -55,6 +55,6 @@ export function titrationOutcomes({ scans }: Member, reference: Population): Out
   const scan = scans[TITRATION];
   const own = scan && readDigest(scan.evidence);
   if (!own) return {};
-  const clean = digestsOf(cleanScans(reference, { id: TITRATION, version: scan.version }));
+  const clean = digestsOf(cleanScans(reference, { id: TITRATION, version: scan.version }, scan.settings));
   return clean.length === 0 ? {} : variantOutcomes(own, clean, scan);
 }

@@ -4,8 +4,10 @@ import { rng } from "../../../random/rng.ts";
 import { createRuntime } from "../../../runtime/node.ts";
 import { loadModel } from "../../../runtime/node-model.ts";
 import { networkOf } from "../../network.ts";
+import { parseOptions } from "../../options.ts";
 import { detect, type Material } from "../types.ts";
 import { titration } from "./index.ts";
+import { SALT_SHARES, SIGMAS, type TitrationCurve } from "./types.ts";
 
 const runtime = createRuntime();
 afterAll(() => runtime[Symbol.asyncDispose]());
@@ -39,6 +41,20 @@ test("the zoo's backdoor leads noise to its target, with digits and without; the
   expect(alone.target).toBe(7);
   expect(alone.reason).toMatch(/pictures of noise, .* get the same answer/);
   expect(alone.score).toBeGreaterThan((await detect(titration, { ...clean, inputs: undefined })).score!);
+});
+
+test("a grid of one's own is titrated, with the same answers at the intensities that it shares; a mad one is refused", async () => {
+  const material = { ...(await subject("zoo/mnist-mlp.onnx")), domain: undefined };
+  const curveOf = async (detector: typeof titration) =>
+    (await detect(detector, material)).evidence["curves"] as unknown as readonly TitrationCurve[];
+  const [standard] = await curveOf(titration);
+  const [own] = await curveOf(titration.with({ sigmas: "0 0.4 1" }));
+  expect(own!.grid).toEqual([0, 0.4, 1]);
+  expect(own!.points).toEqual(standard!.points.filter(({ sigma }) => own!.grid.includes(sigma)));
+  expect(titration.parts(material)).toEqual([{ sigmas: SIGMAS, shares: SALT_SHARES }]);
+  for (const sigmas of ["", "0.4 1", "0 1 0.4", "0 0.1", "0 x"])
+    await expect(parseOptions(titration, { sigmas })).rejects.toThrow(/titration: sigmas=.*rise from 0/);
+  await expect(parseOptions(titration, { saltShares: "0 0.2 2" })).rejects.toThrow(/at most 1/);
 });
 
 test("the evidence is plain data that survives JSON, with every curve and its scores", async () => {

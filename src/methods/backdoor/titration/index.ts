@@ -6,7 +6,18 @@ import { bandsOf } from "./bands.ts";
 import { digestOf } from "./digest.ts";
 import { inferTarget, jointArea, modalShareScore, type Scores, scoresOf, type TargetVote } from "./scores.ts";
 import { DEFAULT_INPUTS, defaultModes, type Tempered, titrateTempered } from "./titrate.ts";
-import { GAMMAS, type Mode, modeId, SALT_SHARES, SIGMAS, type TitrationCurve } from "./types.ts";
+import {
+  GAMMAS,
+  inPrimaryRange,
+  type Mode,
+  modeId,
+  type NoiseKind,
+  PRIMARY_RANGE,
+  SALT_RANGE,
+  SALT_SHARES,
+  SIGMAS,
+  type TitrationCurve,
+} from "./types.ts";
 
 /** The curve that is scored: real inputs where there are any, noise alone otherwise. */
 export const PRIMARY_MODES: readonly Mode[] = [
@@ -29,8 +40,22 @@ export const primaryCurve = (curves: readonly TitrationCurve[]): TitrationCurve 
     (curve) => curve !== undefined,
   );
 
-async function examine(material: Material): Promise<TitrationRecord> {
-  const titrated = await titrateTempered(material);
+interface Grids extends PlainRecord {
+  readonly sigmas: readonly number[];
+  readonly shares: readonly number[];
+}
+
+const gridOf = (text: string): number[] => text.split(/\s+/).map(Number);
+
+/** Rising numbers from 0 on, one of them at least among those that are scored. */
+const isGrid = (text: string, noise: NoiseKind, most: number): boolean => {
+  const grid = gridOf(text);
+  const rising = grid.every((value, i) => (i === 0 ? value === 0 : value > grid[i - 1]! && value <= most));
+  return rising && grid.some((value) => inPrimaryRange(noise, value));
+};
+
+async function examine(material: Material, grids: Grids): Promise<TitrationRecord> {
+  const titrated = await titrateTempered(material, grids);
   const curves = titrated.map(({ curve }) => curve);
   const primary = primaryCurve(curves);
   const { tempered } = titrated.find(({ curve }) => curve === primary)!;
@@ -71,7 +96,10 @@ function seenOf({ inputs, mode }: TitrationCurve, score: number | null, vote: Ta
 const percent = (share: number | null): string =>
   share === null ? "an unknown share" : `${(100 * share).toFixed(1)} %`;
 
-export const titration = defineDetector<PlainRecord, TitrationRecord>({
+const SETTINGS = { gammas: GAMMAS.join(" "), sigmas: SIGMAS.join(" "), saltShares: SALT_SHARES.join(" ") };
+const MOST_SIGMA = 1e6;
+
+export const titration = defineDetector<Grids, TitrationRecord, typeof SETTINGS>({
   id: "titration",
   version: 4,
   standard: "always",
@@ -80,13 +108,29 @@ export const titration = defineDetector<PlainRecord, TitrationRecord>({
   summary:
     "Adds noise of rising intensity to inputs and counts high-confidence errors: seconds, and no training data needed.",
   source: "Erichson, Taylor, Wu, Mahoney 2021, arXiv:2008.00123 (scores from the authors' published detector)",
-  settings: { gammas: GAMMAS.join(" "), sigmas: SIGMAS.join(" "), saltShares: SALT_SHARES.join(" ") },
+  settings: SETTINGS,
+  options: (z) => ({
+    sigmas: z
+      .string()
+      .refine(
+        (text) => isGrid(text, "gaussian", MOST_SIGMA),
+        `must rise from 0, with one from ${PRIMARY_RANGE.join(" to ")}`,
+      )
+      .describe("intensities of Gaussian noise in units of the pixels' range, rising, with spaces between"),
+    saltShares: z
+      .string()
+      .refine(
+        (text) => isGrid(text, "salt-and-pepper", 1),
+        `must rise from 0 to at most 1, with one from ${SALT_RANGE.join(" to ")}`,
+      )
+      .describe("shares of pixels replaced by black or white, rising, with spaces between"),
+  }),
   needs: "nothing",
   blindTo:
     "some triggers for inputs of one class only; input-aware ones were not tried; backdoors into several classes stay undecided",
-  parts: () => [{}],
+  parts: (_, { sigmas, saltShares }) => [{ sigmas: gridOf(sigmas), shares: gridOf(saltShares) }],
   // the curve that is scored
-  leastRuns: (_, inputs) => Math.min(DEFAULT_INPUTS, inputs || DEFAULT_INPUTS) * SIGMAS.length,
+  leastRuns: ({ sigmas }, inputs) => Math.min(DEFAULT_INPUTS, inputs || DEFAULT_INPUTS) * sigmas.length,
   examine,
   conclude,
   digest: ({ curves }) => digestOf(curves as unknown as readonly TitrationCurve[]),

@@ -33,7 +33,7 @@ export interface InputsRecord {
 }
 
 export async function memberInputsJob(input: MemberInputsInput, host: JobContext): Promise<InputsRecord[]> {
-  const detector = detectorOf(input.detector);
+  const detector = detectorOf(input.detector).with(input.settings ?? {});
   const picks = detector.picks!;
   const { config } = input.training;
   const inputs = await samplesAt(input.inputs, host.blobs);

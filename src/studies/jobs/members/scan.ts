@@ -4,6 +4,7 @@ import { faultOf } from "../../../graph/fault.ts";
 import { detectorOf } from "../../../methods/backdoor/index.ts";
 import { detectorRandom } from "../../../methods/backdoor/material.ts";
 import { type Detection, detect, type Material } from "../../../methods/backdoor/types.ts";
+import type { Settings } from "../../../methods/options.ts";
 import type { JobContext, PlainRecord } from "../../../runtime/jobs.ts";
 import { samplesAt } from "../samples.ts";
 import type { ModelBlob } from "../subject.ts";
@@ -12,6 +13,8 @@ import { materialOf, openMember, type Training, trainedOn } from "./material.ts"
 export interface MemberScanInput {
   readonly model: ModelBlob;
   readonly detector: string;
+  /** Those in which it runs otherwise than by itself. */
+  readonly settings?: Settings | undefined;
   /** Held-out inputs, by their hash. */
   readonly inputs: string;
   readonly seed: number;
@@ -26,7 +29,7 @@ export interface MemberScan extends Pick<Detection, "flagged" | "score" | "pValu
 }
 
 export async function memberScanJob(input: MemberScanInput, host: JobContext): Promise<MemberScan[]> {
-  const detector = detectorOf(input.detector);
+  const detector = detectorOf(input.detector).with(input.settings ?? {});
   const network = await openMember(input.model, host);
   const material: Material = {
     ...materialOf(network, host.runtime("cpu"), await samplesAt(input.inputs, host.blobs)),

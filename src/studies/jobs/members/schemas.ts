@@ -24,7 +24,14 @@ const training = z.object({
   surrogate: model.nullable(),
 });
 
-const scan = z.object({ model, detector: z.string(), inputs: z.string(), seed: z.int() });
+const setting = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const scan = z.object({
+  model,
+  detector: z.string(),
+  settings: z.record(z.string(), setting).optional(),
+  inputs: z.string(),
+  seed: z.int(),
+});
 
 export const member = {
   input: training.extend({ name: z.string(), test: z.string(), like: model.nullable() }) satisfies Parser<MemberInput>,

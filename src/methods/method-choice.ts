@@ -9,7 +9,7 @@ export interface MethodChoice {
 }
 
 /** A part with "=" and without ":" is an option of the method before it. @returns undefined where there is none before it */
-function readChoices(text: string): MethodChoice[] | undefined {
+export function readChoices(text: string): MethodChoice[] | undefined {
   const found: { name: string; options: Record<string, unknown> }[] = [];
   for (const part of text.split(",").map((word) => word.trim())) {
     const [, name, option] = /^([^:=]*?)\s*(?::(.*))?$/s.exec(part) ?? [];
@@ -42,3 +42,26 @@ export const methodChoices = z.unknown().transform((raw, context): readonly Meth
   context.addIssue({ code: "custom", message: `takes methods as ${way}; got ${got}` });
   return z.NEVER;
 });
+
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/** "0.1", "8/255", 0.1 */
+export function parseNumber(raw: string | number): number {
+  if (typeof raw === "number") return raw;
+  const parts = raw.trim().split("/");
+  if (parts.length > 2 || !parts.every((part) => DECIMAL.test(part.trim()))) return Number.NaN;
+  const [top, bottom = 1] = parts.map(Number);
+  return top! / bottom;
+}
+
+/** What a method's option is, from text: a number where its schema takes one, else yes or no, else the text. */
+export function readSetting(raw: unknown, schema: z.ZodType): unknown {
+  if (typeof raw !== "string") return raw;
+  const number = parseNumber(raw);
+  const readings = [
+    raw,
+    ...(Number.isNaN(number) ? [] : [number]),
+    ...(/^(true|false)$/i.test(raw) ? [raw.toLowerCase() === "true"] : []),
+  ];
+  return readings.find((value) => schema.safeParse(value).success) ?? readings.at(-1);
+}
