@@ -26,6 +26,7 @@ import { coefficientName, LINEAR, wholeGraph } from "../stage-graphs.ts";
 import type { LayerBox, VerifyOptions } from "../types.ts";
 import { LATE } from "../whole.ts";
 import { around, clip, type HalfSpace, type Part, whereAtMost } from "./clip.ts";
+import { Descent } from "./descent.ts";
 import { Pool } from "./pool.ts";
 import { type Sampler, samplerOf } from "./samples.ts";
 import { type Decided, justAbove, type Limits, type Splitting } from "./types.ts";
@@ -104,6 +105,7 @@ interface Run {
   readonly random: Rng;
   readonly time: Time;
   readonly worth: Worth;
+  readonly descent: Descent;
   /** The least margin of what is proved. */
   least: number;
   /** The least bound of parts that cannot be cut any more. */
@@ -113,11 +115,14 @@ interface Run {
 
 async function decide(compiled: Compiled, query: Queries, index: number, limits: Limits): Promise<Decided> {
   const { spec } = query;
+  const rowValues = rowsOf(spec, 0).data as Float32Array;
+  const set = boxOf(compiled.net, query);
   const run: Run = {
     compiled,
     query,
     index,
-    rows: rowsOf(spec, 0).data as Float32Array,
+    rows: rowValues,
+    descent: new Descent(set, spec, rowValues, rng(0).split("descent")),
     disjuncts: rangesOf(spec),
     conditions: conditionsOf(query),
     pool: new Pool(),
@@ -128,7 +133,7 @@ async function decide(compiled: Compiled, query: Queries, index: number, limits:
     stuck: Number.POSITIVE_INFINITY,
     bounded: 0,
   };
-  const whole = clip(boxOf(compiled.net, query), run.conditions);
+  const whole = clip(set, run.conditions);
   let rows = new Float64Array(spec.size).fill(Number.NEGATIVE_INFINITY);
   const ended = (more: Partial<Decided> = {}): Decided => {
     const margin = Math.min(run.least, run.stuck, run.pool.worst);
@@ -443,9 +448,21 @@ async function split(run: Run, open: readonly OpenPart[]): Promise<Claim | undef
   first.push(points.length);
   const found = await run.compiled.sampler.run(joined(points, inputs), joined(seeds, outputs));
   for (const [m, point] of points.entries()) {
-    const claim = claimOf(run, point, found.outputs.subarray(m * outputs, (m + 1) * outputs));
+    const own = found.outputs.subarray(m * outputs, (m + 1) * outputs);
+    const claim = claimOf(run, point, own);
     if (claim) return claim;
+    run.descent.note(
+      first.findLastIndex((start) => start <= m),
+      point,
+      own,
+    );
   }
+  let claim: Claim | undefined;
+  await run.descent.walk(run.compiled.sampler, (point, own) => {
+    claim = claimOf(run, point, own);
+    return claim !== undefined;
+  });
+  if (claim) return claim;
   for (const [j, part] of open.entries()) {
     const score = part.steepness.slice();
     for (let m = first[j]!; found.slopes && m < first[j + 1]!; m++)
