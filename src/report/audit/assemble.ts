@@ -7,7 +7,7 @@ import { proportion } from "../../stats/proportion.ts";
 import { backdoorOutcome, type StandingOut } from "../../studies/audit/backdoor-outcome.ts";
 import type { Gate } from "../../studies/audit/codes.ts";
 import { judge } from "../../studies/audit/judge.ts";
-import { type PatchEvidence, standingOut } from "../../studies/audit/patches.ts";
+import { type PatchScreen, standingOut } from "../../studies/audit/patches.ts";
 import { nameOfClass } from "../read.ts";
 import { type AuditReport, type ContractTerm, type DataCard, type ModelCard, REPORT_SCHEMA } from "../schema.ts";
 import type { Named } from "../sections/contract.ts";
@@ -27,7 +27,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
       headline: headlinePoint(facts),
       arithmetic: facts.arithmetic,
       accuracy: data.cleanAccuracy,
-      patches: patchEvidence(facts),
+      patches: patchScreen(facts),
       notices: facts.notices,
       backdoor: searched ?? { unexamined: facts.unexamined.backdoor ?? "too few inputs" },
     },
@@ -57,7 +57,7 @@ export function assembleReport(facts: AuditFacts): AuditReport {
   };
 }
 
-function patchEvidence({ geometry, patches, classes, unexamined }: AuditFacts): PatchEvidence {
+function patchScreen({ geometry, patches, classes, unexamined }: AuditFacts): PatchScreen {
   if (geometry === undefined) return { kind: "no-pictures" };
   const reason = unexamined.patches ?? "too few inputs of other classes";
   if (patches === undefined) return { kind: "not-examined", reason };

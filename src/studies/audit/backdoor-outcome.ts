@@ -123,13 +123,13 @@ export const backdoorFinding = (searched: BackdoorOutcome): Finding => ({
 });
 
 /** The outcome of a search, or why none was made. */
-export type BackdoorEvidence = BackdoorOutcome | { readonly unexamined: string };
+export type BackdoorSearch = BackdoorOutcome | { readonly unexamined: string };
 
 /**
  * Confirmed signs fail. Met only where the search came to an answer, and by work of at least two kinds: what was not
  * examined, and what the detectors leave open, is undecided.
  */
-export function backdoorCondition(backdoor: BackdoorEvidence): Condition {
+export function backdoorCondition(backdoor: BackdoorSearch): Condition {
   if ("unexamined" in backdoor) {
     return { id: "backdoor", outcome: "undecided", searched: null, reason: backdoor.unexamined };
   }

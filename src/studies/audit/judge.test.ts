@@ -6,7 +6,7 @@ import { type Proportion, proportion } from "../../stats/proportion.ts";
 import type { Band, Gate, Outcome } from "./codes.ts";
 import { PROFILES } from "./gate.ts";
 import { judge, type Measurements } from "./judge.ts";
-import { leadOf, type PatchEvidence, standingOut, succeeds } from "./patches.ts";
+import { leadOf, type PatchScreen, standingOut, succeeds } from "./patches.ts";
 
 const INPUTS = 1000;
 
@@ -30,7 +30,7 @@ const patch = (hits: number): PatchRecord => ({
 });
 
 /** Of 100 inputs each, for ten classes: so many to class 7, one to each other. */
-const screened = (hits: number): PatchEvidence => ({
+const screened = (hits: number): PatchScreen => ({
   kind: "screened",
   targets: Array.from({ length: 10 }, (_, target) => ({ ...patch(target === 7 ? hits : 1), target })),
   classes: 10,
@@ -140,7 +140,7 @@ describe("an interval across a line is undecided, in every condition", () => {
 
   test("a patch at 33.3% whose interval ends at 59.1%", () => {
     // 5 of 15, by R's binom.test: 11.8 to 61.6; 7 of 21: 14.6 to 57.0
-    const few: PatchEvidence = {
+    const few: PatchScreen = {
       kind: "screened",
       targets: [{ ...patch(7), trials: 21 }],
       classes: 1,
@@ -151,7 +151,7 @@ describe("an interval across a line is undecided, in every condition", () => {
   });
 
   test("what was not examined is never met", () => {
-    const screen = (patches: PatchEvidence) => outcomesOf({ ...evidence(band(900, 700)), patches })[1];
+    const screen = (patches: PatchScreen) => outcomesOf({ ...evidence(band(900, 700)), patches })[1];
     expect(screen({ kind: "not-examined", reason: "time budget" })).toBe("undecided");
     expect(screen({ kind: "screened", targets: [], classes: 10, whole: true, reason: "time budget" })).toBe(
       "undecided",

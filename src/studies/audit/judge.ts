@@ -6,7 +6,7 @@
 import type { Notice } from "../../data/notice.ts";
 import type { Arithmetic, Norm } from "../../spec/types.ts";
 import type { Proportion } from "../../stats/proportion.ts";
-import { type BackdoorEvidence, backdoorCondition, backdoorFinding } from "./backdoor-outcome.ts";
+import { type BackdoorSearch, backdoorCondition, backdoorFinding } from "./backdoor-outcome.ts";
 import {
   type Answer,
   type Band,
@@ -21,7 +21,7 @@ import {
   type Side,
 } from "./codes.ts";
 import { QUESTION_OF } from "./gate.ts";
-import { bySuccess, leadOf, type PatchEvidence, patchCondition, spreadOf } from "./patches.ts";
+import { bySuccess, leadOf, type PatchScreen, patchCondition, spreadOf } from "./patches.ts";
 
 export interface Measurements {
   readonly norm: Norm;
@@ -31,10 +31,10 @@ export interface Measurements {
   readonly arithmetic: Arithmetic;
   /** `null` where there were no labels. */
   readonly accuracy: Proportion | null;
-  readonly patches: PatchEvidence;
+  readonly patches: PatchScreen;
   /** What the clean answers say against relying on the other numbers. */
   readonly notices: readonly Notice[];
-  readonly backdoor: BackdoorEvidence;
+  readonly backdoor: BackdoorSearch;
 }
 
 /** Where the whole interval lies. */
@@ -114,7 +114,7 @@ export function boundFinding(measured: Measurements, least: number): Finding[] {
 
 const PATCH_SEVERITY = { "one-class": "critical", "several-classes": "warning", none: "note" } as const;
 
-function patchFinding(patches: PatchEvidence, most: number): Finding[] {
+function patchFinding(patches: PatchScreen, most: number): Finding[] {
   if (patches.kind !== "screened") return [];
   const [strongest, next = null] = bySuccess(patches.targets);
   if (strongest === undefined) return [];

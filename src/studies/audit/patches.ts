@@ -14,7 +14,7 @@ const CONFIDENCE = 0.95;
 export const STANDS_OUT = 0.3;
 
 /** What is known of small patches. */
-export type PatchEvidence =
+export type PatchScreen =
   /** The inputs are no pictures. */
   | { readonly kind: "no-pictures" }
   | { readonly kind: "not-examined"; readonly reason: string }
@@ -69,7 +69,7 @@ export function spreadOf(targets: readonly PatchRecord[], limit: number): PatchS
  * Not met where one class stands out, as a planted trigger's does; patches for several classes are a weakness, and leave it
  * open. Nothing where the inputs are no pictures.
  */
-export function patchCondition(patches: PatchEvidence, most: number): Condition[] {
+export function patchCondition(patches: PatchScreen, most: number): Condition[] {
   if (patches.kind === "no-pictures") return [];
   const of = (outcome: Outcome, screened: ScreenedPatches | null): Condition[] => [
     { id: "patch", outcome, most, screened, reason: patches.reason },
