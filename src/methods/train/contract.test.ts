@@ -73,6 +73,32 @@ test.for(table)("$id: what a step subtracts is the gradient of the loss, by fini
   expectFiniteDifferences(objective(RADIUS));
 });
 
+test("a method with two gradients a step fits: sharpness-aware minimisation follows the slope where the first one led", () => {
+  const rho = 0.3;
+  const sharpnessAware: Objective = {
+    ...atPoints,
+    at: () => ({ rho }),
+    followed: (b, theta, slope, numbers) => {
+      const squares = b.emit("ReduceSum", [b.emit("Mul", [slope, slope])], { axes: [0], keepdims: false });
+      const length = b.emit("Div", [numbers["rho"]!, b.emit("Sqrt", [squares])]);
+      return b.emit("Add", [theta, b.emit("Mul", [slope, length])]);
+    },
+  };
+  const slopeAt = (theta: Float64Array) => {
+    const { next } = step(atPoints, theta);
+    return theta.map((value, i) => value - next[i]!);
+  };
+  const first = slopeAt(initial);
+  const length = Math.hypot(...first);
+  const second = slopeAt(initial.map((value, i) => value + (rho * first[i]!) / length));
+  const { next, loss } = step(sharpnessAware, initial);
+  second.forEach((slope, i) => {
+    expect(initial[i]! - next[i]!).toBeCloseTo(slope, 10);
+  });
+  expect(loss).toBe(step(atPoints, initial).loss);
+  expect(Math.max(...second.map((slope, i) => Math.abs(slope - first[i]!)))).toBeGreaterThan(1e-3);
+});
+
 /** The cross-entropy at what a step is given for points: the images, where there is no adversary. */
 const atPoints: Objective = {
   at: () => ({}),

@@ -61,6 +61,9 @@ export interface MeanLoss extends Pick<TrainingInputs, "b" | "theta" | "network"
   readonly loss: Value;
   /** A number: samples that are classified correctly at the points. */
   readonly correct: Value;
+  /** The same loss with other parameters, not lowered. */
+  readonly lossOf: (network: Classifier) => Value;
+  readonly numbers: Readonly<Record<string, Value>>;
 }
 
 /**
@@ -73,9 +76,10 @@ export function meanLoss(model: TrainableModel, objective: Objective, columns = 
   const batch: BatchValues = { images, points, target };
   const numbers = Object.fromEntries(Object.keys(objective.at(0)).map((name) => [name, b.input(name, [])]));
   const share = b.input("share", []);
-  const sum = b.emit("ReduceSum", [objective.loss(b, network, batch, numbers)], { axes: [0], keepdims: false });
+  const lossOf = (one: Classifier) =>
+    mul(b, b.emit("ReduceSum", [objective.loss(b, one, batch, numbers)], { axes: [0], keepdims: false }), share);
   const correct = countTrue(b, isCorrect(b, network.logits(points), labels));
-  const plain = [mul(b, sum, share), correct];
+  const plain = [lossOf(network), correct];
   const [lossRun, correctRun] = columns ? inColumns(b, plain, theta) : plain;
   return {
     b,
@@ -84,6 +88,8 @@ export function meanLoss(model: TrainableModel, objective: Objective, columns = 
     inputs: [...new Set([images, points, labels, theta, share, ...Object.values(numbers)])],
     loss: lossRun!,
     correct: correctRun!,
+    lossOf,
+    numbers,
   };
 }
 
@@ -105,8 +111,13 @@ export function trainingStep(
   model: TrainableModel,
   { objective, optimiser, clipNorm: limit, columns = true }: StepOptions,
 ): Graph {
-  const { b, theta, network, inputs, loss, correct } = meanLoss(model, objective, columns);
-  const raw = flatGradient(b, network, loss);
+  const { followed } = objective;
+  // the lowering is of one network, whose parameters are the step's input
+  const at = meanLoss(model, objective, columns && !followed);
+  const { b, theta, network, inputs, loss, correct } = at;
+  const here = flatGradient(b, network, loss);
+  const there = followed && classifierOf(b, model, followed(b, theta, here, at.numbers));
+  const raw = there ? flatGradient(b, there, at.lossOf(there)) : here;
   const step = limit === undefined ? raw : clipNorm(b, raw, limit);
   const ports = updatePorts(b, optimiser, theta, step);
   const measured = [

@@ -32,9 +32,14 @@ export type Loss = (
 /** Finds the points of a batch, in runs of their own before the step's. */
 export type Adversary = (batch: Batch, theta: Tensor, numbers: Numbers, random: Rng) => Promise<Tensor>;
 
+/** Other parameters near these, [P], made of them and the slope of the mean loss there, [P]. */
+export type Neighbour = (b: Builder, theta: Value, slope: Value, numbers: Readonly<Record<string, Value>>) => Value;
+
 /** What is minimised, once the options are known. */
 export interface Objective {
   readonly loss: Loss;
+  /** Of a method with two gradients a step: the parameters whose slope is followed in place of that at the present ones. */
+  readonly followed?: Neighbour;
   /** The numbers of the loss after so many epochs, which may be a fraction. */
   at(epoch: number): Numbers;
   /** Compiled once for a network. */
