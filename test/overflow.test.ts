@@ -58,8 +58,10 @@ test("no verifier claims what a point of the set contradicts through the file", 
     for (const rows of seen) rows.every(Number.isFinite) ? finite++ : spoilt++;
     const network = networkOf(graph, `seed ${seed}`);
     const queries = classification(network, { images: float32Tensor([ROWS, INPUTS], inputs), labels }, threat);
-    for (const arithmetic of ["float32", "real"] as readonly Arithmetic[])
-      for (const verifier of verifiers) {
+    for (const [a, arithmetic] of (["float32", "real"] as readonly Arithmetic[]).entries())
+      for (const [v, verifier] of verifiers.entries()) {
+        // where a person waits, each in turn in one arithmetic
+        if (!PATIENT && (a + v + seed) % 2 === 1) continue;
         await using prepared = await verifier.prepare(network, runtime, { norm: "linf", arithmetic });
         const bounds = await prepared.bounds(queries);
         for (let i = 0; i < ROWS; i++) {
