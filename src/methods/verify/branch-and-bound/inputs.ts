@@ -146,7 +146,7 @@ async function decide(compiled: Compiled, query: Queries, index: number, limits:
     limits.signal?.throwIfAborted();
     if (!run.time.fits()) return ended({ shortfall: LATE });
     if (run.pool.size > limits.domains)
-      return ended({ shortfall: { reason: "memory", detail: `${run.pool.size} parts of the set are open` } });
+      return ended({ shortfall: { reason: "memory", detail: `${run.pool.size} parts of the set are left to bound` } });
     if (run.bounded >= limits.most)
       return ended({ shortfall: { reason: "relaxation-too-loose", detail: `${run.bounded} parts were bounded` } });
     const batch = run.pool.take(Math.min(compiled.atOnce, limits.most - run.bounded));
