@@ -1,11 +1,22 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { attack, attackOf, certify, examineFile, type ResultFile, verifierOf } from "../src/index.ts";
+import {
+  attack,
+  attackOf,
+  certify,
+  detectorOf,
+  examineFile,
+  parseReport,
+  type ResultFile,
+  type Searched,
+  searchFile,
+  verifierOf,
+} from "../src/index.ts";
 import { VERSION } from "../src/web/place.ts";
 import { CHROMIUM } from "./support/chromium.ts";
-import { CERTIFY_PAGE, certifyFiles, runPage } from "./support/page.ts";
-import { LONG, PATIENT } from "./support/patience.ts";
+import { AUDIT_PAGE, CERTIFY_PAGE, certifyFiles, runPage } from "./support/page.ts";
+import { LONG, longTest, PATIENT } from "./support/patience.ts";
 
 const MODEL = "zoo/mnist-cnna-ibp.onnx";
 const COUNT = 6;
@@ -39,4 +50,33 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM} (skipped where it is not 
         expect(Math.abs(page.proved.results[i]!.margin! - margin!)).toBeLessThan(1e-5);
     },
   );
+
+  longTest("a page audits a model, looks for a backdoor as Node does, and makes the report's page", async () => {
+    const page = (await runPage(
+      {
+        stdin: { contents: AUDIT_PAGE, resolveDir: resolve("."), loader: "js" },
+        alias: { "assay/browser": resolve("src/web/index.ts") },
+      },
+      await certifyFiles("zoo/mnist-mlp.onnx", 20, "node_modules"),
+    )) as {
+      readonly report: unknown;
+      readonly html: string;
+      readonly searched: Searched["file"];
+      readonly failures: unknown;
+    };
+    const report = parseReport(page.report);
+    expect(page.failures).toEqual([]);
+    const [point] = report.robustness[0]!.points;
+    expect(point).toMatchObject({ epsilon: 0.05, clean: { trials: 20 } });
+    expect(point!.counts.falsified).toBeGreaterThan(0);
+    expect(page.html).toMatch(/^<!doctype html>/i);
+    expect(page.html).toContain("How the decision came about");
+    const { file } = await searchFile("zoo/mnist-mlp.onnx", {
+      detectors: [detectorOf("last-layer"), detectorOf("clp")],
+    });
+    for (const [k, { score, flagged }] of file.detectors.entries()) {
+      expect(page.searched.detectors[k]).toMatchObject({ flagged });
+      expect(page.searched.detectors[k]!.score!).toBeCloseTo(score!, 4);
+    }
+  });
 });

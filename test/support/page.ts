@@ -28,6 +28,28 @@ async function main() {
 globalThis.done = main();
 `;
 
+/** Audits what it is served with a budget, looks for a backdoor, and leaves the report's page and the answers in `done`. */
+export const AUDIT_PAGE = `
+import { audit, backdoor, detectorOf, examineBytes, renderHtml, reportOf } from "assay/browser";
+
+const bytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+const numbers = async (path) => new Float32Array((await bytes(path)).buffer);
+
+async function main() {
+  const digits = await examineBytes(await bytes("model.onnx"), {
+    wasm: new URL("engine.wasm", location.href).href,
+    samples: { images: await numbers("images"), shape: [1, 28, 28], labels: await numbers("labels"), range: "0..255" },
+  });
+  const detectors = [detectorOf("last-layer"), detectorOf("clp")];
+  const search = { draw: async () => digits.inputs, seed: 0, reference: undefined, bundled: () => [] };
+  const audited = await audit(digits, { epsilons: [0.05], detectors, search, budget: 60 });
+  const report = reportOf(audited, { created: "2026-01-01T00:00:00Z", command: "a page" });
+  const { file } = await backdoor(digits, { detectors });
+  return { report, html: await renderHtml(report), searched: file, failures: audited.failures };
+}
+globalThis.done = main();
+`;
+
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".js": "text/javascript",
