@@ -1,7 +1,7 @@
 import { isTooLarge, MemoryError } from "../../../runtime/memory.ts";
 import type { Shortfall } from "../../../spec/verdict.ts";
 import type { Witness } from "../../../spec/witness.ts";
-import { boundable } from "../boundable.ts";
+import { boundable, sampleSize } from "../boundable.ts";
 import { withoutBounds } from "../bounder.ts";
 import { defineVerifier } from "../types.ts";
 import { LATE } from "../whole.ts";
@@ -24,15 +24,17 @@ export const branchAndBound = defineVerifier({
   norms: ["linf", "l2", "l1"],
   inQueries: true,
   complete: true,
-  settings: { domains: 500_000, most: 100_000_000 },
+  settings: { inputs: 64, domains: 500_000, most: 100_000_000 },
   options: (z) => ({
+    inputs: z.int().min(1).describe("sets of more input numbers are bounded whole, and not cut"),
     domains: z.int().min(1).describe("so many parts of the set may be open at once"),
     most: z.int().min(1).describe("so many parts of a set are bounded in all"),
   }),
   quick: { most: 64 },
   async prepare(network, runtime, options) {
-    const { domains, most, arithmetic = "float32", signal } = options;
+    const { inputs, domains, arithmetic = "float32", signal } = options;
     const net = boundable(network.graph, arithmetic);
+    const most = net.inputs.reduce((sum, input) => sum + sampleSize(input), 0) > inputs ? 1 : options.most;
     let splitting: Splitting;
     try {
       splitting = await inputSplitting(net, runtime, options);
