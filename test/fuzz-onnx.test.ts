@@ -10,8 +10,9 @@ import { importOnnx } from "../src/formats/onnx/import.ts";
 import { type AttributeProto, decodeModel, encodeModel, type GraphProto } from "../src/formats/onnx/proto.ts";
 import { type Rng, rng } from "../src/random/rng.ts";
 import { seeds } from "./helpers/onnx-seeds.ts";
+import { PATIENT } from "./support/patience.ts";
 
-const FILES = 4000;
+const FILES = PATIENT ? 4000 : 1000;
 /** A mutated file of a few kilobytes; the bound leaves room for a busy machine. */
 const SECONDS_PER_FILE = 5;
 const MEGABYTES = 600;

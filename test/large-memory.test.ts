@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { builtOf } from "./support/built.ts";
-import { LONG, PATIENT } from "./support/patience.ts";
+import { LONG, longTest, PATIENT } from "./support/patience.ts";
 
 const MB = 2 ** 20;
 
@@ -57,7 +57,7 @@ test.skipIf(!PATIENT).each(networks)(
   3 * TIME_OUT,
 );
 
-test(
+longTest(
   "CROWN on ResNet-18, whose rows do not fit, says so before it compiles anything",
   async () => {
     const { verdict, peak } = await reportOf("resNet18", "crown");

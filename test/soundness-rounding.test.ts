@@ -13,9 +13,8 @@ import { createRuntime } from "../src/runtime/node.ts";
 import { type Batch, classification } from "../src/spec/classification.ts";
 import type { Arithmetic, Threat } from "../src/spec/types.ts";
 import { exactSigns } from "./support/exact.ts";
-import { PATIENT } from "./support/patience.ts";
 import { TRAPS, type Trap, trapGraph } from "./support/traps.ts";
-import { verifiers } from "./support/verifiers.ts";
+import { inTurn } from "./support/verifiers.ts";
 
 const SEEDS = 2;
 const BOXES = 24;
@@ -103,8 +102,7 @@ describe.each(TRAPS)("$name", (trap) => {
         const bad = await violated(trap, seed, shift, boxes);
         const network = networkOf(trapGraph(trap, seed, shift), "trap");
         const queries = classification(network, boxes.batch, THREAT);
-        // preparing takes the time: where a person waits, each of the two seeds has its half of the verifiers
-        for (const verifier of PATIENT ? verifiers : verifiers.filter((_, k) => k % SEEDS === seed))
+        for (const verifier of inTurn(SEEDS * TRAPS.indexOf(trap) + seed))
           for (const [arithmetic, tally] of tallies) {
             await using prepared = await verifier.prepare(network, runtime, { norm: THREAT.norm, arithmetic });
             const { lower } = await prepared.bounds(queries);

@@ -2,5 +2,13 @@
 
 import { verifiers as all } from "../../src/methods/verify/index.ts";
 import type { Verifier } from "../../src/methods/verify/types.ts";
+import { PATIENT } from "./patience.ts";
 
 export const verifiers: readonly Verifier[] = all.map((one) => (one.quick ? one.with(one.quick) : one));
+
+/** In so many turns those take part once that single queries alone are worth. */
+const SELDOM = 4;
+
+/** For suites of many networks, each a turn: preparing takes the time. All of them in continuous integration (CI=1). */
+export const inTurn = (turn: number): readonly Verifier[] =>
+  PATIENT ? verifiers : verifiers.filter(({ inQueries }, k) => !inQueries || (turn + k) % SELDOM === 0);

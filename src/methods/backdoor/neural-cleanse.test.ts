@@ -74,7 +74,7 @@ const partFor = (label: number, steps = 300): CleansePart => ({ label, ...CLEANS
 const searchAll = (material: Material) =>
   Promise.all(Array.from({ length: CLASSES }, (_, label) => reverseTrigger(material, partFor(label))));
 
-describe("a planted backdoor", () => {
+describe("a planted backdoor", { timeout: 240_000 }, () => {
   test("is the class with the smallest mask by far, which covers the patch and nothing else", async () => {
     const records = await searchAll(materialFor(rowClassifier(true)));
     const { flagged, target, score, evidence, reason } = neuralCleanse.conclude(records, FACTS);
