@@ -63,7 +63,8 @@ export class Descent {
         return point.map((value, k) => {
           const [low, high] = [this.#whole.lower[k]!, this.#whole.upper[k]!];
           if (this.#random.uniform() > TAKEN) return value;
-          const downhill = -Math.sign(here.slopes![m * inputs + k]!);
+          // no way where the derivative is no number
+          const downhill = -Math.sign(here.slopes![m * inputs + k]!) || 0;
           return Math.min(high, Math.max(low, value + downhill * length * (high - low)));
         });
       });
