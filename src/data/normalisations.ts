@@ -19,6 +19,8 @@ export interface Candidate {
   readonly std: readonly number[];
   /** The other order of colours than now. */
   readonly swapped?: true;
+  /** Computed from these data, and published nowhere. */
+  readonly own?: true;
 }
 
 interface Usual {
@@ -133,7 +135,16 @@ function ownOf(dataset: Dataset, spread: (values: readonly number[]) => number[]
   const std = sums.map(({ sum, squares }) => short(Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2))));
   if (std.some((value) => value === 0)) return [];
   const [means, stds] = [spread(mean), spread(std)];
-  return [{ name: "the data's own", option: `--mean ${means} --std ${stds}`, range: [0, 1], mean: means, std: stds }];
+  return [
+    {
+      name: "the data's own",
+      option: `--mean ${means} --std ${stds}`,
+      range: [0, 1],
+      mean: means,
+      std: stds,
+      own: true,
+    },
+  ];
 }
 
 /** Factor and offset of each channel: what the model takes is factor·x + offset. */
