@@ -14,6 +14,7 @@ import { builder } from "../src/ops/index.ts";
 import { rng } from "../src/random/rng.ts";
 import type { BackdoorFile } from "../src/studies/backdoor/results.ts";
 import { assay } from "./support/cli.ts";
+import { longTest } from "./support/patience.ts";
 
 const home = process.cwd();
 let folder: string;
@@ -64,35 +65,40 @@ const likeArgs = (model: string, out: string) => [
 ];
 const populationIn = (out: string) => readPopulation(JSON.parse(readFileSync(`${out}/population.json`, "utf8")));
 
-test("models of the file's architecture are trained from weights of their own, and become a reference that is used", async () => {
-  const model = network("start");
-  const made = await assay(...likeArgs(model, "like"));
-  expect([made.code, made.stdout], made.stderr).toEqual([0, expect.stringContaining("clean: 3 members")]);
-  const population = populationIn("like");
-  expect(population.members.map(({ id, poison }) => [id, poison])).toEqual([0, 1, 2].map((k) => [`clean-${k}`, null]));
-  expect(new Set(population.members.map(({ sha256 }) => sha256)).size).toBe(3);
-  for (const { cleanAccuracy } of population.members) expect(cleanAccuracy).toBeGreaterThan(0.4);
-  expect(population.scan).toEqual({ data: "test.npz", images: 60, seed: 0 });
+longTest(
+  "models of the file's architecture are trained from weights of their own, and become a reference that is used",
+  async () => {
+    const model = network("start");
+    const made = await assay(...likeArgs(model, "like"));
+    expect([made.code, made.stdout], made.stderr).toEqual([0, expect.stringContaining("clean: 3 members")]);
+    const population = populationIn("like");
+    expect(population.members.map(({ id, poison }) => [id, poison])).toEqual(
+      [0, 1, 2].map((k) => [`clean-${k}`, null]),
+    );
+    expect(new Set(population.members.map(({ sha256 }) => sha256)).size).toBe(3);
+    for (const { cleanAccuracy } of population.members) expect(cleanAccuracy).toBeGreaterThan(0.4);
+    expect(population.scan).toEqual({ data: "test.npz", images: 60, seed: 0 });
 
-  const search = async (path: string, ...more: readonly string[]) => {
-    const inputs = ["--data", "test.npz", "--images", "60", "--detector", "last-layer", "--force", "--json"];
-    const { stdout } = await assay("backdoor", path, ...inputs, "--reference", "like/population.json", ...more);
-    return (JSON.parse(stdout) as BackdoorFile).reference!;
-  };
-  expect(await search("like/models/clean-0.onnx")).toMatchObject({ used: true, clean: 3 });
-  // with the preprocessing stated the file itself is of the members' architecture, and without it is not
-  expect(await search(model, "--mean", "0.13", "--std", "0.31")).toMatchObject({ used: true, clean: 3 });
-  expect((await search(model)).reason).toMatch(/architecture that of start\.onnx/);
+    const search = async (path: string, ...more: readonly string[]) => {
+      const inputs = ["--data", "test.npz", "--images", "60", "--detector", "last-layer", "--force", "--json"];
+      const { stdout } = await assay("backdoor", path, ...inputs, "--reference", "like/population.json", ...more);
+      return (JSON.parse(stdout) as BackdoorFile).reference!;
+    };
+    expect(await search("like/models/clean-0.onnx")).toMatchObject({ used: true, clean: 3 });
+    // with the preprocessing stated the file itself is of the members' architecture, and without it is not
+    expect(await search(model, "--mean", "0.13", "--std", "0.31")).toMatchObject({ used: true, clean: 3 });
+    expect((await search(model)).reason).toMatch(/architecture that of start\.onnx/);
 
-  // the same again, and what is finished is not trained again
-  const again = await assay(...likeArgs(model, "twice"));
-  expect(again.code).toBe(0);
-  expect(populationIn("twice").members.map(({ sha256 }) => sha256)).toEqual(
-    population.members.map(({ sha256 }) => sha256),
-  );
-  const resumed = await assay(...likeArgs(model, "like"), "--resume");
-  expect(resumed.stderr).toContain("training: 3 of 3 are finished already");
-});
+    // the same again, and what is finished is not trained again
+    const again = await assay(...likeArgs(model, "twice"));
+    expect(again.code).toBe(0);
+    expect(populationIn("twice").members.map(({ sha256 }) => sha256)).toEqual(
+      population.members.map(({ sha256 }) => sha256),
+    );
+    const resumed = await assay(...likeArgs(model, "like"), "--resume");
+    expect(resumed.stderr).toContain("training: 3 of 3 are finished already");
+  },
+);
 
 test("what cannot be trained, or is asked for otherwise, is refused in one line", async () => {
   const model = network("refused");

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attack, attackOf, auditFile, certify, examineFile, loadMethods, reportOf, searchFile } from "../src/index.ts";
 import { builtOf } from "./support/built.ts";
 import { assay } from "./support/cli.ts";
+import { PATIENT } from "./support/patience.ts";
 
 const MLP = "zoo/mnist-mlp.onnx";
 
@@ -56,10 +57,10 @@ const open = (workers: number) =>
 const plain = (results: readonly { readonly seconds: number }[]) => results.map(({ seconds: _, ...result }) => result);
 
 describe("methods of a module", () => {
-  test("give the same on one, two and three threads, which are what their work gives as a listed method's", async () => {
+  test("give the same on any number of threads, which are what their work gives as a listed method's", async () => {
     const { attacks, verifiers } = await loadMethods([file]);
     const runs: unknown[] = [];
-    for (const workers of [1, 2, 3]) {
+    for (const workers of PATIENT ? [1, 2, 3] : [1, 2]) {
       await using digits = await open(workers);
       const attacked = await attack(digits, { epsilon: 0.05, attacks: attacks.map((one) => one.with({ steps: 7 })) });
       const proved = await certify(digits, { epsilon: 0.0005, attack: false, verifiers });
@@ -78,8 +79,7 @@ describe("methods of a module", () => {
       expect(attacked.file.counts.falsified).toBeGreaterThan(0);
       expect(proved.file.counts.certified).toBeGreaterThan(0);
     }
-    expect(runs[1]).toEqual(runs[0]);
-    expect(runs[2]).toEqual(runs[0]);
+    for (const run of runs.slice(1)) expect(run).toEqual(runs[0]);
   });
 
   test("take part in an audit beside what runs by default, and the report names module and hash", async () => {

@@ -13,6 +13,7 @@ import { createRuntime } from "../src/runtime/node.ts";
 import { type Batch, classification } from "../src/spec/classification.ts";
 import type { Arithmetic, Threat } from "../src/spec/types.ts";
 import { exactSigns } from "./support/exact.ts";
+import { PATIENT } from "./support/patience.ts";
 import { TRAPS, type Trap, trapGraph } from "./support/traps.ts";
 import { inTurn } from "./support/verifiers.ts";
 
@@ -98,7 +99,7 @@ describe.each(TRAPS)("$name", (trap) => {
       const middle = shiftOf(trap, seed, boxes);
       // far enough above zero, the default certifies as well: it does not just refuse
       const far = Math.fround(Math.abs(middle) * 0.5 + middle);
-      for (const shift of [middle, far]) {
+      for (const shift of PATIENT || seed === 0 ? [middle, far] : [middle]) {
         const bad = await violated(trap, seed, shift, boxes);
         const network = networkOf(trapGraph(trap, seed, shift), "trap");
         const queries = classification(network, boxes.batch, THREAT);

@@ -159,9 +159,11 @@ describe("on convolutional networks of every kind", () => {
       const batch = { images, labels };
       let certified = 0;
       const other = random.int(2) === 0 ? (["l2", 0.05] as const) : (["l1", 0.2] as const);
-      for (const [norm, epsilon] of [["linf", 0.004], other] as const) {
+      const turn = Object.keys(VARIANTS).indexOf(name);
+      for (const [k, [norm, epsilon]] of ([["linf", 0.004], other] as const).entries()) {
+        if (!PATIENT && k > 0 && turn % 3 > 0) continue;
         const threat: Threat = { norm, epsilon, domain: [0, 1] };
-        const names = await certifiers(graph, batch, threat, inTurn(Object.keys(VARIANTS).indexOf(name)));
+        const names = await certifiers(graph, batch, threat, inTurn(turn));
         const fooled = await attacked(graph, batch, threat);
         for (const [i, own] of names.entries()) {
           if (own.length === 0) continue;
