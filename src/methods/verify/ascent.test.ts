@@ -14,6 +14,8 @@ import {
   randomPlain,
   randomSizes,
 } from "../../../test/support/random-nets.ts";
+import { makeGraph } from "../../graph/traverse.ts";
+import { builder } from "../../ops/index.ts";
 import { rng } from "../../random/rng.ts";
 import { createRuntime } from "../../runtime/node.ts";
 import { classification } from "../../spec/classification.ts";
@@ -128,6 +130,53 @@ describe("at any choice of lines and multipliers", () => {
       expect(obeying).toBeGreaterThan(0);
     }
   });
+});
+
+test("coefficients go with the bound that they give, where rounding made the start's the better one", async () => {
+  const { cases, network } = netOf(1);
+  let runs = 0;
+  const worse: Pick<typeof runtime, "compile"> = {
+    async compile(graph, options) {
+      const session = await runtime.compile(graph, options);
+      if (!options.name?.endsWith("/bound")) return session;
+      return {
+        ...session,
+        [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+        async run(feeds) {
+          const found = await session.run(feeds);
+          const rows = found["rows"]!;
+          // the second run bounds what the search found
+          return runs++ === 0 ? found : { ...found, rows: { ...rows, data: rows.data.map((row) => row - 100) } };
+        },
+      };
+    },
+  };
+  await using bounder = await crownBounder(network.graph, runtime, OPTIONS);
+  await using ascent = await ascentOf(boundable(network.graph, "float32"), worse, OPTIONS);
+  const query = classification(network, batchOf(cases.slice(0, 1)), BOX);
+  const { boxes } = await bounder.bounds(query, {});
+  const settings = { steps: 3, rate: 0.1, betaRate: 0, decay: 1, onwards: true };
+  const found = await ascent.ascend({ queries: ownRows(query, 0, [0]), boxes }, settings);
+  expect(runs).toBe(2);
+  expect(found.lower[0]! - found.linear[0]!).toBeGreaterThan(50);
+});
+
+test("a layer of which nothing is known proves nothing, whatever a later clip makes of it", async () => {
+  const b = builder();
+  const x = b.input("x", ["N", 1]);
+  const hidden = b.emit("Clip", [b.emit("Mul", [x, b.constant(3)])], { min: 1, max: 2 });
+  const graph = makeGraph([x], [{ name: "y", value: hidden }]);
+  const net = boundable(graph, "float32");
+  await using ascent = await ascentOf(net, runtime, OPTIONS);
+  const queries = {
+    count: 2,
+    sets: new Map([["x", { kind: "box", lower: new Float32Array(2), upper: new Float32Array(2).fill(1) } as const]]),
+    spec: { outputs: 1, size: 1, rows: { kind: "dense", matrix: Float32Array.of(1, 1) } as const },
+  };
+  const boxes = [{ lower: Float32Array.of(0, 0), upper: Float32Array.of(3, Number.POSITIVE_INFINITY) }];
+  const found = await ascent.ascend({ queries, boxes }, { steps: 2, rate: 0.1, betaRate: 0, decay: 1 });
+  expect(found.lower[0]).toBeGreaterThan(0);
+  expect(found.lower[1]).toBe(Number.NEGATIVE_INFINITY);
 });
 
 /** What goes into each ReLU. */

@@ -18,6 +18,7 @@ import { kinksOf } from "../../transforms/relax/index.ts";
 import { type Time, timeOf } from "../time.ts";
 import { type Boundable, boxNames, placeOf, relaxedNodes, sampleSize } from "./boundable.ts";
 import { SPEC, setFeeds } from "./input-set.ts";
+import { withoutBounds } from "./run.ts";
 import { ascentGraph, coefficientName, watchedName } from "./stage-graphs.ts";
 import type { LayerBox, VerifyOptions } from "./types.ts";
 
@@ -47,8 +48,10 @@ export interface AscentSettings {
 }
 
 export interface Ascended {
-  /** [n], in the arithmetic asked for. */
+  /** [n], in the arithmetic asked for: the better of the start's and of what the search found. */
   readonly lower: Float64Array;
+  /** [n]: what the coefficients below bound, which may be less. */
+  readonly linear: Float64Array;
   readonly choices: Choices;
   /** Of the inputs, by their names: each [n, …input]. */
   readonly coefficients: ReadonlyMap<string, Float32Array>;
@@ -138,26 +141,33 @@ async function ascendPart(
   const n = queries.count;
   const best = startOf(compiled, problem);
   const fixed = fixedFeeds(net, bound, problem);
+  const unknown = withoutBounds(problem.boxes, n);
   const bounded = async () => {
     signal?.throwIfAborted();
     const found = await bound.run({ ...fixed, ...choiceFeeds(bound, problem, best, n) });
-    const lower = Float64Array.from(found["rows"]!.data, (row) => (Number.isNaN(row) ? Number.NEGATIVE_INFINITY : row));
-    return { found, lower };
+    const linear = Float64Array.from(found["rows"]!.data, (row) =>
+      Number.isNaN(row) ? Number.NEGATIVE_INFINITY : row,
+    );
+    // of a layer of which nothing is known a later op may hide what is no number
+    for (const i of unknown) linear[i] = Number.NEGATIVE_INFINITY;
+    return { found, linear };
   };
-  let { found, lower } = await bounded();
+  let { found, linear } = await bounded();
+  let lower = linear;
   let late = false;
   if (settings.steps > 0 && (settings.onwards || !lower.every((row, i) => isProved(queries, i, row)))) {
     const before = lower;
     late = !(await search(compiled, problem, settings, { time, before }, best));
-    ({ found, lower } = await bounded());
+    ({ found, linear } = await bounded());
     // the search runs over the reals: what is better there may be worse once rounding counts
-    lower = lower.map((row, i) => Math.max(row, before[i]!));
+    lower = linear.map((row, i) => Math.max(row, before[i]!));
   }
   const floats = (name: string) => found[name]?.data as Float32Array | undefined;
   const named = <K>(entries: readonly (readonly [K, Float32Array | undefined])[]): Map<K, Float32Array> =>
     new Map(entries.flatMap(([key, data]) => (data ? [[key, data] as const] : [])));
   return {
     lower,
+    linear,
     late,
     choices: best,
     coefficients: named(net.inputs.map(({ name }, k) => [name, floats(coefficientName(k))])),
@@ -349,6 +359,7 @@ function joined(parts: readonly Ascended[]): Ascended {
     );
   return {
     lower: Float64Array.from(parts.flatMap(({ lower }) => [...lower])),
+    linear: Float64Array.from(parts.flatMap(({ linear }) => [...linear])),
     late: parts.some(({ late }) => late),
     choices: maps(({ choices }) => choices),
     coefficients: maps(({ coefficients }) => coefficients),

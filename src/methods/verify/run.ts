@@ -78,7 +78,7 @@ export async function runStages(
   for (const i of run.late) reasons[i] = LATE;
   const fill = (i: number, value: number) => lower.fill(value, i * queries.spec.size, (i + 1) * queries.spec.size);
   for (const i of run.empty) fill(i, Number.POSITIVE_INFINITY);
-  for (const i of withoutBounds(run)) fill(i, Number.NEGATIVE_INFINITY);
+  for (const i of withoutBounds(run.boxes, queries.count)) fill(i, Number.NEGATIVE_INFINITY);
   return { lower, boxes: run.boxes, reasons };
 }
 
@@ -132,10 +132,10 @@ async function rowByRow(run: Run, stage: Stage, lower: FloatArray) {
  * Queries of which nothing is known somewhere: the network may compute what is no number there, which a later op that
  * answers within limits (a clip, a sign) would hide.
  */
-const withoutBounds = ({ boxes, plan, queries }: Run): number[] =>
-  Array.from({ length: queries.count }, (_, i) => i).filter((i) =>
-    boxes.some(({ lower, upper }, k) => {
-      const { size } = plan.layers[k]!;
+export const withoutBounds = (boxes: readonly LayerBox[], count: number): number[] =>
+  Array.from({ length: count }, (_, i) => i).filter((i) =>
+    boxes.some(({ lower, upper }) => {
+      const size = lower.length / count;
       const [from, to] = [i * size, (i + 1) * size];
       return !lower.subarray(from, to).every(Number.isFinite) || !upper.subarray(from, to).every(Number.isFinite);
     }),

@@ -386,7 +386,7 @@ async function optimised(run: Run, open: readonly OpenPart[], bounds: PartBounds
     for (const [m, { part: own, d, r }] of asked.entries()) {
       if (own !== part) continue;
       const margin = found.lower[m]! - (thresholds?.[r] ?? 0);
-      const spaces = spaceOf(run, r, coefficients(m), found.lower[m]!, part);
+      const spaces = spaceOf(run, r, coefficients(m), found.linear[m]!, part);
       const rest = margin > clearance ? undefined : clip(part, spaces);
       if (margin > clearance || !rest) run.least = Math.min(run.least, Math.max(margin, justAbove(clearance)));
       else {
