@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { audit, detectorOf, examineFile } from "../src/index.ts";
 import { SILENT } from "../src/studies/progress.ts";
-import { PATIENT } from "./support/patience.ts";
+import { longTest, PATIENT } from "./support/patience.ts";
 
 /** The stages of an audit, each once, as they begin. */
 async function stages(epsilons: readonly number[], least: number): Promise<readonly string[]> {
@@ -44,7 +44,7 @@ test("answers, signs of tampering, attacks where it is asked first, proofs from 
   ]);
 });
 
-test("where attacks have surely broken too many, slow proofs of that radius are not begun", async () => {
+longTest("where attacks have surely broken too many, slow proofs of that radius are not begun", async () => {
   const seen = await stages([0.3, 0.001], 0.5);
   expect(proving(seen, "CROWN").every((what) => what.endsWith("0.001"))).toBe(true);
   // a cheap one is still held against the witnesses

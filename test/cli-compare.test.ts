@@ -34,7 +34,7 @@ longTest("a model has no regression against itself, in its answers or within a s
   ]);
 });
 
-test("a model that lost its robustness fails the build, though its accuracy stayed", async () => {
+longTest("a model that lost its robustness fails the build, though its accuracy stayed", async () => {
   const { code, comparison } = await comparisonOf(ROBUST, PLAIN, ...DATA, ...SET);
   expect(code).toBe(1);
   const outcomes = Object.fromEntries(comparison.rates.map(({ id, outcome }) => [id, outcome]));

@@ -10,6 +10,7 @@ import { backdoorFamily, detectorFor } from "../src/methods/backdoor/index.ts";
 import type { Settings } from "../src/methods/options.ts";
 import { verifyFamily } from "../src/methods/verify/index.ts";
 import { assay } from "./support/cli.ts";
+import { longTest } from "./support/patience.ts";
 
 const MLP = fileURLToPath(new URL("../zoo/mnist-mlp.onnx", import.meta.url));
 const QUICK = ["--data", "mnist:test", "--limit", "4", "--jobs", "1", "--json"];
@@ -146,7 +147,7 @@ describe("backdoor", () => {
   const ARGV = ["backdoor", MLP, "--jobs", "1", "--json"];
   const judge = detectorFor("margins");
 
-  test("a detector with other settings is shown and takes no part in the verdict", async () => {
+  longTest("a detector with other settings is shown and takes no part in the verdict", async () => {
     const standard = JSON.parse((await assay(...ARGV, "--detector", judge.id)).stdout) as Scan;
     expect(standard.verdict.kind).toBe("heuristic");
     expect(standard.detectors).toMatchObject([{ name: judge.id, version: judge.version, settings: judge.settings }]);

@@ -175,7 +175,7 @@ describe("the audit within its time", () => {
     expect((await assay("audit", MLP, ...QUICK, "--budget", "soon")).stderr).toContain("such as 90, 90s or 3m");
   });
 
-  test("an interruption leaves the report of what was examined until then", { timeout: 60_000 }, async () => {
+  longTest("an interruption leaves the report of what was examined until then", async () => {
     const cwd = mkdtempSync(join(folder, "interrupted-"));
     const child = spawnAssay(["audit", CNN, "--data", "mnist", "--limit", "64", "--out", "out"], { cwd });
     const finished = ended(child);

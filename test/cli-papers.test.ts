@@ -14,6 +14,7 @@ import { builder } from "../src/ops/index.ts";
 import type { ResultFile, SweepFile } from "../src/studies/result-schema.ts";
 import { openOnnx } from "./helpers/ort.ts";
 import { assay } from "./support/cli.ts";
+import { longTest } from "./support/patience.ts";
 
 const home = process.cwd();
 const MLP = resolve("zoo/mnist-mlp.onnx");
@@ -33,7 +34,7 @@ const fileOf = async (...argv: readonly string[]): Promise<ResultFile> =>
   JSON.parse((await assay(...argv, "--json")).stdout) as ResultFile;
 
 describe("--step-size", () => {
-  test("is the share of epsilon that a step of the attack goes", async () => {
+  longTest("is the share of epsilon that a step of the attack goes", async () => {
     const argv = ["attack", MLP, ...QUICK, "--epsilon", "0.1"];
     const [{ settings }] = (await fileOf(...argv, "--step-size", "2/8")).methods as [ResultFile["methods"][number]];
     expect(settings["relativeStep"]).toBe(0.25);

@@ -46,7 +46,7 @@ longTest("train writes a model; Ctrl-C keeps a checkpoint from which --resume ma
   expect(existsSync(checkpoint)).toBe(false);
 });
 
-test("a recipe may go on from the classifier in a file, and writes one that takes and gives the same", async () => {
+longTest("a recipe may go on from the classifier in a file, and writes one that takes and gives the same", async () => {
   const recipe = join(folder, "tune.json");
   const tuned = { ...RECIPE, architecture: { onnx: "zoo/mnist-mlp.onnx" }, limit: 200, epochs: 2, learningRate: 1e-4 };
   writeFileSync(recipe, JSON.stringify(tuned));

@@ -43,7 +43,7 @@ import {
 } from "./support/random-nets.ts";
 
 /** All of them in continuous integration (CI=1); fewer where a person waits. */
-const NETS = PATIENT ? 200 : 32;
+const NETS = PATIENT ? 200 : 20;
 const CASES = 4;
 const ROWS = 2;
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attack, attackOf, auditFile, certify, examineFile, loadMethods, reportOf, searchFile } from "../src/index.ts";
 import { builtOf } from "./support/built.ts";
 import { assay } from "./support/cli.ts";
-import { PATIENT } from "./support/patience.ts";
+import { longTest, PATIENT } from "./support/patience.ts";
 
 const MLP = "zoo/mnist-mlp.onnx";
 
@@ -57,7 +57,7 @@ const open = (workers: number) =>
 const plain = (results: readonly { readonly seconds: number }[]) => results.map(({ seconds: _, ...result }) => result);
 
 describe("methods of a module", () => {
-  test("give the same on any number of threads, which are what their work gives as a listed method's", async () => {
+  longTest("give the same on any number of threads, which are what their work gives as a listed method's", async () => {
     const { attacks, verifiers } = await loadMethods([file]);
     const runs: unknown[] = [];
     for (const workers of PATIENT ? [1, 2, 3] : [1, 2]) {
@@ -82,7 +82,7 @@ describe("methods of a module", () => {
     for (const run of runs.slice(1)) expect(run).toEqual(runs[0]);
   });
 
-  test("take part in an audit beside what runs by default, and the report names module and hash", async () => {
+  longTest("take part in an audit beside what runs by default, and the report names module and hash", async () => {
     const audited = await auditFile(MLP, {
       ...{ data: "mnist", limit: 20, workers: 2, plugins: [file], epsilons: [0.0005, 0.05] },
       detectors: [],

@@ -19,7 +19,7 @@ import { substitute } from "../src/methods/network.ts";
 import { builder } from "../src/ops/index.ts";
 import type { AuditReport } from "../src/report/schema.ts";
 import { assay } from "./support/cli.ts";
-import { PATIENT } from "./support/patience.ts";
+import { longTest, PATIENT } from "./support/patience.ts";
 
 const zoo = (name: string): string => fileURLToPath(new URL(`../zoo/${name}.onnx`, import.meta.url));
 const home = process.cwd();
@@ -61,15 +61,18 @@ test.each(["mnist-mlp", ...(PATIENT ? ["mnist-cnna-clean", "mnist-cnna-ibp", "mn
   },
 );
 
-test("what a model expects is named where nearly all answers are right without it, and right once it is stated", async () => {
-  const model = expecting("mnist-cnna-ibp", 0.1307, 0.3081);
-  const [notice, ...more] = await noticesOf(model);
-  expect(more).toEqual([]);
-  // of 200 pictures the data's own mean and std are hard to tell from the usual ones
-  expect(notice).toMatch(/clearly more confident|more than chance/);
-  expect(notice).toMatch(/--mean 0\.1\d+ --std 0\.3\d+/);
-  expect(await noticesOf(model, "--mean", "0.1307", "--std", "0.3081")).toEqual([]);
-});
+longTest(
+  "what a model expects is named where nearly all answers are right without it, and right once it is stated",
+  async () => {
+    const model = expecting("mnist-cnna-ibp", 0.1307, 0.3081);
+    const [notice, ...more] = await noticesOf(model);
+    expect(more).toEqual([]);
+    // of 200 pictures the data's own mean and std are hard to tell from the usual ones
+    expect(notice).toMatch(/clearly more confident|more than chance/);
+    expect(notice).toMatch(/--mean 0\.1\d+ --std 0\.3\d+/);
+    expect(await noticesOf(model, "--mean", "0.1307", "--std", "0.3081")).toEqual([]);
+  },
+);
 
 interface Contracted {
   readonly counts: { readonly correct: number };
@@ -99,7 +102,7 @@ test("auto uses a way that is clearly the best, as found and not as stated", asy
   expect([stated.code, stated.stderr]).toEqual([2, expect.stringContaining("leave them out")]);
 });
 
-test("auto changes nothing where ways cannot be told apart, or none is better, and says so", async () => {
+longTest("auto changes nothing where ways cannot be told apart, or none is better, and says so", async () => {
   const doubtful = await certified(expecting("mnist-mlp", 0.1307, 0.3081), "--preprocessing", "auto");
   expect(doubtful.stderr).toMatch(
     /not clear which fits: --mean 0\.1307 --std 0\.3081 or .*; state one, or give more inputs/,
@@ -154,24 +157,27 @@ const widened = (digit: Float32Array, width: number): Float32Array =>
     return column >= 0 && column < 28 ? digit[Math.floor(p / width) * 28 + column]! : 0;
   });
 
-test("auto brings pictures of mixed size to the model's in the usual way that gets most right, and names all", async () => {
-  const model = zoo("mnist-mlp");
-  const wide = await digitsAs("wide", (digit, i) => [widened(digit, 36 + 4 * (i % 3)), 36 + 4 * (i % 3)]);
-  const refused = await certifiedOn([wide], model);
-  expect(refused.stderr).toMatch(/--resize 28 --crop 28 .*--resize 28x28 stretches; --preprocessing auto tries/);
-  const kept = await certifiedOn([wide], model, "--preprocessing", "auto");
-  expect(kept.stderr).toMatch(
-    /Size: --resize 28 --crop 28, found by --preprocessing auto: --resize 28 --crop 28 gets \d+ of 60 right, --resize 28x28 gets \d+ of 60 right, --resize 32 --crop 28 gets/,
-  );
-  expect(kept.results.counts).toEqual(
-    (await certifiedOn([wide], model, "--resize", "28", "--crop", "28")).results.counts,
-  );
-  const layout = kept.results.contract.basis.find(({ item }) => item === "layout")!;
-  expect([layout.basis, layout.reason]).toEqual(["inferred", expect.stringContaining("gets")]);
-  const stretched = await digitsAs("stretched", (digit) => [resizePlane(digit, [28, 28], [28, 56], true), 56]);
-  const back = await certifiedOn([stretched], model, "--preprocessing", "auto");
-  expect(back.stderr).toContain("Size: --resize 28x28, found");
-});
+longTest(
+  "auto brings pictures of mixed size to the model's in the usual way that gets most right, and names all",
+  async () => {
+    const model = zoo("mnist-mlp");
+    const wide = await digitsAs("wide", (digit, i) => [widened(digit, 36 + 4 * (i % 3)), 36 + 4 * (i % 3)]);
+    const refused = await certifiedOn([wide], model);
+    expect(refused.stderr).toMatch(/--resize 28 --crop 28 .*--resize 28x28 stretches; --preprocessing auto tries/);
+    const kept = await certifiedOn([wide], model, "--preprocessing", "auto");
+    expect(kept.stderr).toMatch(
+      /Size: --resize 28 --crop 28, found by --preprocessing auto: --resize 28 --crop 28 gets \d+ of 60 right, --resize 28x28 gets \d+ of 60 right, --resize 32 --crop 28 gets/,
+    );
+    expect(kept.results.counts).toEqual(
+      (await certifiedOn([wide], model, "--resize", "28", "--crop", "28")).results.counts,
+    );
+    const layout = kept.results.contract.basis.find(({ item }) => item === "layout")!;
+    expect([layout.basis, layout.reason]).toEqual(["inferred", expect.stringContaining("gets")]);
+    const stretched = await digitsAs("stretched", (digit) => [resizePlane(digit, [28, 28], [28, 56], true), 56]);
+    const back = await certifiedOn([stretched], model, "--preprocessing", "auto");
+    expect(back.stderr).toContain("Size: --resize 28x28, found");
+  },
+);
 
 test("auto finds size and range of the same pictures", async () => {
   const wide = join(folder, "wide");

@@ -13,6 +13,7 @@ import { sha256 } from "../src/runtime/hash.ts";
 import type { ResultFile } from "../src/studies/result-schema.ts";
 import { assay } from "./support/cli.ts";
 import { denseNet } from "./support/nets.ts";
+import { longTest } from "./support/patience.ts";
 
 const home = process.cwd();
 const MLP = resolve("zoo/mnist-mlp.onnx");
@@ -54,7 +55,7 @@ function table() {
 }
 
 describe("results of both verbs fit the published schema", () => {
-  test("an attack, plain and targeted, with witnesses inline and in files", async () => {
+  longTest("an attack, plain and targeted, with witnesses inline and in files", async () => {
     const plain = await written("attack", MLP, ...DIGITS, "--epsilon", "0.2");
     expect(plain.counts.falsified).toBeGreaterThan(3);
     expect(Array.isArray(plain.results.find(({ witness }) => witness)?.witness)).toBe(true);
@@ -83,7 +84,7 @@ describe("results of both verbs fit the published schema", () => {
     expect(file.results.some(({ bracket }) => bracket?.falsified)).toBe(true);
   });
 
-  test("a table with its own units, and boxes", async () => {
+  longTest("a table with its own units, and boxes", async () => {
     const [model, ...data] = table();
     const file = await written("certify", model, ...data, "--epsilon", "0.01", "--fixed", "2");
     expect(file.contract.scale).toHaveLength(4);

@@ -23,7 +23,7 @@ import { VARIANTS } from "./support/variants.ts";
 import { inTurn } from "./support/verifiers.ts";
 
 /** All of them in continuous integration (CI=1); fewer where a person waits. */
-const NETS = PATIENT ? 200 : 16;
+const NETS = PATIENT ? 200 : 10;
 const IMAGES = 4;
 /** Of each network. */
 const SAMPLES = 10_000;

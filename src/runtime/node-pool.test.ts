@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { table } from "../../test/runtime/jobs.ts";
 import { builtOf } from "../../test/support/built.ts";
+import { longTest } from "../../test/support/patience.ts";
 import type { Job, JobProgress, Outcome } from "./jobs.ts";
 import { createPool } from "./node-pool.ts";
 
@@ -129,18 +130,21 @@ test("aborting ends running and waiting jobs at once, and what was done stays do
   expect(await pool.run(job("spin", { ms: 1 }), { signal })).toEqual({ kind: "aborted" });
 });
 
-test("a process lives on when it gives up threads in the middle of native calls, and ends in order during one", async () => {
-  const script = builtOf(fileURLToPath(new URL("../../test/runtime/give-up.ts", import.meta.url)));
-  const child = spawn(process.execPath, [script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let printed = "";
-  child.stdout.on("data", (chunk) => {
-    printed += chunk;
-  });
-  expect(await once(child, "close")).toEqual([7, null]);
-  expect(printed).toBe("aborted, then done, then closed\n");
-});
+longTest(
+  "a process lives on when it gives up threads in the middle of native calls, and ends in order during one",
+  async () => {
+    const script = builtOf(fileURLToPath(new URL("../../test/runtime/give-up.ts", import.meta.url)));
+    const child = spawn(process.execPath, [script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let printed = "";
+    child.stdout.on("data", (chunk) => {
+      printed += chunk;
+    });
+    expect(await once(child, "close")).toEqual([7, null]);
+    expect(printed).toBe("aborted, then done, then closed\n");
+  },
+);
 
 test("closing a pool aborts what it still holds", async () => {
   const pool = createPool({ table, workers: 1 });

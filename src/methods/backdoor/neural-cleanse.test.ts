@@ -75,7 +75,7 @@ const searchAll = (material: Material) =>
   Promise.all(Array.from({ length: CLASSES }, (_, label) => reverseTrigger(material, partFor(label))));
 
 describe("a planted backdoor", { timeout: 240_000 }, () => {
-  test("is the class with the smallest mask by far, which covers the patch and nothing else", async () => {
+  longTest("is the class with the smallest mask by far, which covers the patch and nothing else", async () => {
     const records = await searchAll(materialFor(rowClassifier(true)));
     const { flagged, target, score, evidence, reason } = neuralCleanse.conclude(records, FACTS);
     expect({ flagged, target }).toEqual({ flagged: true, target: TARGET });

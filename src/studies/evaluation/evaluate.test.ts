@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect } from "vitest";
+import { longTest } from "../../../test/support/patience.ts";
 import { loadDataset } from "../../data/files.ts";
 import { jobs } from "../../local/jobs.ts";
 import { inlineExecutor } from "../../runtime/inline.ts";
@@ -93,34 +94,37 @@ function elsewhere() {
   return { terms, ran, written, stored };
 }
 
-test("an evaluation needs no machine: jobs of plain data by hash, and files that go where the caller says", async () => {
-  const { terms, ran, written, stored } = elsewhere();
-  const { file } = await evaluate(config, terms);
-  const models = ["reference/models/clean-0", "evaluation/models/clean-10", "evaluation/models/patch-11"];
-  expect([...written.keys()].toSorted()).toEqual(
-    [
-      ...[...models, "evaluation/models/clean-label-12"].map((name) => `digits/${name}.onnx`),
-      "digits/reference/population.json",
-      "digits/evaluation/population.json",
-      "evaluation.json",
-    ].toSorted(),
-  );
-  expect(JSON.parse(written.get("evaluation.json") as string)).toEqual(JSON.parse(JSON.stringify(file)));
-  const { members } = JSON.parse(written.get("digits/evaluation/population.json") as string);
-  for (const { id, sha256 } of members)
-    expect(nodeDigest(written.get(`digits/evaluation/models/${id}.onnx`) as Uint8Array)).toBe(sha256);
-  expect(ran.filter((label) => label.startsWith("inputs of patch-11"))).toEqual([
-    "inputs of patch-11 by strip",
-    "inputs of patch-11 by activation-clustering",
-  ]);
-  // models are files, and not a second time in the store
-  const kept = [...stored.values()].flatMap(({ records }) => records);
-  expect(kept.length).toBe(ran.length);
-  expect(kept.filter(({ onnx }) => onnx)).toEqual([]);
+longTest(
+  "an evaluation needs no machine: jobs of plain data by hash, and files that go where the caller says",
+  async () => {
+    const { terms, ran, written, stored } = elsewhere();
+    const { file } = await evaluate(config, terms);
+    const models = ["reference/models/clean-0", "evaluation/models/clean-10", "evaluation/models/patch-11"];
+    expect([...written.keys()].toSorted()).toEqual(
+      [
+        ...[...models, "evaluation/models/clean-label-12"].map((name) => `digits/${name}.onnx`),
+        "digits/reference/population.json",
+        "digits/evaluation/population.json",
+        "evaluation.json",
+      ].toSorted(),
+    );
+    expect(JSON.parse(written.get("evaluation.json") as string)).toEqual(JSON.parse(JSON.stringify(file)));
+    const { members } = JSON.parse(written.get("digits/evaluation/population.json") as string);
+    for (const { id, sha256 } of members)
+      expect(nodeDigest(written.get(`digits/evaluation/models/${id}.onnx`) as Uint8Array)).toBe(sha256);
+    expect(ran.filter((label) => label.startsWith("inputs of patch-11"))).toEqual([
+      "inputs of patch-11 by strip",
+      "inputs of patch-11 by activation-clustering",
+    ]);
+    // models are files, and not a second time in the store
+    const kept = [...stored.values()].flatMap(({ records }) => records);
+    expect(kept.length).toBe(ran.length);
+    expect(kept.filter(({ onnx }) => onnx)).toEqual([]);
 
-  // nothing runs again but what has lost its file
-  ran.length = 0;
-  written.set("digits/evaluation/models/patch-11.onnx", new Uint8Array(3));
-  expect((await evaluate(config, terms)).file).toEqual(file);
-  expect(ran).toEqual(["training patch-11"]);
-});
+    // nothing runs again but what has lost its file
+    ran.length = 0;
+    written.set("digits/evaluation/models/patch-11.onnx", new Uint8Array(3));
+    expect((await evaluate(config, terms)).file).toEqual(file);
+    expect(ran).toEqual(["training patch-11"]);
+  },
+);
